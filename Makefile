@@ -1,0 +1,59 @@
+# Veredus.  `make` builds build/release/veredus; `make check` runs all tests;
+# `make install DESTDIR= PREFIX=` installs.  MODE=asan or MODE=clang builds
+# the same tree with sanitizers, or with clang, in a directory of its own.
+
+MODE    ?= release
+BUILD   := build/$(MODE)
+PREFIX  ?=
+DESTDIR ?=
+VERSION := $(shell cat VERSION)
+
+PKGS := openssl libunbound libcdb lmdb sqlite3 libpcre2-8 libidn2 zlib \
+        libseccomp libcrypt
+PKG_CFLAGS := $(shell pkg-config --cflags $(filter-out libcdb lmdb,$(PKGS)))
+PKG_LIBS   := $(shell pkg-config --libs $(filter-out libcdb lmdb,$(PKGS))) \
+              -lcdb -llmdb
+
+WARN := -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes \
+        -Wmissing-prototypes -Wno-missing-field-initializers
+CFLAGS_release := -O2 -g
+CFLAGS_asan    := -O1 -g -fsanitize=address,undefined \
+                  -fno-sanitize-recover=undefined -DVEREDUS_SLOW_CHECKS
+CFLAGS_clang   := -O1 -g
+CC_clang       := clang
+CC             := $(or $(CC_$(MODE)),gcc)
+ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Isrc -I. -DVEREDUS_VERSION='"$(VERSION)"' \
+             $(WARN) $(CFLAGS_$(MODE)) $(PKG_CFLAGS) $(CFLAGS)
+LIBS = $(PKG_LIBS) -lpthread -lm
+
+SRC   := $(shell find src -name '*.c' ! -name '*_test.c' ! -path src/main.c)
+TESTS := $(shell find src test/unit -name '*_test.c') test/unit/main.c
+OBJ      := $(SRC:%.c=$(BUILD)/%.o)
+TEST_OBJ := $(TESTS:%.c=$(BUILD)/%.o)
+MAIN_OBJ := $(BUILD)/src/main.o
+
+.PHONY: all unit check clean
+all: $(BUILD)/veredus
+
+$(BUILD)/veredus: $(MAIN_OBJ) $(BUILD)/libveredus.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/libveredus.a: $(OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/unit: $(TEST_OBJ) $(BUILD)/libveredus.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# Unit tests: `make unit MODE=asan TEST=name` runs those whose name starts so.
+unit: $(BUILD)/unit
+	$(BUILD)/unit $(TEST)
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+clean:
+	rm -rf build
+
+-include $(OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(MAIN_OBJ:.o=.d)

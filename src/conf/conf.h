@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What the administrator said: main.cf and master.cf, read once into an
+ * immutable snapshot (postconf(5), master(5)).  A reload makes a new snapshot;
+ * nobody changes one.
+ *
+ * Every parameter is a line of conf/params.def:
+ *     PARAM(kind, name, default, min, max, effect)
+ * and known here as P_name.  Reading is pure: text in, snapshot out.
+ */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include "base/base.h"
+
+/* Kinds of values.  STR is expanded ($name); RAW is not; TIME has a default
+ * unit and is kept in seconds; LIST is a STR that callers read by items. */
+enum conf_kind { CONF_STR, CONF_RAW, CONF_INT, CONF_BOOL, CONF_TIME,
+                 CONF_LIST };
+
+/* What a parameter does here: everything, nothing yet (postfix check lists
+ * it), or nothing by design. */
+enum conf_effect { CONF_FULL, CONF_NOT_YET, CONF_IGNORED };
+
+#define PARAM(kind, name, ...) P_##name,
+enum param {
+#include "conf/params.def"
+    N_PARAMS
+};
+#undef PARAM
+
+struct conf_param {
+    str name;
+    enum conf_kind kind;
+    str preset;          /* the built-in default, before expansion */
+    int64_t min, max;    /* INT and TIME; max 0: none */
+    char unit;           /* TIME: default unit 's', 'm', 'h', 'd', 'w' */
+    enum conf_effect effect;
+};
+
+/* The table of all parameters, by enum param. */
+const struct conf_param *conf_param(enum param p);
+
+/* By name; N_PARAMS if there is none. */
+enum param conf_param_find(str name);
+
+/* The known name nearest to a misspelt one, or an empty str. */
+str conf_param_nearest(str name);
+
+/* What the machine says, which defaults depend on; found by the process that
+ * reads the files, kept in the snapshot. */
+struct conf_facts {
+    str hostname;        /* as gethostname(2); myhostname's default */
+    str networks_class, networks_subnet, networks_host; /* mynetworks_style */
+    str process_name, process_id;
+    str mail_version;
+};
+
+/* A finding about the configuration, with its place. */
+struct conf_finding {
+    bool fatal;
+    str file;
+    int line;
+    str text;
+};
+struct conf_findings {
+    vec_of(struct conf_finding) list;
+};
+
+/* The text of the files and the overrides ("-o name=value") of one service
+ * or command line, later ones win. */
+struct conf_source {
+    str dir;             /* the configuration directory's path */
+    str main_cf, master_cf;
+    struct conf_facts facts;
+    const str *overrides;
+    size_t n_overrides;
+};
+
+struct conf;             /* the snapshot */
+
+/* Reads a snapshot.  Everything is allocated in a and lives as long.
+ * ERR_SYNTAX with fatal findings when the configuration cannot be used;
+ * warnings (unknown parameters with the nearest name, bad values) are
+ * findings too. */
+err conf_read(struct arena *a, const struct conf_source *src,
+              struct conf_findings *findings, struct conf **out);
+
+/* The same snapshot with further overrides on top: what a master.cf line's
+ * -o options mean. */
+err conf_overlay(struct arena *a, const struct conf *base,
+                 const str *overrides, size_t n,
+                 struct conf_findings *findings, struct conf **out);
+
+/* Packs what conf_read needs, for handing to a sandboxed role, and back. */
+void conf_pack(const struct conf *c, struct buf *to);
+err conf_unpack(struct arena *a, str packed, struct conf **out);
+
+/* Values.  Asking with the wrong kind is a programming error. */
+str conf_str(const struct conf *c, enum param p);
+str conf_raw(const struct conf *c, enum param p); /* any kind, expanded */
+bool conf_bool(const struct conf *c, enum param p);
+int64_t conf_int(const struct conf *c, enum param p);
+int64_t conf_seconds(const struct conf *c, enum param p);
+
+/* The items of a LIST (or STR): separated by commas and blanks, { ... } keeps
+ * an item together (its braces are kept). */
+struct conf_items { const str *p; size_t n; };
+struct conf_items conf_items(const struct conf *c, enum param p);
+
+/* Splits any text the same way, in a. */
+struct conf_items conf_split(struct arena *a, str text);
+
+/* Whether main.cf or an override sets it (not merely its default). */
+bool conf_is_set(const struct conf *c, enum param p);
+
+/* Any parameter by name, known or the administrator's own, expanded in a;
+ * false if it is not set anywhere. */
+bool conf_find(const struct conf *c, struct arena *a, str name, str *value);
+
+/* Transport-dependent parameters (smtp_destination_rate_delay and default_
+ * destination_rate_delay): TRANSPORT + suffix if set, else p. */
+int64_t conf_transport_int(const struct conf *c, str transport, str suffix,
+                           enum param p);
+int64_t conf_transport_seconds(const struct conf *c, str transport,
+                               str suffix, enum param p);
+
+/* Expands $name and friends in text as a parameter value would be. */
+err conf_expand(const struct conf *c, struct arena *a, str text, str *out);
+
+/* "30s", "5m", "1h", "1d", "1w", or a number in unit; "10" .. */
+bool conf_time_parse(str text, char unit, int64_t *seconds);
+
+str conf_dir(const struct conf *c);
+const struct conf_facts *conf_facts(const struct conf *c);
+
+/* One master.cf line (master(5)). */
+enum service_type { SERVICE_INET, SERVICE_UNIX, SERVICE_FIFO, SERVICE_PASS,
+                    SERVICE_UNIX_DGRAM };
+struct service {
+    str name;            /* as written: "smtp", "127.0.0.1:10025" */
+    enum service_type type;
+    bool private_, unpriv, chroot;  /* after defaults */
+    int wakeup_s;        /* 0: none */
+    bool wakeup_if_used; /* '?' */
+    int limit;           /* process limit; 0: none */
+    str command;         /* "smtpd", "pipe" */
+    str raw[8];          /* the columns as written, "-" included */
+    const str *overrides; /* name=value of the -o options */
+    size_t n_overrides;
+    const str *argv;     /* all arguments, -o ones included, {} removed */
+    size_t n_argv;
+    int line;
+};
+struct services { const struct service *p; size_t n; };
+
+/* The services of this snapshot, in order; a later line with the same name
+ * and type replaces the earlier one in its place. */
+struct services conf_services(const struct conf *c);
+const struct service *conf_service(const struct conf *c, str name,
+                                   enum service_type type);
+
+#endif

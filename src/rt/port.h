@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Ports: framed, coalescing channels between roles over a stream socket, and
+ * calls over them.
+ *
+ * Frame, little-endian: u32 size of body | u16 type | u16 flags | u64 id |
+ * body.  Frames are put into one buffer and leave in one write per loop turn.
+ * The side that receives validates everything as if it were the network.
+ */
+#ifndef RT_PORT_H
+#define RT_PORT_H
+
+#include "rt/sock.h"
+
+enum { PORT_BODY_MAX = 1 << 20 };
+
+struct frame {
+    uint16_t type, flags;
+    uint64_t id;
+    str body;   /* received: valid until the next port_recv */
+    int fd;     /* -1: none; received: the caller owns it */
+};
+
+struct port;
+
+/* Takes the socket over. */
+err port_open(struct task *t, struct sock *s, struct port **out);
+void port_close(struct port *p); /* NULL is fine */
+
+/* Queues a frame; waits while the other side does not keep up.  ERR_END once
+ * the port is broken.  A descriptor in the frame stays the caller's. */
+err port_send(struct task *t, struct port *p, const struct frame *f);
+
+/* The same without waiting: the buffer grows past its mark instead.  For
+ * answers, of which there are no more than questions. */
+void port_answer(struct port *p, const struct frame *f);
+
+err port_recv(struct task *t, struct port *p, when until, struct frame *out);
+
+/* Bytes queued and not yet written. */
+size_t port_backlog(const struct port *p);
+
+/* Calls: a client task asks and waits for the frame with the same id.  The
+ * caller of calls_run (a task of its own) reads the port and hands answers
+ * over; when the port ends all waiters get ERR_END. */
+struct calls;
+struct calls *calls_new(struct arena *a, struct port *p);
+err calls_run(struct task *t, struct calls *c);
+
+/* The answer's body is copied into a; a descriptor in it is the caller's. */
+err call(struct task *t, struct calls *c, uint16_t type, str body, when until,
+         struct arena *a, struct frame *answer);
+
+#endif
