@@ -15,7 +15,9 @@ PKG_LIBS   := $(shell pkg-config --libs $(filter-out libcdb lmdb,$(PKGS))) \
               -lcdb -llmdb
 
 WARN := -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes \
-        -Wmissing-prototypes -Wno-missing-field-initializers
+        -Wmissing-prototypes -Wno-missing-field-initializers \
+        $(WARN_$(CC))
+WARN_gcc := -Wno-dangling-pointer # waiters lie on the stack of who waits
 CFLAGS_release := -O2 -g
 CFLAGS_asan    := -O1 -g -fsanitize=address,undefined \
                   -fno-sanitize-recover=undefined -DVEREDUS_SLOW_CHECKS

@@ -90,6 +90,9 @@ err sock_write_fd(struct task *t, struct sock *s, str bytes, int fd,
 /* The peer's identity on a UNIX socket. */
 err sock_peer_uid(struct sock *s, uint32_t *uid);
 
+/* Closes a descriptor that was received and is not wanted; -1 is fine. */
+void fd_close(int fd);
+
 /* The descriptor itself, for OpenSSL's sake and for handing over; -1 in the
  * simulated world. */
 int sock_fd(const struct sock *s);

@@ -63,7 +63,7 @@ bool bell_waited(const struct bell *b);
 
 /* Children live in a group on their parent's stack.  Closing it cancels them
  * and waits: nothing of them is left afterwards. */
-struct group {
+struct task_group {
     struct world *world;
     struct link children;
     struct task *parent;    /* whose log name and limits they inherit */
@@ -71,17 +71,17 @@ struct group {
     size_t n;               /* living children */
     err first;              /* the first error a child returned */
 };
-void group_open(struct task *t, struct group *g);
-void group_go(struct group *g, const char *name,
+void group_open(struct task *t, struct task_group *g);
+void group_go(struct task_group *g, const char *name,
               err (*fn)(struct task *t, void *arg), void *arg);
 
 /* Waits until no child (fewer than n children) is left. */
-err group_wait(struct task *t, struct group *g, when until);
-err group_wait_below(struct task *t, struct group *g, size_t n, when until);
+err group_wait(struct task *t, struct task_group *g, when until);
+err group_wait_below(struct task *t, struct task_group *g, size_t n, when until);
 
 /* Cancels the children without waiting; closing waits too. */
-void group_stop(struct group *g);
-void group_close(struct task *t, struct group *g);
+void group_stop(struct task_group *g);
+void group_close(struct task *t, struct task_group *g);
 
 /* fn(arg) runs at the end of each loop turn, after the ready tasks and before
  * the world sleeps: channels flush and batches commit there.  It must not

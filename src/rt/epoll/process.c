@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Processes by fork and execve, waited for by pidfd; signals by signalfd.
+ */
+#include "rt/process.h"
+
+#include "rt/epoll/real.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { FDS_MAX = 64 };
+
+/* In the child: only async-signal-safe calls from here on. */
+_Noreturn static void child(const struct process_plan *plan, int report)
+{
+    sigset_t none;
+    int number;
+
+    /* move everything out of the way first, then into place */
+    for (int i = 0; i < plan->n_fds; i++) {
+        int from = plan->fds[i] >= 0 ? plan->fds[i]
+                                     : open("/dev/null", O_RDWR);
+        int high = fcntl(from, F_DUPFD, FDS_MAX * 2);
+        if (high < 0 || (i == 0 && (report = fcntl(report, F_DUPFD_CLOEXEC,
+                                                   FDS_MAX * 4)) < 0))
+            goto failed;
+        ((int *)(uintptr_t)plan->fds)[i] = high; /* our copy of memory */
+    }
+    for (int i = 0; i < plan->n_fds; i++)
+        if (dup2(plan->fds[i], i) < 0)
+            goto failed;
+    for (int i = 0; i < plan->n_fds; i++)
+        close(plan->fds[i]);
+    if (plan->new_session)
+        setsid();
+    if (plan->set_ids
+        && (setgroups(0, NULL) || setgid(plan->gid) || setuid(plan->uid)))
+        goto failed;
+    if (plan->dir && chdir(plan->dir))
+        goto failed;
+    signal(SIGPIPE, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execve(plan->argv[0], (char *const *)(uintptr_t)plan->argv,
+           (char *const *)(uintptr_t)plan->env);
+failed:
+    number = errno;
+    (void)!write(report, &number, sizeof(number));
+    _exit(127);
+}
+
+err process_start(struct task *t, const struct process_plan *plan,
+                  struct process *out)
+{
+    int report[2], number = 0;
+    pid_t pid;
+
+    must(plan->n_fds <= FDS_MAX);
+    if (pipe2(report, O_CLOEXEC))
+        return why(t, err_of_errno(errno), "pipe: %s", strerror(errno));
+    log_flush(t->world);
+    pid = fork();
+    if (pid == 0)
+        child(plan, report[1]);
+    close(report[1]);
+    if (pid < 0) {
+        close(report[0]);
+        return why(t, ERR_LIMIT, "fork: %s", strerror(errno));
+    }
+    if (read(report[0], &number, sizeof(number)) != sizeof(number))
+        number = 0;
+    close(report[0]);
+    if (number) {
+        waitpid(pid, NULL, 0);
+        return why(t, err_of_errno(number), "execute %s: %s", plan->argv[0],
+                   strerror(number));
+    }
+    out->pid = pid;
+    out->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    return OK;
+}
+
+static err wait_pidfd(struct task *t, int pidfd, when until)
+{
+    struct sock *s;
+    int fd = fcntl(pidfd, F_DUPFD_CLOEXEC, 0);
+    err e;
+
+    if (fd < 0)
+        return why(t, ERR_LIMIT, "dup: %s", strerror(errno));
+    s = &real_sock_new(real_of(t->world), fd, false)->s;
+    real_sock_of(s)->readable = false;
+    e = sock_wait_readable(t, s, until);
+    sock_close(s);
+    return e;
+}
+
+err process_wait(struct task *t, struct process *p, when until, int *status)
+{
+    for (;;) {
+        pid_t got = waitpid(p->pid, status, WNOHANG);
+        if (got == p->pid || (got < 0 && errno == ECHILD)) {
+            if (p->pidfd >= 0)
+                close(p->pidfd);
+            p->pidfd = -1;
+            return got == p->pid ? OK : ERR_ABSENT;
+        }
+        if (p->pidfd >= 0)
+            TRY(wait_pidfd(t, p->pidfd, until));
+        else if (rt_now(t) >= until)
+            return ERR_LATE;
+        else
+            TRY(task_sleep(t, after_ms(t, 20)));
+    }
+}
+
+err process_signal(struct process *p, int signo)
+{
+    return kill(p->pid, signo) ? err_of_errno(errno) : OK;
+}
+
+struct signals {
+    struct sock *sock;
+};
+
+err signals_open(struct task *t, uint64_t mask, struct signals **out)
+{
+    sigset_t set;
+    int fd;
+
+    sigemptyset(&set);
+    for (int i = 1; i < 64; i++)
+        if (mask >> i & 1)
+            sigaddset(&set, i);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (fd < 0)
+        return why(t, err_of_errno(errno), "signalfd: %s", strerror(errno));
+    *out = heap_new(struct signals);
+    (*out)->sock = &real_sock_new(real_of(t->world), fd, false)->s;
+    return OK;
+}
+
+err signals_wait(struct task *t, struct signals *s, when until, int *signo)
+{
+    struct signalfd_siginfo info;
+    size_t n;
+
+    TRY(sock_read(t, s->sock, &info, sizeof(info), until, &n));
+    *signo = (int)info.ssi_signo;
+    return OK;
+}
+
+void signals_close(struct signals *s)
+{
+    if (!s)
+        return;
+    sock_close(s->sock);
+    heap_free(s);
+}

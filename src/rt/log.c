@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Log lines: stamped, coalesced, and kept free of control characters, since
+ * what clients say ends up in them.
+ */
+#include "rt/log.h"
+
+#include "rt/sched.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LINE_MAX_BYTES = 2000, FLUSH_AT = 64 * 1024 };
+
+void log_open(struct world *w, enum log_sink sink, int fd, str host,
+              int facility)
+{
+    log_flush(w);
+    w->log.sink = sink;
+    w->log.fd = fd;
+    w->log.facility = facility;
+    if (host.n >= sizeof(w->log.host))
+        host.n = sizeof(w->log.host) - 1;
+    memcpy(w->log.host, host.p, host.n);
+    w->log.host[host.n] = 0;
+}
+
+/* "Nov 24 03:11:50" of this second. */
+static const char *stamp(struct task *t)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    struct log_state *log = &t->world->log;
+    int64_t us = rt_wall(t);
+    time_t s = (time_t)(us / 1000000);
+    struct tm tm;
+
+    if (s == log->stamp_s)
+        return log->stamp;
+    log->stamp_s = s;
+    localtime_r(&s, &tm);
+    snprintf(log->stamp, sizeof(log->stamp), "%.3s %2u %02u:%02u:%02u",
+             months + 3 * tm.tm_mon, (unsigned)tm.tm_mday % 32,
+             (unsigned)tm.tm_hour % 24, (unsigned)tm.tm_min % 60,
+             (unsigned)tm.tm_sec % 61);
+    return log->stamp;
+}
+
+static const char *prefix(enum log_level level)
+{
+    static const char *const words[] = { "", "warning: ", "error: ",
+                                         "fatal: ", "panic: " };
+    return words[level];
+}
+
+/* syslog's priority: facility and severity. */
+static int priority(const struct log_state *log, enum log_level level)
+{
+    static const int severity[] = { 6, 4, 3, 2, 2 };
+
+    return log->facility << 3 | severity[level];
+}
+
+static void clean(char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)p[i] < ' ' || p[i] == 127)
+            p[i] = '?';
+}
+
+void log_event(struct task *t, const struct event *e, const char *format, ...)
+{
+    struct log_state *log = &t->world->log;
+    char text[LINE_MAX_BYTES];
+    va_list ap;
+    int n;
+
+    if (log->sink == LOG_SINK_NONE)
+        return;
+    va_start(ap, format);
+    n = vsnprintf(text, sizeof(text), format, ap);
+    va_end(ap);
+    must(n >= 0);
+    if ((size_t)n >= sizeof(text))
+        n = sizeof(text) - 1;
+    clean(text, (size_t)n);
+    if (log->lines.n > FLUSH_AT)
+        log_flush(t->world);
+    if (log->sink == LOG_SINK_SYSLOG)
+        buf_fmt(&log->lines, "<%d>%s %s[%d]: %s%.*s\n",
+                priority(log, e->level), stamp(t), t->log_name,
+                (int)getpid(), prefix(e->level), n, text);
+    else
+        buf_fmt(&log->lines, "%s %s %s[%d]: %s%.*s\n", stamp(t), log->host,
+                t->log_name, (int)getpid(), prefix(e->level), n, text);
+}
+
+void log_flush(struct world *w)
+{
+    if (w->log.lines.n == 0)
+        return;
+    w->ops->log_write(w, buf_str(&w->log.lines));
+    buf_clear(&w->log.lines);
+}
