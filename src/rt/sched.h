@@ -67,6 +67,7 @@ struct world_ops {
     void (*sock_close)(struct sock *);
     err (*read)(struct task *, struct sock *, void *, size_t, when, size_t *,
                 int *);
+    err (*read_some)(struct sock *, void *, size_t, size_t *);
     err (*wait_readable)(struct task *, struct sock *, when);
     err (*wait_writable)(struct task *, struct sock *, when);
     err (*write_some)(struct sock *, const struct iovec *, int, int,

@@ -57,6 +57,16 @@ err sock_wait_readable(struct task *t, struct sock *s, when until)
     return s->ops->wait_readable(t, s, until);
 }
 
+err sock_read_some(struct sock *s, void *p, size_t max, size_t *n)
+{
+    return s->ops->read_some(s, p, max, n);
+}
+
+err sock_wait_writable(struct task *t, struct sock *s, when until)
+{
+    return s->ops->wait_writable(t, s, until);
+}
+
 bool sock_readable(const struct sock *s)
 {
     return s->ops->readable(s);

@@ -60,6 +60,9 @@ void sock_close_any(void *s);    /* the same, for arena_own */
 err sock_read(struct task *t, struct sock *s, void *p, size_t max, when until,
               size_t *n);
 
+/* What is there without waiting; *n is 0 when nothing is. */
+err sock_read_some(struct sock *s, void *p, size_t max, size_t *n);
+
 /* Waits until there is something to read (or the end). */
 err sock_wait_readable(struct task *t, struct sock *s, when until);
 
@@ -73,6 +76,7 @@ err sock_write_str(struct task *t, struct sock *s, str bytes, when until);
 
 /* What fits without waiting; *n may be 0. */
 err sock_write_some(struct sock *s, str bytes, size_t *n);
+err sock_wait_writable(struct task *t, struct sock *s, when until);
 
 /* No more writes from this side; the peer reads an end. */
 void sock_shutdown(struct sock *s);

@@ -66,6 +66,7 @@ err real_pair(struct task *, struct sock **, int *);
 void real_sock_close(struct sock *);
 err real_read(struct task *, struct sock *, void *, size_t, when, size_t *,
               int *);
+err real_read_some(struct sock *, void *, size_t, size_t *);
 err real_wait_readable(struct task *, struct sock *, when);
 err real_wait_writable(struct task *, struct sock *, when);
 err real_write_some(struct sock *, const struct iovec *, int, int, size_t *);

@@ -312,35 +312,59 @@ static ssize_t receive(int from, void *p, size_t max, int *fd)
     return n;
 }
 
+/* One try; *n is 0 when it would wait. */
+static err read_once(struct real_sock *s, void *p, size_t max, size_t *n,
+                     int *fd)
+{
+    ssize_t got;
+
+    *n = 0;
+    do
+        got = fd ? receive(s->fd, p, max, fd) : read(s->fd, p, max);
+    while (got < 0 && errno == EINTR);
+    if (got == 0)
+        return ERR_END;
+    if (got > 0) {
+        /* with descriptors a read ends at each of them */
+        if ((size_t)got < max && !(fd && *fd >= 0))
+            s->readable = false;
+        *n = (size_t)got;
+        return OK;
+    }
+    if (errno != EAGAIN)
+        return err_of_errno(errno);
+    s->readable = false;
+    s->hung_up = false; /* the edge of an error that left nothing */
+    return OK;
+}
+
 err real_read(struct task *t, struct sock *sock, void *p, size_t max,
               when until, size_t *n, int *fd)
 {
     struct real_sock *s = real_sock_of(sock);
+    size_t got = 0;
 
-    for (;;) {
-        ssize_t got;
-
+    while (got == 0) {
+        err e;
         if (t->stopped)
             return ERR_STOPPED;
         if (!s->readable && !s->hung_up)
             TRY(park_on(t, &s->reader, until));
-        got = fd ? receive(s->fd, p, max, fd) : read(s->fd, p, max);
-        if (got > 0) {
-            /* with descriptors a read ends at each of them */
-            if ((size_t)got < max && !(fd && *fd >= 0))
-                s->readable = false;
-            *n = (size_t)got;
-            return OK;
-        }
-        if (got == 0)
-            return why(t, ERR_END, "end of stream");
-        if (errno == EAGAIN) {
-            s->readable = false;
-            s->hung_up = false; /* the edge of an error that left nothing */
-        } else if (errno != EINTR) {
-            return why(t, err_of_errno(errno), "%s", strerror(errno));
-        }
+        e = read_once(s, p, max, &got, fd);
+        if (e)
+            return why(t, e, "%s", e == ERR_END ? "end of stream"
+                                                : strerror(errno));
     }
+    *n = got;
+    return OK;
+}
+
+err real_read_some(struct sock *sock, void *p, size_t max, size_t *n)
+{
+    struct real_sock *s = real_sock_of(sock);
+
+    *n = 0;
+    return s->readable || s->hung_up ? read_once(s, p, max, n, NULL) : OK;
 }
 
 err real_wait_readable(struct task *t, struct sock *sock, when until)

@@ -212,6 +212,7 @@ const struct world_ops real_ops = {
     .pair = real_pair,
     .sock_close = real_sock_close,
     .read = real_read,
+    .read_some = real_read_some,
     .wait_readable = real_wait_readable,
     .wait_writable = real_wait_writable,
     .write_some = real_write_some,
