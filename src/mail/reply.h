@@ -35,4 +35,8 @@ static inline bool reply_temporary(struct reply r)
  * remote servers write them); false if there is no code at its start. */
 bool reply_parse(str line, struct reply *out);
 
+/* How many bytes at the start of s are an enhanced status code ("5.1.1")
+ * followed by white space or the end; 0 if there is none. */
+size_t dsn_span(str s);
+
 #endif
