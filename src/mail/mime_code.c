@@ -110,7 +110,7 @@ static void quoted_piece(struct mime_decoder *d, str s, struct buf *to)
 {
     /* what was held is completed byte by byte until it is decided */
     while (d->n_held && s.n) {
-        size_t used = 0;
+        size_t used;
         if (d->n_held == sizeof(d->held)) { /* a long run of blanks */
             buf_add(to, str_of(d->held, d->n_held));
             d->n_held = 0;
@@ -118,9 +118,11 @@ static void quoted_piece(struct mime_decoder *d, str s, struct buf *to)
         }
         d->held[d->n_held++] = s.p[0];
         s = str_skip(s, 1);
-        used = quoted_step(str_of(d->held, d->n_held), to);
-        memmove(d->held, d->held + used, d->n_held - used);
-        d->n_held -= used;
+        do {
+            used = quoted_step(str_of(d->held, d->n_held), to);
+            memmove(d->held, d->held + used, d->n_held - used);
+            d->n_held -= used;
+        } while (used && d->n_held);
     }
     while (s.n) {
         size_t used = quoted_step(s, to);
@@ -154,7 +156,7 @@ void mime_decode_end(struct mime_decoder *d, struct buf *to)
         return;
     /* blanks at the very end are padding, so is a lone soft line end */
     held = str_rtrim(held);
-    if (held.n > 1)
+    if (!str_eq(held, S("=")))
         buf_add(to, held);
     d->n_held = 0;
 }
