@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Inside spool only: one log, a ring of segments and the batch that is open.
+ * The spool has two, hot and cold.
+ */
+#ifndef SPOOL_LOG_H
+#define SPOOL_LOG_H
+
+#include "spool/record.h"
+#include "spool/spool.h"
+
+enum {
+    LOG_HOT, LOG_COLD, N_LOGS,
+    SEGMENT_RESERVE = 2,    /* the last free ones: for notes, ends, copies */
+    SEGMENT_COLD = 0x40000000, /* added to the numbers of the cold log */
+};
+
+struct segment {
+    struct link link;       /* log->segments, oldest generation first */
+    uint32_t number;
+    uint32_t live;          /* records of living messages in it */
+    uint64_t live_bytes;
+    uint64_t generation;    /* 0: never written */
+    struct file *file;
+};
+
+struct batch {
+    char *p;
+    uint32_t n, cap;
+    struct segment *segment; /* NULL: nothing is open */
+    uint32_t at;            /* its place in the segment */
+    uint32_t n_records, heads_crc;
+    uint64_t number;        /* counts batches of this log since the start */
+    when since;             /* when its first record came */
+    bool wanted;            /* somebody waits for it */
+};
+
+struct log {
+    struct spool *sp;
+    int which;              /* LOG_HOT, LOG_COLD */
+    struct link segments;
+    uint32_t n_segments, next_number;
+    struct segment *tail;   /* the one being written, or NULL */
+    uint32_t tail_at;
+    uint64_t sequence;      /* of the last batch */
+    struct batch open;
+    char *spare;            /* the other buffer, NULL while in flight */
+    uint64_t n_synced;      /* number of the last batch that is on disk */
+    struct bell work, synced, room;
+    err failed;             /* I3: ERR_IO for ever */
+    bool used;              /* the cold log has segments from its first use */
+};
+
+struct spool {
+    struct arena *arena;
+    struct dir *dir;
+    struct spool_options options;
+    struct spool_owner owner;
+    struct log logs[N_LOGS];
+    uint64_t generation;    /* the highest given out, over both logs */
+    struct map entries;     /* recovery: message number -> struct found */
+    struct link live;       /* all entries */
+    struct link found;      /* recovery: what is not handed over yet */
+    struct found *handed;
+    struct bell keep;       /* segments are wanted */
+    bool disk_full;
+    uint32_t record_max, batch_max;
+    struct spool_stats stats;
+};
+
+/* Makes sure that bytes fit into the open batch; may wait.  privileged
+ * appends may use the reserve.  ERR_LIMIT when there is no room and none will
+ * come soon. */
+err log_room(struct task *t, struct log *lg, uint32_t bytes, bool privileged);
+
+/* Appends a record; log_room was asked before, without a wait since.
+ * Returns the offset of the record in lg->open.segment. */
+uint32_t log_append(struct task *t, struct log *lg, enum record_type type,
+                    uint64_t message, str first, str second);
+
+/* Waits until the batch with this number is on disk. */
+err log_synced(struct task *t, struct log *lg, uint64_t number);
+
+/* Commits for ever. */
+err log_run(struct task *t, struct log *lg);
+
+/* Segments that can be taken next, oldest first, before a live one. */
+uint32_t log_free(const struct log *lg);
+
+void segment_live_add(struct segment *s, uint32_t bytes);
+void segment_live_del(struct segment *s, uint32_t bytes);
+struct segment *segment_find(struct spool *sp, uint32_t number);
+
+/* segment.c: the files. */
+err segments_load(struct task *t, struct log *lg);
+err segment_make(struct task *t, struct log *lg);
+
+/* keep.c: growth and copying. */
+err spool_keeper(struct task *t, void *sp);
+
+/* recover.c */
+err log_recover(struct task *t, struct log *lg);
+
+/* A message found by recovery. */
+struct found {
+    struct link link;
+    struct arena arena;     /* envelope and notes */
+    struct spool_found f;
+    uint64_t generation;    /* of its latest ENV */
+};
+
+/* entry.c: entries and what they keep alive. */
+struct spool_entry *entry_new(struct log *lg, uint64_t id,
+                              uint32_t env_segment, const struct extent *x,
+                              uint32_t n);
+void entry_drop(struct spool *sp, struct spool_entry *e);
+
+/* Exchanges where two entries of one message lie. */
+void entry_swap(struct spool_entry *a, struct spool_entry *b);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The spool as its owner sees it: opening, messages coming in, changes, ends.
+ */
+#include "spool/spool.h"
+
+#include "spool/events.h"
+#include "spool/log.h"
+
+enum {
+    SEGMENT_SIZE = 16 * 1024 * 1024,
+    SEGMENTS_START = 4,
+    BATCH_MAX = 2 * 1024 * 1024,
+};
+
+struct spool_draft {
+    uint64_t id;
+    vec_of(struct extent) extents;
+    struct arena arena;
+};
+
+static void log_init(struct spool *sp, int which)
+{
+    struct log *lg = &sp->logs[which];
+
+    lg->sp = sp;
+    lg->which = which;
+    lg->used = which == LOG_HOT;
+    list_init(&lg->segments);
+    lg->open.number = 1;
+    lg->open.p = heap_resize(NULL, sp->batch_max);
+    lg->spare = heap_resize(NULL, sp->batch_max);
+}
+
+static void spool_free(void *arg)
+{
+    struct spool *sp = arg;
+
+    list_each(l, &sp->found) {
+        struct found *f = container_of(l, struct found, link);
+        arena_reset(&f->arena);
+        heap_free(f);
+    }
+    list_each(l, &sp->live) {
+        struct spool_entry *e = container_of(l, struct spool_entry, link);
+        heap_free(e->extents);
+        heap_free(e);
+    }
+    for (int i = 0; i < N_LOGS; i++) {
+        heap_free(sp->logs[i].open.p);
+        heap_free(sp->logs[i].spare);
+    }
+    map_free(&sp->entries);
+}
+
+static void set_options(struct spool *sp, const struct spool_options *o)
+{
+    sp->options = *o;
+    if (!sp->options.segment_size)
+        sp->options.segment_size = SEGMENT_SIZE;
+    if (!sp->options.segments_start)
+        sp->options.segments_start = SEGMENTS_START;
+    must(sp->options.segment_size % BATCH_ALIGN == 0);
+    sp->batch_max = sp->options.segment_size / 2 < BATCH_MAX
+                        ? sp->options.segment_size / 2 : BATCH_MAX;
+    sp->record_max = sp->batch_max / 2;
+}
+
+err spool_open(struct task *t, struct arena *a, struct dir *dir,
+               const struct spool_options *options, struct spool_owner owner,
+               struct spool **out)
+{
+    struct spool *sp = arena_new(a, struct spool);
+
+    sp->arena = a;
+    sp->dir = dir;
+    sp->owner = owner;
+    set_options(sp, options);
+    list_init(&sp->found);
+    list_init(&sp->live);
+    map_init(&sp->entries, false);
+    arena_own(a, spool_free, sp);
+    for (int i = 0; i < N_LOGS; i++)
+        log_init(sp, i);
+    for (int i = 0; i < N_LOGS; i++) {
+        TRY(segments_load(t, &sp->logs[i]));
+        TRY(log_recover(t, &sp->logs[i]));
+    }
+    while (sp->logs[LOG_HOT].n_segments < sp->options.segments_start)
+        TRY(segment_make(t, &sp->logs[LOG_HOT]));
+    say(t, spool_recovered, sp->stats.n_messages,
+        sp->logs[LOG_HOT].n_segments + sp->logs[LOG_COLD].n_segments);
+    *out = sp;
+    return OK;
+}
+
+err spool_found_next(struct task *t, struct spool *sp,
+                     struct spool_found *out)
+{
+    struct link *l;
+
+    (void)t;
+    if (sp->handed) {
+        arena_reset(&sp->handed->arena);
+        heap_free(sp->handed);
+        sp->handed = NULL;
+    }
+    l = list_pop(&sp->found);
+    if (!l) {
+        map_free(&sp->entries);
+        return ERR_END;
+    }
+    sp->handed = container_of(l, struct found, link);
+    sp->handed->f.entry->owner = NULL;
+    *out = sp->handed->f;
+    return OK;
+}
+
+static err run_log(struct task *t, void *lg)
+{
+    return log_run(t, lg);
+}
+
+err spool_run(struct task *t, struct spool *sp)
+{
+    struct task_group g;
+    err e = OK;
+
+    group_open(t, &g);
+    for (int i = 0; i < N_LOGS; i++)
+        group_go(&g, "log", run_log, &sp->logs[i]);
+    group_go(&g, "keeper", spool_keeper, sp);
+    while (!e && !g.first && g.n == N_LOGS + 1)
+        e = bell_wait(t, &g.ended, NEVER);
+    if (g.first)
+        e = g.first;
+    group_close(t, &g);
+    return e ? e : ERR_IO;
+}
+
+err spool_flush(struct task *t, struct spool *sp)
+{
+    for (int i = 0; i < N_LOGS; i++)
+        if (sp->logs[i].open.segment)
+            TRY(log_synced(t, &sp->logs[i], sp->logs[i].open.number));
+    return OK;
+}
+
+struct spool_draft *spool_begin(struct spool *sp, uint64_t id)
+{
+    struct spool_draft *d = heap_new(struct spool_draft);
+
+    (void)sp;
+    d->id = id;
+    arena_init(&d->arena, 0);
+    return d;
+}
+
+err spool_chunk(struct task *t, struct spool *sp, struct spool_draft *d,
+                str bytes)
+{
+    struct log *lg = &sp->logs[LOG_HOT];
+    struct extent x;
+
+    must(bytes.n > 0 && bytes.n <= SPOOL_CHUNK_MAX);
+    TRY(log_room(t, lg, (uint32_t)record_size(bytes.n), false));
+    x = (struct extent){ .segment = lg->open.segment->number,
+                         .size = (uint32_t)bytes.n,
+                         .generation = lg->open.segment->generation };
+    x.offset = log_append(t, lg, RECORD_CHUNK, d->id, bytes, S(""));
+    segment_live_add(lg->open.segment, x.size);
+    vec_push(&d->arena, &d->extents, x);
+    return OK;
+}
+
+void spool_abort(struct spool *sp, struct spool_draft *d)
+{
+    if (!d)
+        return;
+    for (size_t i = 0; i < d->extents.n; i++)
+        segment_live_del(segment_find(sp, d->extents.p[i].segment),
+                         d->extents.p[i].size);
+    bell_ring(&sp->keep);
+    arena_reset(&d->arena);
+    heap_free(d);
+}
+
+/* The ENV record and the entry; *number is the batch it rides with. */
+static err seal(struct task *t, struct spool *sp, struct spool_draft *d,
+                str envelope, struct spool_entry **out, uint64_t *number)
+{
+    struct log *lg = &sp->logs[LOG_HOT];
+    struct buf head;
+    size_t size = 4 + d->extents.n * EXTENT_PACKED + envelope.n;
+
+    if (SPOOL_RECORD_HEAD + size + RECORD_ALIGN > sp->record_max)
+        return why(t, ERR_LIMIT, "the envelope is too large");
+    TRY(log_room(t, lg, (uint32_t)record_size(size), false));
+    buf_init(&head, &d->arena, sp->record_max);
+    pack_u32(&head, (uint32_t)d->extents.n);
+    for (size_t i = 0; i < d->extents.n; i++)
+        extent_pack(&head, &d->extents.p[i]);
+    log_append(t, lg, RECORD_ENV, d->id, buf_str(&head), envelope);
+    *number = lg->open.number;
+    *out = entry_new(lg, d->id, lg->open.segment->number, d->extents.p,
+                     (uint32_t)d->extents.n);
+    return OK;
+}
+
+err spool_seal_later(struct task *t, struct spool *sp, struct spool_draft *d,
+                     str envelope, struct spool_entry **out)
+{
+    uint64_t number;
+    err e = seal(t, sp, d, envelope, out, &number);
+
+    spool_abort(sp, d); /* the entry keeps the chunks alive now */
+    return e;
+}
+
+err spool_seal(struct task *t, struct spool *sp, struct spool_draft *d,
+               str envelope, struct spool_entry **out)
+{
+    struct spool_entry *entry = NULL;
+    uint64_t number;
+    err e = seal(t, sp, d, envelope, &entry, &number);
+
+    spool_abort(sp, d);
+    TRY(e);
+    TRY(log_synced(t, &sp->logs[LOG_HOT], number)); /* I2 */
+    *out = entry;
+    return OK;
+}
+
+err spool_together(struct task *t, struct spool *sp, size_t bytes)
+{
+    if (bytes > sp->batch_max / 2)
+        return why(t, ERR_LIMIT, "%zu bytes do not fit one batch", bytes);
+    return log_room(t, &sp->logs[LOG_HOT], (uint32_t)bytes, false);
+}
+
+err spool_note(struct task *t, struct spool *sp, struct spool_entry *e,
+               uint16_t kind, str body)
+{
+    char head[2] = { (char)(kind & 0xff), (char)(kind >> 8) };
+
+    must(!e->ended);
+    if (body.n + 64 > sp->record_max)
+        return why(t, ERR_LIMIT, "the note is too large");
+    for (;;) {
+        struct log *lg = e->log;
+        TRY(log_room(t, lg, (uint32_t)record_size(2 + body.n), true));
+        if (lg != e->log)
+            continue; /* it moved while we waited for room */
+        log_append(t, lg, RECORD_NOTE, e->id, str_of(head, 2), body);
+        return OK;
+    }
+}
+
+err spool_end(struct task *t, struct spool *sp, struct spool_entry *e)
+{
+    must(!e->ended);
+    for (;;) {
+        struct log *lg = e->log;
+        TRY(log_room(t, lg, (uint32_t)record_size(0), true));
+        if (lg == e->log) {
+            log_append(t, lg, RECORD_GONE, e->id, S(""), S(""));
+            break;
+        }
+    }
+    e->ended = true;
+    if (!e->moving)
+        entry_drop(sp, e);
+    return OK;
+}
+
+bool spool_open_for_mail(const struct spool *sp)
+{
+    const struct log *lg = &sp->logs[LOG_HOT];
+
+    return !lg->failed
+           && (log_free(lg) > SEGMENT_RESERVE
+               || (lg->tail && sp->options.segment_size - lg->tail_at
+                                   > sp->options.segment_size / 4));
+}
+
+struct file *spool_segment_file(struct spool *sp, uint32_t segment)
+{
+    struct segment *s = segment_find(sp, segment);
+
+    return s ? s->file : NULL;
+}
+
+void spool_stats(const struct spool *sp, struct spool_stats *out)
+{
+    *out = sp->stats;
+    for (int i = 0; i < N_LOGS; i++) {
+        out->n_segments += sp->logs[i].n_segments;
+        out->n_segments_free += log_free(&sp->logs[i]);
+    }
+}
