@@ -219,6 +219,12 @@ err conn_piece(struct task *t, struct conn *c, size_t max, when until,
     return OK;
 }
 
+void conn_unread(struct conn *c, size_t n)
+{
+    must(n <= c->in_at);
+    c->in_at -= n;
+}
+
 err conn_wait(struct task *t, struct conn *c, when until)
 {
     return conn_pending(c) ? OK : fill(t, c, until);

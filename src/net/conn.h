@@ -32,6 +32,9 @@ err conn_line(struct task *t, struct conn *c, size_t max, when until,
 err conn_piece(struct task *t, struct conn *c, size_t max, when until,
                str *piece);
 
+/* Gives the last n bytes of the last piece back, to be read again. */
+void conn_unread(struct conn *c, size_t n);
+
 /* Whether input is buffered that was not yet read. */
 bool conn_pending(const struct conn *c);
 

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Opening a connection as a client: greeting, hello, TLS, AUTH.
+ */
+#include "smtp/client.h"
+
+#include "smtp/wire.h"
+
+enum { REPLY_LINE_MAX = 4096, REPLY_TEXT_MAX = 16 * 1024, LINES_MAX = 500 };
+
+static bool is_code(str line)
+{
+    return line.n >= 3 && line.p[0] >= '2' && line.p[0] <= '5'
+           && is_digit(line.p[1]) && is_digit(line.p[2])
+           && (line.n == 3 || line.p[3] == ' ' || line.p[3] == '-');
+}
+
+static bool is_dsn(str word)
+{
+    str part;
+    int n = 0;
+
+    if (word.n < 5 || word.n > 11 || word.p[1] != '.')
+        return false;
+    while (str_cut(&word, '.', &part)) {
+        uint64_t number;
+        if (!str_uint(part, 999, &number))
+            return false;
+        n++;
+    }
+    return n == 3;
+}
+
+/* Takes the enhanced code off the front of a line's text. */
+static str take_dsn(str text, char *dsn, size_t size)
+{
+    size_t blank = str_chr(text, ' ');
+    str word = str_head(text, blank);
+
+    if (!is_dsn(word) || word.n >= size)
+        return text;
+    memcpy(dsn, word.p, word.n);
+    dsn[word.n] = 0;
+    return str_trim(str_skip(text, word.n));
+}
+
+err wire_reply(struct task *t, struct smtp_peer *p, when until,
+               struct arena *a, void (*each)(struct smtp_peer *, str),
+               struct reply *out)
+{
+    struct buf text;
+    struct reply r = { 0 };
+    enum line_end end;
+    str line;
+
+    buf_init(&text, a, REPLY_TEXT_MAX);
+    for (int n = 0; n < LINES_MAX; n++) {
+        bool more;
+        TRY(conn_line(t, p->conn, REPLY_LINE_MAX, until, &line, &end));
+        if (end == LINE_CUT || !is_code(line)) {
+            p->broken = true;
+            return why(t, ERR_PEER, "unexpected reply \"%.*s\"",
+                       STR(str_head(line, 80)));
+        }
+        r.code = (line.p[0] - '0') * 100 + (line.p[1] - '0') * 10
+                 + (line.p[2] - '0');
+        more = line.n > 3 && line.p[3] == '-';
+        if (each && n > 0)
+            each(p, str_skip(line, 4));
+        if (n > 0)
+            buf_byte(&text, ' ');
+        buf_add(&text, n == 0 ? str_rtrim(line)
+                              : str_rtrim(take_dsn(str_skip(line, 4), r.dsn,
+                                                   sizeof(r.dsn))));
+        if (n == 0)
+            take_dsn(str_skip(line, 4), r.dsn, sizeof(r.dsn));
+        if (!more) {
+            r.text = buf_str(&text);
+            *out = r;
+            if (r.code == 421)
+                p->broken = true;
+            return OK;
+        }
+    }
+    return why(t, ERR_PEER, "a reply of more than %d lines", LINES_MAX);
+}
+
+static err ask(struct task *t, struct smtp_peer *p, int64_t limit_s,
+               const char *command, struct arena *a, struct smtp_answer *out)
+{
+    out->command = command;
+    return wire_reply(t, p, after_s(t, limit_s), a, NULL, &out->reply);
+}
+
+err smtp_read_greeting(struct task *t, struct smtp_peer *p, struct arena *a,
+                       struct smtp_answer *out)
+{
+    p->stage = "receiving the initial server greeting";
+    return ask(t, p, p->timeouts.greeting_s, "connection", a, out);
+}
+
+static void on_offer(struct smtp_peer *p, str line)
+{
+    struct scan sc = scan_of(line);
+    str word = scan_until(&sc, S(" ="));
+
+    if (str_ieq(word, S("PIPELINING")))
+        p->pipelining = true;
+    else if (str_ieq(word, S("8BITMIME")))
+        p->eightbit = true;
+    else if (str_ieq(word, S("DSN")))
+        p->dsn = true;
+    else if (str_ieq(word, S("SMTPUTF8")))
+        p->utf8 = true;
+    else if (str_ieq(word, S("STARTTLS")))
+        p->starttls = true;
+    else if (str_ieq(word, S("CHUNKING")))
+        p->chunking = true;
+    else if (str_ieq(word, S("AUTH")))
+        p->auth_mechs = arena_str(p->memory, str_skip(scan_rest(&sc), 1));
+    else if (str_ieq(word, S("SIZE"))) {
+        p->size = true;
+        scan_blanks(&sc);
+        if (!scan_uint(&sc, UINT64_MAX, &p->size_max))
+            p->size_max = 0;
+    }
+}
+
+err smtp_say_helo(struct task *t, struct smtp_peer *p, struct arena *a,
+                  struct smtp_answer *out)
+{
+    const char *verb = p->lmtp ? "LHLO" : "EHLO";
+
+    p->stage = "performing the EHLO handshake";
+    p->esmtp = p->pipelining = p->size = p->eightbit = p->dsn = p->utf8 =
+        p->starttls = p->chunking = false;
+    p->auth_mechs = S("");
+    out->command = p->lmtp ? "LHLO command" : "EHLO command";
+    conn_fmt(p->conn, "%s %.*s\r\n", verb, STR(p->helo));
+    TRY(wire_reply(t, p, after_s(t, p->timeouts.helo_s), a, on_offer,
+                   &out->reply));
+    p->esmtp = out->reply.code == 250;
+    if (p->esmtp || p->lmtp || p->broken)
+        return OK;
+    p->stage = "performing the HELO handshake";
+    conn_fmt(p->conn, "HELO %.*s\r\n", STR(p->helo));
+    return ask(t, p, p->timeouts.helo_s, "HELO command", a, out);
+}
+
+err smtp_start_tls(struct task *t, struct smtp_peer *p,
+                   struct tls_context *ctx, str server_name, struct arena *a,
+                   struct smtp_answer *out)
+{
+    p->stage = "performing the TLS handshake";
+    conn_put(p->conn, S("STARTTLS\r\n"));
+    TRY(ask(t, p, p->timeouts.starttls_s, "STARTTLS command", a, out));
+    if (out->reply.code != 220)
+        return OK;
+    if (conn_discard(p->conn) > 0)
+        return why(t, ERR_PEER, "data after the reply to STARTTLS");
+    return conn_tls_connect(t, p->conn, ctx, server_name,
+                            after_s(t, p->timeouts.starttls_s));
+}
+
+static bool offers(const struct smtp_peer *p, str mech)
+{
+    str rest = p->auth_mechs, word;
+
+    while (str_token(&rest, S(" "), &word))
+        if (str_ieq(word, mech))
+            return true;
+    return false;
+}
+
+static void put_base64(struct smtp_peer *p, str prefix, str s)
+{
+    struct buf b;
+
+    buf_init(&b, NULL, 16 * 1024);
+    buf_add(&b, prefix);
+    base64_encode(&b, s);
+    buf_add(&b, S("\r\n"));
+    conn_put(p->conn, buf_str(&b));
+    buf_free(&b);
+}
+
+err smtp_say_auth(struct task *t, struct smtp_peer *p, str user, str password,
+                  struct arena *a, struct smtp_answer *out)
+{
+    p->stage = "performing SASL authentication";
+    if (offers(p, S("PLAIN"))) {
+        str both = arena_fmt(a, "%c%.*s%c%.*s", 0, STR(user), 0,
+                             STR(password));
+        put_base64(p, S("AUTH PLAIN "), both);
+        return ask(t, p, p->timeouts.helo_s, "AUTH PLAIN command", a, out);
+    }
+    if (!offers(p, S("LOGIN")))
+        return why(t, ERR_ABSENT, "no mechanism available");
+    conn_put(p->conn, S("AUTH LOGIN\r\n"));
+    TRY(ask(t, p, p->timeouts.helo_s, "AUTH LOGIN command", a, out));
+    if (out->reply.code == 334) {
+        put_base64(p, S(""), user);
+        TRY(ask(t, p, p->timeouts.helo_s, "AUTH LOGIN command", a, out));
+    }
+    if (out->reply.code == 334) {
+        put_base64(p, S(""), password);
+        TRY(ask(t, p, p->timeouts.helo_s, "AUTH LOGIN command", a, out));
+    }
+    return OK;
+}
+
+err smtp_probe(struct task *t, struct smtp_peer *p)
+{
+    struct arena a;
+    struct smtp_answer answer;
+    err e;
+
+    arena_init(&a, 0);
+    p->stage = "sending RSET";
+    conn_put(p->conn, S("RSET\r\n"));
+    e = ask(t, p, p->timeouts.rset_s, "RSET command", &a, &answer);
+    if (!e && answer.reply.code != 250)
+        e = ERR_PEER;
+    arena_reset(&a);
+    p->dirty = false;
+    return e;
+}
+
+void smtp_quit(struct task *t, struct smtp_peer *p, bool wait)
+{
+    struct arena a;
+    struct smtp_answer answer;
+
+    if (p->broken)
+        return;
+    p->broken = true;
+    p->stage = "sending QUIT";
+    conn_put(p->conn, S("QUIT\r\n"));
+    if (conn_flush(t, p->conn, after_s(t, p->timeouts.quit_s)) || !wait)
+        return;
+    arena_init(&a, 0);
+    err_ignore(ask(t, p, p->timeouts.quit_s, "QUIT command", &a, &answer));
+    arena_reset(&a);
+}

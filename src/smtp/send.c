@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * A transaction as a client.
+ */
+#include "smtp/client.h"
+
+#include "smtp/dot.h"
+#include "smtp/wire.h"
+
+enum { OUT_MARK = 64 * 1024 };
+
+static bool pipelines(const struct smtp_peer *p)
+{
+    return p->pipelining && p->may_pipeline;
+}
+
+static void put_mail(struct smtp_peer *p, const struct smtp_transaction *x)
+{
+    const struct envelope *e = x->envelope;
+    struct buf b;
+
+    buf_init(&b, NULL, 16 * 1024);
+    buf_fmt(&b, "MAIL FROM:<%.*s>", STR(x->sender));
+    if (p->size)
+        buf_fmt(&b, " SIZE=%" PRIu64, x->size);
+    if (p->eightbit && (e->flags & ENVELOPE_8BIT))
+        buf_add(&b, S(" BODY=8BITMIME"));
+    if (p->utf8 && (e->flags & ENVELOPE_SMTPUTF8))
+        buf_add(&b, S(" SMTPUTF8"));
+    if (p->dsn && e->ret != RET_UNSAID)
+        buf_add(&b, e->ret == RET_FULL ? S(" RET=FULL") : S(" RET=HDRS"));
+    if (p->dsn && !str_empty(e->envid)) {
+        buf_add(&b, S(" ENVID="));
+        xtext_encode(&b, e->envid);
+    }
+    buf_add(&b, S("\r\n"));
+    conn_put(p->conn, buf_str(&b));
+    buf_free(&b);
+}
+
+static void put_notify(struct buf *b, int notify)
+{
+    static const struct { int bit; str word; } words[] = {
+        { NOTIFY_NEVER, S_INIT("NEVER") },
+        { NOTIFY_SUCCESS, S_INIT("SUCCESS") },
+        { NOTIFY_FAILURE, S_INIT("FAILURE") },
+        { NOTIFY_DELAY, S_INIT("DELAY") },
+    };
+    bool first = true;
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+        if (notify & words[i].bit) {
+            buf_add(b, first ? S(" NOTIFY=") : S(","));
+            buf_add(b, words[i].word);
+            first = false;
+        }
+}
+
+static void put_rcpt(struct smtp_peer *p, const struct smtp_transaction *x,
+                     size_t i)
+{
+    const struct recipient *r = x->rcpts[i];
+    struct buf b;
+
+    buf_init(&b, NULL, 16 * 1024);
+    buf_fmt(&b, "RCPT TO:<%.*s>",
+            STR(address_external(&r->address, x->arena)));
+    if (p->dsn) {
+        put_notify(&b, r->notify);
+        if (!str_empty(r->orcpt)) {
+            buf_add(&b, S(" ORCPT="));
+            orcpt_encode(&b, r->orcpt);
+        }
+    }
+    buf_add(&b, S("\r\n"));
+    conn_put(p->conn, buf_str(&b));
+    buf_free(&b);
+}
+
+void smtp_send_envelope(struct smtp_peer *p, struct smtp_transaction *x)
+{
+    p->n_used++;
+    x->rcpt = arena_array(x->arena, struct smtp_answer, x->n_rcpts);
+    x->ends = arena_array(x->arena, struct smtp_answer, x->n_rcpts);
+    put_mail(p, x);
+    if (!pipelines(p))
+        return;
+    for (size_t i = 0; i < x->n_rcpts; i++)
+        put_rcpt(p, x, i);
+    conn_put(p->conn, S("DATA\r\n"));
+}
+
+static err read_mail(struct task *t, struct smtp_peer *p,
+                     struct smtp_transaction *x)
+{
+    p->stage = "sending MAIL FROM";
+    x->mail.command = "MAIL FROM command";
+    return wire_reply(t, p, after_s(t, p->timeouts.mail_s), x->arena, NULL,
+                      &x->mail.reply);
+}
+
+static err read_rcpt(struct task *t, struct smtp_peer *p,
+                     struct smtp_transaction *x, size_t i)
+{
+    p->stage = "sending RCPT TO";
+    x->rcpt[i].command = "RCPT TO command";
+    TRY(wire_reply(t, p, after_s(t, p->timeouts.rcpt_s), x->arena, NULL,
+                   &x->rcpt[i].reply));
+    if (x->rcpt[i].reply.code / 100 == 2 && x->mail.reply.code / 100 == 2)
+        x->n_accepted++;
+    return OK;
+}
+
+static err read_data(struct task *t, struct smtp_peer *p,
+                     struct smtp_transaction *x)
+{
+    p->stage = "sending DATA command";
+    x->data.command = "DATA command";
+    TRY(wire_reply(t, p, after_s(t, p->timeouts.data_init_s), x->arena, NULL,
+                   &x->data.reply));
+    x->go = x->data.reply.code == 354;
+    return OK;
+}
+
+err smtp_read_envelope(struct task *t, struct smtp_peer *p,
+                       struct smtp_transaction *x)
+{
+    bool pipelined = pipelines(p);
+
+    TRY(read_mail(t, p, x));
+    p->dirty = true;
+    if (!pipelined && x->mail.reply.code / 100 != 2)
+        return OK;
+    for (size_t i = 0; i < x->n_rcpts; i++) {
+        if (!pipelined)
+            put_rcpt(p, x, i);
+        TRY(read_rcpt(t, p, x, i));
+    }
+    if (!pipelined && x->n_accepted == 0)
+        return OK;
+    if (!pipelined)
+        conn_put(p->conn, S("DATA\r\n"));
+    return read_data(t, p, x);
+}
+
+err smtp_send_text(struct task *t, struct smtp_peer *p,
+                   struct smtp_transaction *x)
+{
+    bool line = true;
+    str piece = S("");
+    struct buf b;
+    err e = OK;
+
+    if (!x->go) { /* nobody wants it: be ready for the next */
+        if (!p->broken)
+            TRY(smtp_probe(t, p));
+        return OK;
+    }
+    p->stage = "sending message body";
+    buf_init(&b, NULL, 256 * 1024);
+    while (x->n_accepted > 0 && !e
+           && !(e = x->text.next(t, x->text.self, &piece))) {
+        buf_clear(&b);
+        dot_encode(&b, piece, &line);
+        conn_put(p->conn, buf_str(&b));
+        e = conn_drain(t, p->conn, after_s(t, p->timeouts.data_text_s));
+    }
+    buf_free(&b);
+    if (e && e != ERR_END) {
+        p->broken = true; /* half a message: only silence undoes it */
+        return e;
+    }
+    conn_put(p->conn, line ? S(".\r\n") : S("\r\n.\r\n"));
+    return OK;
+}
+
+err smtp_read_end(struct task *t, struct smtp_peer *p,
+                  struct smtp_transaction *x)
+{
+    size_t n = p->lmtp ? x->n_accepted : 1;
+    size_t i = 0;
+
+    if (!x->go)
+        return OK;
+    p->stage = "sending end of data -- message may be sent more than once";
+    for (size_t at = 0; at < n; at++) {
+        struct smtp_answer *out = &x->end;
+        if (p->lmtp) {
+            while (x->rcpt[i].reply.code / 100 != 2)
+                i++;
+            out = &x->ends[i++];
+        }
+        out->command = "end of DATA command";
+        TRY(wire_reply(t, p, after_s(t, p->timeouts.data_done_s), x->arena,
+                       NULL, &out->reply));
+    }
+    p->dirty = false;
+    return OK;
+}
