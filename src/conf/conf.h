@@ -12,6 +12,7 @@
 #define CONF_CONF_H
 
 #include "base/base.h"
+#include "rt/task.h"
 
 /* Kinds of values.  STR is expanded ($name); RAW is not; TIME has a default
  * unit and is kept in seconds; LIST is a STR that callers read by items. */
@@ -33,8 +34,8 @@ struct conf_param {
     str name;
     enum conf_kind kind;
     str preset;          /* the built-in default, before expansion */
-    int64_t min, max;    /* INT and TIME; max 0: none */
-    char unit;           /* TIME: default unit 's', 'm', 'h', 'd', 'w' */
+    int64_t min, max;    /* INT and TIME; max 0: none.  STR and LIST: min 1
+                            for a value that must not be empty */
     enum conf_effect effect;
 };
 
@@ -47,13 +48,23 @@ enum param conf_param_find(str name);
 /* The known name nearest to a misspelt one, or an empty str. */
 str conf_param_nearest(str name);
 
+/* The unit that a bare number is taken in: 's', 'm', 'h', 'd' or 'w'; 0 for
+ * what is not a TIME. */
+char conf_param_unit(enum param p);
+
 /* What the machine says, which defaults depend on; found by the process that
  * reads the files, kept in the snapshot. */
+struct conf_interface {
+    unsigned char address[16]; /* network order; IPv4 uses the first four */
+    bool ipv6;
+    int prefix;          /* length of the network's prefix */
+};
 struct conf_facts {
     str hostname;        /* as gethostname(2); myhostname's default */
-    str networks_class, networks_subnet, networks_host; /* mynetworks_style */
+    str origin_file;     /* first line of the file that myorigin names */
     str process_name, process_id;
-    str mail_version;
+    const struct conf_interface *interfaces; /* mynetworks' default */
+    size_t n_interfaces;
 };
 
 /* A finding about the configuration, with its place. */
@@ -67,8 +78,11 @@ struct conf_findings {
     vec_of(struct conf_finding) list;
 };
 
-/* The text of the files and the overrides ("-o name=value") of one service
- * or command line, later ones win. */
+/* A finding as it is logged: "FILE, line 7: text". */
+str conf_finding_text(struct arena *a, const struct conf_finding *f);
+
+/* The text of the files and the overrides ("name=value" of -o options), of
+ * which later ones win. */
 struct conf_source {
     str dir;             /* the configuration directory's path */
     str main_cf, master_cf;
@@ -79,12 +93,29 @@ struct conf_source {
 
 struct conf;             /* the snapshot */
 
-/* Reads a snapshot.  Everything is allocated in a and lives as long.
- * ERR_SYNTAX with fatal findings when the configuration cannot be used;
+/* Reads a snapshot.  Everything is allocated in a and lives as long; texts
+ * and facts of src are borrowed.  ERR_SYNTAX with fatal findings when the configuration cannot be used;
  * warnings (unknown parameters with the nearest name, bad values) are
  * findings too. */
 err conf_read(struct arena *a, const struct conf_source *src,
               struct conf_findings *findings, struct conf **out);
+
+/* Finds the machine's facts, reads main.cf and master.cf of dir and makes a
+ * snapshot (conf/load.c).  master.cf may be missing when master_needed is
+ * false.  ERR_ABSENT and ERR_IO with why() when a file cannot be read. */
+struct conf_load {
+    str dir;
+    bool master_needed;
+    const char *process_name;
+    const str *overrides;
+    size_t n_overrides;
+};
+err conf_load(struct task *t, struct arena *a, const struct conf_load *load,
+              struct conf_findings *findings, struct conf **out);
+
+/* The facts alone. */
+err conf_facts_find(struct task *t, struct arena *a, const char *process_name,
+                    struct conf_facts *out);
 
 /* The same snapshot with further overrides on top: what a master.cf line's
  * -o options mean. */
@@ -97,8 +128,8 @@ void conf_pack(const struct conf *c, struct buf *to);
 err conf_unpack(struct arena *a, str packed, struct conf **out);
 
 /* Values.  Asking with the wrong kind is a programming error. */
-str conf_str(const struct conf *c, enum param p);
-str conf_raw(const struct conf *c, enum param p); /* any kind, expanded */
+str conf_str(const struct conf *c, enum param p);  /* STR, LIST, RAW */
+str conf_raw(const struct conf *c, enum param p);  /* any kind, as text */
 bool conf_bool(const struct conf *c, enum param p);
 int64_t conf_int(const struct conf *c, enum param p);
 int64_t conf_seconds(const struct conf *c, enum param p);
@@ -115,7 +146,7 @@ struct conf_items conf_split(struct arena *a, str text);
 bool conf_is_set(const struct conf *c, enum param p);
 
 /* Any parameter by name, known or the administrator's own, expanded in a;
- * false if it is not set anywhere. */
+ * false if it is neither known nor set. */
 bool conf_find(const struct conf *c, struct arena *a, str name, str *value);
 
 /* Transport-dependent parameters (smtp_destination_rate_delay and default_
@@ -128,7 +159,7 @@ int64_t conf_transport_seconds(const struct conf *c, str transport,
 /* Expands $name and friends in text as a parameter value would be. */
 err conf_expand(const struct conf *c, struct arena *a, str text, str *out);
 
-/* "30s", "5m", "1h", "1d", "1w", or a number in unit; "10" .. */
+/* "30s", "5m", "1h", "1d", "1w", or a bare number, taken in unit. */
 bool conf_time_parse(str text, char unit, int64_t *seconds);
 
 str conf_dir(const struct conf *c);
@@ -145,11 +176,14 @@ struct service {
     bool wakeup_if_used; /* '?' */
     int limit;           /* process limit; 0: none */
     str command;         /* "smtpd", "pipe" */
-    str raw[8];          /* the columns as written, "-" included */
+    str raw[7];          /* the columns before it as written, "-" too */
     const str *overrides; /* name=value of the -o options */
     size_t n_overrides;
-    const str *argv;     /* all arguments, -o ones included, {} removed */
+    const str *argv;     /* all arguments, -o ones included, {} removed and
+                            "-oname=value" as two */
     size_t n_argv;
+    size_t n_options;    /* how many of them come before the first that is
+                            no option (for pipe, before flags= and so on) */
     int line;
 };
 struct services { const struct service *p; size_t n; };
