@@ -6,7 +6,13 @@
  * A sandboxed role opens no path: tables are opened through a struct
  * table_opener, whose one function gives the bytes or the descriptor that a
  * table is made of.  Tools and the lookup role open files themselves
- * (table_opener_files); the others ask the lookup role (table/client.c).
+ * (table_opener_files); the others learn from table_need_of() what a spec is
+ * made of, ask the lookup role for it, and call table_open_data().
+ *
+ * Files: hash:NAME and btree:NAME are NAME.db, dbm:NAME is NAME.pag (with an
+ * empty NAME.dir beside it), cdb:NAME is NAME.cdb; all four are constant
+ * databases (table/cdb.h).  lmdb:NAME is NAME.lmdb.  The names of all other
+ * types are the file itself.
  */
 #ifndef TABLE_TABLE_H
 #define TABLE_TABLE_H
@@ -17,28 +23,82 @@
 
 struct table;
 struct tables;
+struct table_env;
+
+/* How a table is opened and asked. */
+enum table_flags {
+    TABLE_EXACT_CASE = 1, /* fold no keys (postmap -f) */
+    TABLE_ANY_BYTES = 2,  /* no check for UTF-8 (postmap -u) */
+    TABLE_NO_GROUPS = 4,  /* refuse $1 in results (alias_maps) */
+    TABLE_FILES = 8,      /* values name files: their base64 is the value */
+    TABLE_NUL = 16,       /* writing: keys and values end with a NUL ... */
+    TABLE_NO_NUL = 32,    /* ... or do not; neither: as the type is used to */
+};
 
 /* How a role gets at what tables are made of. */
 struct table_opener {
     void *self;
-    /* Opens "type:name" and stores it in *out, allocated in a.  ERR_ABSENT
-     * with a why() when the file does not exist. */
+    /* Opens "type:name" and stores it in *out, allocated in a and closed with
+     * it.  ERR_ABSENT with a why() when the file does not exist. */
     err (*open)(struct task *t, void *self, struct arena *a,
-                const struct conf *c, str spec, struct table **out);
+                const struct table_env *env, str spec, int flags,
+                struct table **out);
+};
+
+/* What an opening needs to know beside the spec.  Outlives the table. */
+struct table_env {
+    const struct conf *conf;
+    struct table_opener opener; /* for the tables inside a table */
+    /* Where complaints about a table's text go; NULL: the log. */
+    void (*warn)(void *warn_self, str text);
+    void *warn_self;
 };
 
 /* Opens tables by path, in this process. */
 struct table_opener table_opener_files(void);
 
-/* Keeps opened tables, one of each spec, and opens anew what has changed.
+/* What a table is made of. */
+enum table_need {
+    NEED_NOTHING, /* the spec says it all, or names tables that do */
+    NEED_TEXT,    /* the text of *path */
+    NEED_FD,      /* a descriptor of *path, open for reading */
+    NEED_PROXY,   /* lives in the process that may open it: ask there */
+};
+
+/* *path is allocated in a, empty where none is needed.  ERR_SYNTAX with why()
+ * for what is no spec, ERR_DENIED for a type that does not exist here. */
+err table_need_of(struct task *t, str spec, struct arena *a,
+                  enum table_need *need, str *path);
+
+/* What another process handed over for a spec.  fd is taken over by the
+ * opening, whatever its outcome; -1 if there is none. */
+struct table_data {
+    int fd;
+    str text;
+    str path;  /* where it came from, for messages */
+};
+
+/* Opens a table from what table_need_of() asked for (data is not read for
+ * NEED_NOTHING).  Complaints about single rules are warnings. */
+err table_open_data(struct task *t, struct arena *a,
+                    const struct table_env *env, str spec, int flags,
+                    const struct table_data *data, struct table **out);
+
+/* Keeps opened tables, one of each spec and flags, and opens anew what has
+ * changed on disk (looked at once a second at most, while being asked).  A
+ * change that cannot be opened is complained about and the old contents stay.
  * conf gives SQL and LDAP tables their own main.cf parameters. */
 struct tables *tables_new(struct arena *a, const struct conf *c,
                           struct table_opener opener);
+/* The same with a place for complaints. */
+struct tables *tables_new_env(struct arena *a, const struct table_env *env);
 void tables_close(void *tables); /* for arena_own: done by tables_new */
 
-/* A table by spec; the same one for the same spec. */
+/* A table by spec; the same one for the same spec and flags. */
 err tables_get(struct task *t, struct tables *ts, str spec,
                struct table **out);
+err tables_get_flags(struct task *t, struct tables *ts, str spec, int flags,
+                     struct table **out);
 
 /* Asks.  OK: *value is in a.  ERR_ABSENT: no such key.  Anything else: the
  * map failed, try again later; task_why() names the table.  The key is used
@@ -55,7 +115,8 @@ enum table_traits { TABLE_PATTERN = 1, TABLE_SEQUENCE = 2, TABLE_FOLDED = 4 };
 int table_traits(const struct table *tb);
 
 /* Walks all entries (postmap -s); ERR_END after the last; ERR_DENIED with
- * why() if the type cannot. *cursor starts at 0. */
+ * why() if the type cannot.  *cursor starts at 0.  Constant databases and
+ * texts give the order of insertion, lmdb: byte order. */
 err table_walk(struct task *t, struct table *tb, uint64_t *cursor,
                struct arena *a, str *key, str *value);
 
@@ -67,6 +128,8 @@ struct maps {
 };
 err maps_open(struct task *t, struct tables *ts, struct arena *a, str title,
               str specs, struct maps *out);
+err maps_open_flags(struct task *t, struct tables *ts, struct arena *a,
+                    str title, str specs, int flags, struct maps *out);
 err maps_find(struct task *t, const struct maps *m, str key, struct arena *a,
               str *value);
 static inline bool maps_any(const struct maps *m)
@@ -76,11 +139,16 @@ static inline bool maps_any(const struct maps *m)
 
 /* Mail address look-up in the order of the manual pages (canonical(5),
  * virtual(5), access(5) ...): user+ext@domain, user@domain, user+ext, user,
- * @domain, as flags allow.  A NULL *extension out is fine; else it gets the
- * extension that was not part of the matching key (with its delimiter). */
+ * @domain, domain, parents, user@ as flags allow.  Pattern tables see the
+ * whole address only.  The address is in internal form.  A NULL *extension
+ * out is fine; else it gets the extension that was not part of the matching
+ * key (with its delimiter).
+ *
+ * MAPS_USER asks for bare users whatever the domain: set it when the domain
+ * is ours or $myorigin. */
 enum maps_address_flags {
     MAPS_FULL = 1,            /* user@domain */
-    MAPS_USER = 2,            /* user, when domain is ours or $myorigin */
+    MAPS_USER = 2,            /* user */
     MAPS_AT_DOMAIN = 4,       /* @domain */
     MAPS_DOMAIN = 8,          /* domain */
     MAPS_PARENT_DOMAINS = 16, /* parents as "domain" */
@@ -91,10 +159,29 @@ err maps_find_address(struct task *t, const struct maps *m, str address,
                       str delimiters, int flags, struct arena *a, str *value,
                       str *extension);
 
+/* "domain" and its parents in a map (transport(5), access(5)): a name itself,
+ * then parents as flags say (MAPS_PARENT_DOMAINS, MAPS_DOT_PARENTS). */
+err maps_find_domain(struct task *t, const struct maps *m, str domain,
+                     int flags, struct arena *a, str *value);
+
+/* An IP address and the networks around it, as access(5) has them: 192.0.2.1,
+ * 192.0.2, 192.0, 192; 2001:db8:0:1::2, 2001:db8:0:1, ... */
+err maps_find_ip(struct task *t, const struct maps *m, str address,
+                 struct arena *a, str *value);
+
 /* Membership lists: domains, networks, names, /files, type:tables, !not
  * (mydestination, mynetworks, relay_domains ...; postconf(5) of each). */
-enum match_kind { MATCH_STRING, MATCH_DOMAIN, MATCH_ADDRESS };
+enum match_kind {
+    MATCH_STRING,  /* the name itself (no parents): user and name lists */
+    MATCH_DOMAIN,  /* the name, and parents as parent_domains says */
+    MATCH_ADDRESS, /* host names and networks */
+};
 struct match_list;
+
+/* parent_domains: whether "example.com" in the list matches its subdomains
+ * too (parent_domain_matches_subdomains names the parameter); ".example.com"
+ * matches subdomains only, and only if it does not.  Bad items are an error
+ * with why(); unreadable tables and files fail when they are reached. */
 err match_list_open(struct task *t, struct tables *ts, struct arena *a,
                     str title, str text, enum match_kind kind,
                     bool parent_domains, struct match_list **out);
@@ -104,14 +191,30 @@ err match_list_find(struct task *t, const struct match_list *l, str name,
                     str address);
 
 /* Writing indexed tables (postmap, postalias): keys and values go into a new
- * file that replaces the old one atomically. */
+ * file that replaces the old one atomically (lmdb: one transaction). */
 struct table_writer;
-err table_writer_open(struct task *t, struct arena *a, const struct conf *c,
-                      str spec, struct table_writer **out);
+enum table_write {
+    TABLE_WRITE_NEW,     /* from nothing */
+    TABLE_WRITE_UPDATE,  /* on top of what is there, made if absent */
+    TABLE_WRITE_DELETE,  /* the same, but must exist */
+};
+/* mode: permissions of a file that does not exist yet.  Between open and
+ * commit other updates of the same file wait. */
+err table_writer_open(struct task *t, struct arena *a,
+                      const struct table_env *env, str spec, int flags,
+                      enum table_write how, uint32_t mode,
+                      struct table_writer **out);
 /* ERR_DENIED for a key that was already put (the first wins). */
 err table_writer_put(struct task *t, struct table_writer *w, str key,
                      str value);
+/* The last wins. */
+err table_writer_set(struct task *t, struct table_writer *w, str key,
+                     str value);
+/* ERR_ABSENT if there is no such key. */
+err table_writer_delete(struct task *t, struct table_writer *w, str key);
 err table_writer_commit(struct task *t, struct table_writer *w);
+/* The file's name as messages about duplicates give it. */
+str table_writer_label(const struct table_writer *w);
 
 /* All types that exist, with NULL at the end, sorted (postconf -m). */
 const char *const *table_types(void);
