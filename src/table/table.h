@@ -47,7 +47,7 @@ struct table_opener {
 
 /* What an opening needs to know beside the spec.  Outlives the table. */
 struct table_env {
-    const struct conf *conf;
+    const struct conf *conf;    /* NULL: Postfix' defaults */
     struct table_opener opener; /* for the tables inside a table */
     /* Where complaints about a table's text go; NULL: the log. */
     void (*warn)(void *warn_self, str text);
@@ -61,7 +61,7 @@ struct table_opener table_opener_files(void);
 enum table_need {
     NEED_NOTHING, /* the spec says it all, or names tables that do */
     NEED_TEXT,    /* the text of *path */
-    NEED_FD,      /* a descriptor of *path, open for reading */
+    NEED_FILE,    /* *path itself, open for reading: a descriptor of it */
     NEED_PROXY,   /* lives in the process that may open it: ask there */
 };
 
@@ -70,12 +70,13 @@ enum table_need {
 err table_need_of(struct task *t, str spec, struct arena *a,
                   enum table_need *need, str *path);
 
-/* What another process handed over for a spec.  fd is taken over by the
- * opening, whatever its outcome; -1 if there is none. */
+/* What was handed over for a spec.  A received descriptor becomes a file by
+ * file_adopt(); it is taken over by the opening, whatever its outcome.  The
+ * text is borrowed while opening. */
 struct table_data {
-    int fd;
-    str text;
-    str path;  /* where it came from, for messages */
+    struct file *file; /* NEED_FILE */
+    str text;          /* NEED_TEXT */
+    str path;          /* where it came from, for messages */
 };
 
 /* Opens a table from what table_need_of() asked for (data is not read for

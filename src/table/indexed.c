@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * hash, btree, dbm and cdb tables: constant databases (table/cdb.h), mapped
+ * into memory.
+ *
+ * A file that ends keys with a NUL, as some writers do, is understood too:
+ * a key is asked first without, then with it.
+ */
+#include "table/cdb.h"
+#include "table/kind.h"
+
+/* The mapped file. */
+struct indexed {
+    str bytes;
+};
+
+static void unmap(void *indexed)
+{
+    file_unmap(((struct indexed *)indexed)->bytes);
+}
+
+/* Berkeley DB files carry their kind's number at byte 12, in the order of
+ * the machine that made them. */
+static bool is_berkeley(str b)
+{
+    static const char magics[][4] = {
+        "\x61\x15\x06\x00", "\x00\x06\x15\x61",  /* hash */
+        "\x62\x31\x05\x00", "\x00\x05\x31\x62",  /* btree */
+    };
+
+    for (size_t i = 0; b.n >= 16 && i < sizeof(magics) / 4; i++)
+        if (memcmp(b.p + 12, magics[i], 4) == 0)
+            return true;
+    return false;
+}
+
+/* Takes one NUL off the end. */
+static str bare(str s)
+{
+    if (s.n && s.p[s.n - 1] == 0)
+        s.n--;
+    return s;
+}
+
+static err find(struct task *t, struct table *tb, str key, struct arena *a,
+                str *value)
+{
+    const struct indexed *x = tb->state;
+    str found;
+    err e = cdb_find(x->bytes, key, &found);
+
+    if (e == ERR_ABSENT)
+        e = cdb_find(x->bytes, arena_cat(a, key, str_of("", 1)), &found);
+    if (e == ERR_CORRUPT)
+        return table_failed(t, tb, e, "the database is damaged");
+    if (e)
+        return e;
+    *value = arena_str(a, bare(found));
+    return OK;
+}
+
+static err walk(struct task *t, struct table *tb, uint64_t *cursor,
+                struct arena *a, str *key, str *value)
+{
+    const struct indexed *x = tb->state;
+    err e = cdb_walk(x->bytes, cursor, key, value);
+
+    if (e == ERR_CORRUPT)
+        return table_failed(t, tb, e, "the database is damaged");
+    if (e)
+        return e;
+    *key = arena_str(a, bare(*key));
+    *value = arena_str(a, bare(*value));
+    return OK;
+}
+
+static err indexed_open(struct task *t, struct table *tb,
+                        const struct table_data *data)
+{
+    static const struct table_ops ops = { find, walk };
+    struct indexed *x = arena_new(tb->arena, struct indexed);
+    err e = file_map(t, data->file, &x->bytes);
+
+    file_close(data->file);
+    if (e)
+        return e;
+    arena_own(tb->arena, unmap, x);
+    if (is_berkeley(x->bytes))
+        return why(t, ERR_CORRUPT, "open database %.*s: the file was made by "
+                   "Berkeley DB; run \"postmap %.*s\" (an alias file: "
+                   "\"postalias %.*s\") to make it anew", STR(data->path),
+                   STR(tb->spec), STR(tb->spec));
+    if (!cdb_plausible(x->bytes))
+        return why(t, ERR_CORRUPT, "open database %.*s: not an indexed file; "
+                   "run \"postmap %.*s\"", STR(data->path), STR(tb->spec));
+    tb->ops = &ops;
+    tb->state = x;
+    return OK;
+}
+
+err table_open_hash(struct task *t, struct table *tb,
+                    const struct table_data *data)
+{
+    return indexed_open(t, tb, data);
+}
+
+err table_open_btree(struct task *t, struct table *tb,
+                     const struct table_data *data)
+{
+    return indexed_open(t, tb, data);
+}
+
+err table_open_dbm(struct task *t, struct table *tb,
+                   const struct table_data *data)
+{
+    return indexed_open(t, tb, data);
+}
+
+err table_open_cdb(struct task *t, struct table *tb,
+                   const struct table_data *data)
+{
+    return indexed_open(t, tb, data);
+}
