@@ -27,7 +27,7 @@ static uint32_t cdb_hash(str key)
     uint32_t h = 5381;
 
     for (size_t i = 0; i < key.n; i++)
-        h = (h << 5) + h ^ (unsigned char)key.p[i];
+        h = ((h << 5) + h) ^ (unsigned char)key.p[i];
     return h;
 }
 

@@ -46,6 +46,7 @@ struct table {
     const struct table_env *env;
     str spec, type, name;   /* "hash:/x", "hash", "/x" */
     int flags, traits;
+    bool folds;             /* keys are folded before they are asked */
     bool utf8;              /* keys and values must be UTF-8 */
     void *state;            /* of its kind */
 
@@ -64,6 +65,8 @@ const struct table_kind *table_kind_find(str type);
                           const struct table_data *data);
 #include "table/types.def"
 #undef TYPE
+err table_open_file(struct task *t, struct table *tb,
+                    const struct table_data *data);
 
 /* A table of this spec with nothing opened yet; ops are the kind's to set.
  * Fails as table_need_of(). */
@@ -94,6 +97,13 @@ str table_fold(struct arena *a, str key, bool utf8);
 
 /* A copy for messages: what is not printable UTF-8 becomes '?'. */
 str table_printable(struct arena *a, str s);
+
+/* "open PATH: ..." becomes "open database PATH: ...", as the tools say it of
+ * tables with keys. */
+err table_database_why(struct task *t, struct arena *a, err e);
+
+/* Complains when the file that the table was made from is newer. */
+void table_warn_if_older(struct task *t, const struct table *tb);
 
 /* Finds changes: whether a file that this table, or one inside it, was opened
  * from is another one by now. */

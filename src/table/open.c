@@ -118,9 +118,7 @@ err table_value_files(struct task *t, str names, struct arena *a, str *value)
     return e;
 }
 
-/* "open PATH: ..." becomes "open database PATH: ...", as the tools say it of
- * tables with keys. */
-static err database_why(struct task *t, struct arena *a, err e)
+err table_database_why(struct task *t, struct arena *a, err e)
 {
     str said = arena_str(a, str_from(task_why(t)));
 
@@ -129,7 +127,7 @@ static err database_why(struct task *t, struct arena *a, err e)
     return why(t, e, "open database %.*s", STR(str_skip(said, 5)));
 }
 
-static void warn_if_older(struct task *t, const struct table *tb)
+void table_warn_if_older(struct task *t, const struct table *tb)
 {
     struct file_stat source;
     struct arena a;
@@ -208,10 +206,10 @@ static err open_by_path(struct task *t, void *self, struct arena *a,
     bool keyed = need == NEED_FILE || str_starts(spec, S("texthash:"));
     e = file_open(t, NULL, data.path, FILE_READ | FILE_FOLLOW, 0, &f);
     if (e)
-        return keyed ? database_why(t, a, e) : e;
+        return keyed ? table_database_why(t, a, e) : e;
     TRY(open_file(t, a, env, spec, flags, f, &data, out));
     if (need == NEED_FILE)
-        warn_if_older(t, *out);
+        table_warn_if_older(t, *out);
     return OK;
 }
 

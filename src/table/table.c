@@ -9,6 +9,7 @@ static const struct table_kind kinds[] = {
     { #name, need, traits, suffix, table_open_##name },
 #include "table/types.def"
 #undef TYPE
+    { "file", NEED_TEXT, 0, "", table_open_file },
 };
 
 enum { N_KINDS = sizeof(kinds) / sizeof(kinds[0]) };
@@ -91,6 +92,8 @@ err table_make(struct task *t, struct arena *a, const struct table_env *env,
         .magic = TABLE_MAGIC, .kind = kind, .arena = a, .env = env,
         .spec = spec, .type = type, .name = name, .flags = flags,
         .traits = kind->traits,
+        .folds = (kind->traits & TABLE_FOLDED)
+              && !(flags & TABLE_EXACT_CASE),
         .utf8 = !(flags & TABLE_ANY_BYTES)
              && (!env->conf || conf_bool(env->conf, P_smtputf8_enable)),
     };
@@ -172,7 +175,7 @@ err table_find(struct task *t, struct table *tb, str key, struct arena *a,
                              STR(table_printable(a, key))));
         return ERR_ABSENT;
     }
-    if ((tb->traits & TABLE_FOLDED) && !(tb->flags & TABLE_EXACT_CASE))
+    if (tb->folds)
         key = table_fold(a, key, tb->utf8);
     TRY(tb->ops->find(t, tb, key, a, value));
     return check_value(t, tb, key, *value, a);

@@ -9,10 +9,14 @@
 
 #include <unistd.h>
 
+struct pair {
+    str key, value;
+};
+
 /* Keys and values in order, found by a map. */
 struct pairs {
     struct map *by_key;
-    vec_of(struct pair { str key, value; }) list;
+    vec_of(struct pair) list;
 };
 
 static void warn_notes(struct task *t, struct table *tb,
@@ -330,5 +334,47 @@ err table_open_randmap(struct task *t, struct table *tb,
                    "\"randmap:{value...}\"", STR(tb->spec));
     tb->ops = &ops;
     tb->state = c;
+    return OK;
+}
+
+/* file: is not for administrators: it is how lists get at "/file/name" items
+ * through whatever opener there is.  Its keys are the logical lines. */
+static err file_find(struct task *t, struct table *tb, str key,
+                     struct arena *a, str *value)
+{
+    (void)t;
+    (void)tb;
+    (void)key;
+    (void)a;
+    (void)value;
+    return ERR_ABSENT;
+}
+
+static err file_walk(struct task *t, struct table *tb, uint64_t *cursor,
+                     struct arena *a, str *key, str *value)
+{
+    const str *text = tb->state;
+    struct lines lines = { .text = *text, .origin = tb->name, .arena = a,
+                           .at = (size_t)*cursor };
+    int line;
+
+    (void)t;
+    if (!lines_next(&lines, key, &line))
+        return ERR_END;
+    *value = (str){ 0 };
+    *cursor = lines.at;
+    return OK;
+}
+
+err table_open_file(struct task *t, struct table *tb,
+                    const struct table_data *data)
+{
+    static const struct table_ops ops = { file_find, file_walk };
+    str *text = arena_new(tb->arena, str);
+
+    (void)t;
+    *text = arena_str(tb->arena, data->text);
+    tb->ops = &ops;
+    tb->state = text;
     return OK;
 }
