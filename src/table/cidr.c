@@ -115,7 +115,7 @@ err cidr_find(const struct rules *r, str key, struct arena *a, str *value)
     struct netblock address;
     bool held = true;
 
-    if (!address_parse(key, &address))
+    if (!netblock_single(key, &address))
         return ERR_ABSENT;
     for (size_t i = 0; i < r->list.n; i = rules_step(r, i, held)) {
         const struct rule *rule = &r->list.p[i];

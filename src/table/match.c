@@ -90,29 +90,12 @@ static err add_table(struct task *t, struct match_open *m, str spec,
     return OK;
 }
 
-/* Whether an item of an address list means addresses: digits and dots with
- * perhaps a prefix length, colons, or brackets. */
+/* Whether an item of an address list that is no address means one all the
+ * same: digits and dots, brackets, or a prefix length. */
 static bool looks_like_block(str text)
 {
-    size_t slash = str_chr(text, '/');
-
-    if (text.p[0] == '[' || slash != STR_NONE)
-        return true;
-    return str_span(text, S("0123456789.")) == STR_NONE
-        || (str_chr(text, ':') != STR_NONE
-            && str_span(text, S("0123456789abcdefABCDEF:.")) == STR_NONE);
-}
-
-static err add_block(struct task *t, struct match_open *m, str text,
-                     bool negated)
-{
-    struct item item = { .kind = ITEM_BLOCK, .negated = negated };
-    const char *trouble = netblock_parse(m->arena, text, &item.block);
-
-    if (trouble)
-        return why(t, ERR_SYNTAX, "%.*s: %s", STR(m->list->title), trouble);
-    push(m, item);
-    return OK;
+    return text.p[0] == '[' || str_chr(text, '/') != STR_NONE
+        || str_span(text, S("0123456789.")) == STR_NONE;
 }
 
 /* Whether text is "type:name": a type is a word. */
@@ -123,12 +106,29 @@ static bool looks_like_table(str text)
     for (size_t i = 0; colon != STR_NONE && i < colon; i++)
         if (!is_alnum(text.p[i]) && text.p[i] != '_' && text.p[i] != '-')
             return false;
-    return colon != STR_NONE && colon > 0;
+    return colon != STR_NONE && is_alpha(text.p[0]);
+}
+
+/* An item of a list of addresses: a block, unless it is a name. */
+static err add_block(struct task *t, struct match_open *m, str text,
+                     bool negated, bool *added)
+{
+    struct item item = { .kind = ITEM_BLOCK, .negated = negated };
+    const char *trouble = netblock_parse(m->arena, text, &item.block);
+
+    *added = !trouble;
+    if (*added)
+        push(m, item);
+    else if (!looks_like_table(text) && looks_like_block(text))
+        return why(t, ERR_SYNTAX, "%.*s: %s", STR(m->list->title), trouble);
+    return OK;
 }
 
 static err add_item(struct task *t, struct match_open *m, str text,
                     bool negated, int depth)
 {
+    bool added = false;
+
     while (text.n && text.p[0] == '!') {
         negated = !negated;
         text = str_skip(text, 1);
@@ -138,8 +138,10 @@ static err add_item(struct task *t, struct match_open *m, str text,
                    STR(m->list->title));
     if (text.p[0] == '/')
         return add_file(t, m, text, negated, depth);
-    if (m->list->kind == MATCH_ADDRESS && looks_like_block(text))
-        return add_block(t, m, text, negated);
+    if (m->list->kind == MATCH_ADDRESS)
+        TRY(add_block(t, m, text, negated, &added));
+    if (added)
+        return OK;
     if (looks_like_table(text))
         return add_table(t, m, text, negated);
     push(m, (struct item){ .kind = ITEM_NAME, .negated = negated,
@@ -253,7 +255,7 @@ err match_list_find(struct task *t, const struct match_list *l, str name,
     q.name = table_fold(&a, name, l->utf8);
     if (l->kind == MATCH_ADDRESS) {
         q.address = address;
-        q.has_block = address_parse(address, &q.block);
+        q.has_block = netblock_single(address, &q.block);
     }
     for (size_t i = 0; i < l->items.n && e == ERR_ABSENT; i++) {
         e = item_fits(t, l, &l->items.p[i], &q, &a);

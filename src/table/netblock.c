@@ -6,7 +6,7 @@
 
 #include <arpa/inet.h>
 
-bool address_parse(str text, struct netblock *out)
+bool netblock_single(str text, struct netblock *out)
 {
     char c[64];
 
@@ -74,7 +74,7 @@ const char *netblock_parse(struct arena *a, str text, struct netblock *out)
     if (slash != STR_NONE
         && !str_uint(str_skip(text, slash + 1), UINT32_MAX, &bits))
         return arena_fmt(a, "bad mask value in \"%.*s\"", STR(text)).p;
-    if (!address_parse(address, &block))
+    if (!netblock_single(address, &block))
         return arena_fmt(a, "bad address pattern: \"%.*s\"", STR(text)).p;
     if (slash == STR_NONE) {
         *out = block;
@@ -86,7 +86,7 @@ const char *netblock_parse(struct arena *a, str text, struct netblock *out)
     if (mask(&block))
         return arena_fmt(a, "non-null host address bits in \"%.*s\", perhaps "
                          "you should use \"%.*s/%u\" instead", STR(text),
-                         STR(netblock_address(&block, a)), block.bits).p;
+                         STR(netblock_text(&block, a)), block.bits).p;
     *out = block;
     return NULL;
 }
@@ -103,7 +103,7 @@ bool netblock_holds(const struct netblock *block,
         || ((block->ip[whole] ^ address->ip[whole]) >> (8 - part)) == 0;
 }
 
-str netblock_address(const struct netblock *block, struct arena *a)
+str netblock_text(const struct netblock *block, struct arena *a)
 {
     char c[INET6_ADDRSTRLEN];
 

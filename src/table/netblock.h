@@ -16,7 +16,7 @@ struct netblock {
 
 /* A plain address, no brackets.  False if it is none: IPv4 is four decimal
  * numbers without leading zeros. */
-bool address_parse(str text, struct netblock *out);
+bool netblock_single(str text, struct netblock *out);
 
 /* ADDRESS or ADDRESS/BITS, the address or all of it possibly in [ ].  NULL,
  * or what is wrong with it, in the arena. */
@@ -27,6 +27,6 @@ bool netblock_holds(const struct netblock *block,
                     const struct netblock *address);
 
 /* "192.0.2.0" or "2001:db8::". */
-str netblock_address(const struct netblock *block, struct arena *a);
+str netblock_text(const struct netblock *block, struct arena *a);
 
 #endif
