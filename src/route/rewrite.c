@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Rewriting one address.
+ */
+#include "route/rewrite.h"
+
+enum { CANONICAL_NESTING_MAX = 10, RESULT_ADDRESSES_MAX = 100000 };
+
+/* text as an address, or x when it is none (too long, most likely). */
+static struct address address_or(str text, const struct address *x,
+                                 struct arena *a)
+{
+    struct address y;
+
+    return address_of(text, a, &y) ? *x : y;
+}
+
+/* "site!user" becomes "user@site", "user%domain" "user@domain". */
+static struct address turn(const struct route *r, const struct address *x,
+                           struct arena *a)
+{
+    size_t bang = str_chr(x->local, '!');
+    size_t percent = str_rchr(x->local, '%');
+
+    if (r->swap_bangpath && bang != STR_NONE && bang > 0)
+        return address_or(arena_fmt(a, "%.*s@%.*s",
+                                    STR(str_skip(x->local, bang + 1)),
+                                    STR(str_head(x->local, bang))), x, a);
+    if (r->percent_hack && percent != STR_NONE && percent > 0)
+        return address_or(arena_fmt(a, "%.*s@%.*s",
+                                    STR(str_head(x->local, percent)),
+                                    STR(str_skip(x->local, percent + 1))),
+                          x, a);
+    return *x;
+}
+
+static struct address append(const struct address *x, char by, str domain,
+                             struct arena *a)
+{
+    return address_or(arena_fmt(a, "%.*s%c%.*s", STR(x->text), by,
+                                STR(domain)), x, a);
+}
+
+struct address rewrite_standard(const struct route *r,
+                                enum rewrite_context context,
+                                const struct address *in, struct arena *a)
+{
+    bool remote = context == REWRITE_REMOTE;
+    str origin = remote ? r->remote_domain : r->myorigin;
+    str parent = remote ? r->remote_domain : r->mydomain;
+    struct address x = *in;
+
+    if (context == REWRITE_NONE || address_is_null(&x))
+        return x;
+    if (x.domain.n == 0)
+        x = turn(r, &x, a);
+    if (x.domain.n == 0)
+        return r->at_myorigin && origin.n ? append(&x, '@', origin, a) : x;
+    if (x.domain.p[0] != '[' && str_chr(x.domain, '.') == STR_NONE) {
+        if (r->dot_mydomain && parent.n)
+            x = append(&x, '.', parent, a);
+    } else if (x.domain.n > 1 && str_ends(x.domain, S(".")) &&
+               !str_ends(x.domain, S(".."))) {
+        x = address_or(str_head(x.text, x.text.n - 1), &x, a);
+    }
+    return x;
+}
+
+/* Adds what one item of a table's result means. */
+static err add_result(struct task *t, const struct route *r,
+                      const struct address_item *item, str extension,
+                      struct arena *a, struct addresses *out)
+{
+    struct address x = rewrite_standard(r, REWRITE_LOCAL, &item->address, a);
+
+    if (address_is_null(&x))
+        return OK;
+    if (out->list.n == RESULT_ADDRESSES_MAX)
+        return why(t, ERR_LIMIT, "a table's result has too many addresses");
+    if (extension.n) {
+        str local = arena_cat(a, x.local, extension);
+        err e = address_join(local, x.domain, a, &x);
+        if (e)
+            return why(t, e, "address is too long: %.*s%.*s",
+                       STR(str_head(x.text, 200)), STR(extension));
+    }
+    vec_push(a, &out->list, x);
+    return OK;
+}
+
+err rewrite_map(struct task *t, const struct route *r, const struct maps *m,
+                bool propagate, const struct address *x, struct arena *a,
+                struct addresses *out)
+{
+    int flags = MAPS_FULL | MAPS_AT_DOMAIN;
+    struct addresses found = { 0 };
+    struct address_list list;
+    struct address_item item;
+    str value, extension = S("");
+    err own;
+
+    if (!maps_any(m) || address_is_null(x))
+        return ERR_ABSENT;
+    own = route_domain_own(t, r, x->domain);
+    if (own && own != ERR_ABSENT)
+        return own;
+    TRY(maps_find_address(t, m, x->text, r->delimiters,
+                          flags | (own ? 0 : MAPS_USER), a, &value,
+                          &extension));
+    value = str_trim(value);
+    if (str_starts(value, S("@"))) {
+        struct address user = { .local = x->local };
+        if (str_ends(user.local, extension))
+            user.local = str_head(user.local, user.local.n - extension.n);
+        value = arena_cat(a, address_quote(user.local, a), value);
+    }
+    list = address_list_of(value);
+    while (address_list_next(&list, a, &item)) {
+        if (item.kind != ITEM_MAILBOX)
+            continue;
+        if (item.bad)
+            return why(t, ERR_SYNTAX, "%.*s: bad address in \"%.*s\" for %.*s",
+                       STR(m->title), STR(str_head(value, 200)),
+                       STR(str_head(x->text, 200)));
+        TRY(add_result(t, r, &item, propagate ? extension : S(""), a,
+                       &found));
+    }
+    if (found.list.n == 0)
+        return why(t, ERR_SYNTAX, "%.*s: no address in the result for %.*s",
+                   STR(m->title), STR(str_head(x->text, 200)));
+    *out = found;
+    return OK;
+}
+
+/* Maps one address to one address until it stays as it is. */
+static err map_one(struct task *t, const struct route *r,
+                   const struct maps *m, bool propagate, struct arena *a,
+                   struct address *inout)
+{
+    for (int i = 0; i < CANONICAL_NESTING_MAX; i++) {
+        struct addresses found;
+        err e = rewrite_map(t, r, m, propagate, inout, a, &found);
+        if (e == ERR_ABSENT)
+            return OK;
+        TRY(e);
+        if (str_ieq(found.list.p[0].text, inout->text))
+            return OK;
+        *inout = found.list.p[0];
+    }
+    return OK; /* a ring of entries: as good an end as any */
+}
+
+static bool is_exception(const struct route *r, str local)
+{
+    for (size_t i = 0; i < r->n_masquerade_except; i++)
+        if (str_ieq(r->masquerade_except[i], local))
+            return true;
+    return false;
+}
+
+struct address rewrite_masquerade(const struct route *r,
+                                  const struct address *x, struct arena *a)
+{
+    if (x->domain.n == 0 || is_exception(r, x->local))
+        return *x;
+    for (size_t i = 0; i < r->n_masquerade; i++) {
+        str mask = r->masquerade[i];
+        bool keep = str_starts(mask, S("!"));
+        struct address y;
+        if (keep)
+            mask = str_skip(mask, 1);
+        if (!str_iends(x->domain, mask))
+            continue;
+        if (x->domain.n == mask.n)
+            return *x;
+        if (x->domain.p[x->domain.n - mask.n - 1] != '.')
+            continue;
+        return keep || address_join(x->local, mask, a, &y) ? *x : y;
+    }
+    return *x;
+}
+
+static bool is_in(enum address_place place, int places)
+{
+    return ((int)place & places) != 0;
+}
+
+err rewrite_canonical(struct task *t, const struct route *r,
+                      enum address_place place, const struct address *in,
+                      struct arena *a, struct address *out)
+{
+    bool propagate = r->propagate & PROPAGATE_CANONICAL;
+    struct address x = *in;
+
+    if (address_is_null(&x)) {
+        *out = x;
+        return OK;
+    }
+    if (is_in(place, r->sender_canonical_places) &&
+        is_in(place, PLACE_ENVELOPE_SENDER | PLACE_HEADER_SENDER))
+        TRY(map_one(t, r, &r->sender_canonical, propagate, a, &x));
+    if (is_in(place, r->recipient_canonical_places) &&
+        is_in(place, PLACE_ENVELOPE_RECIPIENT | PLACE_HEADER_RECIPIENT))
+        TRY(map_one(t, r, &r->recipient_canonical, propagate, a, &x));
+    if (is_in(place, r->canonical_places))
+        TRY(map_one(t, r, &r->canonical, propagate, a, &x));
+    if (is_in(place, r->masquerade_places))
+        x = rewrite_masquerade(r, &x, a);
+    *out = x;
+    return OK;
+}
+
+err rewrite_generic(struct task *t, const struct route *r,
+                    const struct maps *generic, const struct address *x,
+                    struct arena *a, struct address *out)
+{
+    bool propagate = r->propagate & PROPAGATE_GENERIC;
+    struct address y = *x;
+
+    TRY(map_one(t, r, generic, propagate, a, &y));
+    *out = y;
+    return OK;
+}
