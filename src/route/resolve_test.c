@@ -211,11 +211,11 @@ TASK_TEST(route_alias)
     r = fixture_route(t, &arena,
         "mydestination = local.org\nmyorigin = local.org\n"
         "recipient_delimiter = +\n"
-        "alias_maps = inline:{ {root=joe\\, ann@far.org}, {joe=joe\\, bob},"
-        " {list=a@x.org\\,inner}, {owner-list=joe}, {inner=c@x.org},"
-        " {prog=\"|cmd 'a\\, b' c\"\\, /var/file},"
+        "alias_maps = inline:{ {root=joe, ann@far.org}, {joe=joe, bob},"
+        " {list=a@x.org,inner}, {owner-list=joe}, {inner=c@x.org},"
+        " {prog=\"|cmd 'a, b' c\", /var/file},"
         " {ring=gnir}, {gnir=ring}, {inc=:include:/nonexistent/f},"
-        " {bad=a b c}, {p1=p2\\,p2}, {p2=p3\\,p3}, {p3=end@x.org} }", &ts);
+        " {bad=a b c}, {p1=p2,p2}, {p2=p3,p3}, {p3=end@x.org} }", &ts);
     check_ok(aliases_open(t, &arena, r, ts, &al));
     check_str(aliased(t, al, "root@local.org"),
               S("user:joe@local.org user:bob@local.org forward:ann@far.org"));

@@ -6,6 +6,8 @@
 
 #include "mail/host.h"
 
+#include <string.h>
+
 /* What route_open carries about. */
 struct opening {
     struct arena *a;
@@ -159,24 +161,28 @@ static err open_list(struct task *t, struct opening *o, enum param p,
                            parents, out);
 }
 
-/* Adds the addresses among items: "192.0.2.1", "[::1]", "192.0.2.1/32". */
 struct endpoints {
     vec_of(struct endpoint) list;
 };
+
+static void add_interface(struct arena *a, const struct conf_interface *i,
+                          struct endpoints *to)
+{
+    struct endpoint e = { .kind = i->ipv6 ? ENDPOINT_IP6 : ENDPOINT_IP4 };
+
+    memcpy(e.ip, i->address, i->ipv6 ? 16 : 4);
+    vec_push(a, &to->list, e);
+}
+
+/* Adds the addresses among items: "192.0.2.1", "[::1]"; names are not asked
+ * for, mydestination is their place. */
 
 static void add_addresses(struct arena *a, const str *items, size_t n,
                           struct endpoints *to)
 {
     for (size_t i = 0; i < n; i++) {
         str item = items[i];
-        size_t slash = str_chr(item, '/');
         struct endpoint e;
-        if (slash != STR_NONE) {
-            str bits = str_skip(item, slash + 1);
-            if (!str_eq(bits, S("32")) && !str_eq(bits, S("128")))
-                continue;
-            item = str_head(item, slash);
-        }
         if (str_ieq(item, S("loopback-only"))) {
             str both[] = { S("127.0.0.1"), S("::1") };
             add_addresses(a, both, 2, to); /* one level: no such item in it */
@@ -190,16 +196,16 @@ static void read_own(struct opening *o, struct route *r)
 {
     struct conf_items inet = conf_items(o->c, P_inet_interfaces);
     struct conf_items proxy = conf_items(o->c, P_proxy_interfaces);
+    const struct conf_facts *facts = conf_facts(o->c);
     struct endpoints own = { 0 };
-    str machine = conf_facts(o->c)->networks_host, item;
 
     add_addresses(o->a, inet.p, inet.n, &own);
     add_addresses(o->a, proxy.p, proxy.n, &own);
     if (has_item(o->c, P_inet_interfaces, S("all"))) {
         str loop = S("loopback-only");
         add_addresses(o->a, &loop, 1, &own);
-        while (str_token(&machine, S(", \t\r\n"), &item))
-            add_addresses(o->a, &item, 1, &own);
+        for (size_t i = 0; i < facts->n_interfaces; i++)
+            add_interface(o->a, &facts->interfaces[i], &own);
     }
     r->own = own.list.p;
     r->n_own = own.list.n;
