@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Who is it?  Users and their passwords, from the sources that auth_sources
+ * lists: sqlite:PATH (the directory), passwd-file:PATH (passwd(5) lines with
+ * Dovecot's extra fields), shadow (the system's users).
+ *
+ * In authd a struct auth holds the sources themselves; elsewhere it asks
+ * authd over a port.  Callers cannot tell them apart.
+ *
+ * A name without a domain is also looked up as name@realm where users have
+ * domains, and name@realm as name where they have none.
+ *
+ * I1  Unknown users and wrong passwords give the same answer, after the same
+ *     work.
+ * I2  A client that fails again and again waits longer before each answer;
+ *     a success ends that.
+ */
+#ifndef AUTH_AUTH_H
+#define AUTH_AUTH_H
+
+#include "rt/rt.h"
+
+enum { AUTH_NAME_MAX = 255, AUTH_SECRET_MAX = 1024, AUTH_TEXT_MAX = 4096 };
+
+struct auth;
+
+/* What is known about a user. */
+struct auth_user {
+    str name;       /* the account's full name: "user@domain" or "user" */
+    str home;       /* may be empty */
+    str mailbox;    /* location, "maildir:~/Maildir"; may be empty */
+    bool has_ids;
+    uint32_t uid, gid;
+    uint64_t quota; /* bytes, 0: none */
+};
+
+struct auth_settings {
+    str sources;        /* the value of auth_sources */
+    str realm;          /* completes names; may be empty */
+    int64_t failure_ms; /* how long a refusal takes at least */
+};
+
+/* Opens the sources.  ERR_SYNTAX with why() for a source that does not exist
+ * or is not built in.  Missing files fail when they are asked. */
+err auth_open(struct task *t, struct arena *a,
+              const struct auth_settings *settings, struct auth **out);
+
+/* A question about a user. */
+struct auth_question {
+    str service;    /* "smtp", "imap", "pop" */
+    str client;     /* address of the client: who waits for whose failures */
+    str user;
+    str secret;     /* auth_check only */
+};
+
+/* Whether the password is the user's.  OK; ERR_DENIED: it is not, or there is
+ * no such user; anything else: try again later.  Waits for the failure delay;
+ * until bounds the wait for authd. */
+err auth_check(struct task *t, struct auth *au, const struct auth_question *q,
+               when until, struct arena *a, struct auth_user *out);
+
+/* The user without a password: for delivery and for other ways of proof.
+ * ERR_ABSENT: no such user. */
+err auth_find(struct task *t, struct auth *au, const struct auth_question *q,
+              when until, struct arena *a, struct auth_user *out);
+
+/* An auth that asks another role; calls_run is somebody else's task. */
+struct auth *auth_remote(struct arena *a, struct calls *calls);
+
+/* Answers the questions that come in on a port until it ends.  What a client
+ * sends is checked; a broken frame ends the port (ERR_PEER). */
+err auth_serve(struct task *t, struct auth *au, struct port *p);
+
+#endif

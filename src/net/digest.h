@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Digests and their keyed form.  Pure; OpenSSL does the arithmetic.
+ */
+#ifndef NET_DIGEST_H
+#define NET_DIGEST_H
+
+#include "base/base.h"
+
+enum digest_kind { DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA512,
+                   N_DIGESTS };
+
+enum { DIGEST_SIZE_MAX = 64 };
+
+struct digest {
+    unsigned char bytes[DIGEST_SIZE_MAX];
+    size_t n;
+};
+
+static inline str digest_str(const struct digest *d)
+{
+    return str_of(d->bytes, d->n);
+}
+
+size_t digest_size(enum digest_kind kind);
+
+/* The digest of the parts joined. */
+struct digest digest_of(enum digest_kind kind, const str *parts, size_t n);
+
+/* HMAC (RFC 2104). */
+struct digest digest_hmac(enum digest_kind kind, str key, str text);
+
+/* Equality in a time that depends on the lengths only. */
+bool secret_eq(str a, str b);
+
+#endif
