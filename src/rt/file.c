@@ -124,6 +124,24 @@ err file_sync_aside(struct task *t, struct file *f)
     return OK;
 }
 
+static void sync_all_aside(void *arg)
+{
+    struct sync_job *job = arg;
+
+    job->number = syncfs(job->fd) ? errno : 0;
+}
+
+err dir_sync_all_aside(struct task *t, struct dir *d)
+{
+    struct sync_job job = { .fd = dir_fd(d) };
+
+    must(job.fd >= 0);
+    offload(t, sync_all_aside, &job);
+    if (job.number)
+        return why(t, ERR_IO, "syncfs: %s", strerror(job.number));
+    return OK;
+}
+
 err file_size_set(struct task *t, struct file *f, uint64_t size)
 {
     return f->ops->file_size_set(t, f, size);

@@ -61,6 +61,10 @@ err file_append(struct task *t, struct file *f, str bytes);
 err file_sync(struct task *t, struct file *f);
 err file_sync_aside(struct task *t, struct file *f);
 
+/* Everything on the file system that d stands on, on a helper thread (not in
+ * the simulated world). */
+err dir_sync_all_aside(struct task *t, struct dir *d);
+
 err file_size_set(struct task *t, struct file *f, uint64_t size);
 err file_stat_open(struct task *t, struct file *f, struct file_stat *out);
 err file_stat_path(struct task *t, struct dir *at, str path,
@@ -99,5 +103,6 @@ err dir_space(struct task *t, struct dir *d, uint64_t *bytes_free,
               uint64_t *inodes_free);
 
 int file_fd(const struct file *f); /* -1 in the simulated world */
+int dir_fd(const struct dir *d);
 
 #endif

@@ -373,6 +373,22 @@ void bell_ring_all(struct bell *b)
         bell_ring(b);
 }
 
+err sock_wait_bell(struct task *t, struct sock *s, struct bell *b, when until)
+{
+    struct bell_waiter me = { NULL, t, false };
+    err e;
+
+    if (b->last)
+        b->last->next = &me;
+    else
+        b->first = &me;
+    b->last = &me;
+    e = sock_wait_readable(t, s, until);
+    if (!me.rung)
+        bell_leave(b, &me);
+    return t->stopped ? ERR_STOPPED : me.rung ? OK : e;
+}
+
 bool bell_waited(const struct bell *b)
 {
     return b->first != NULL;

@@ -66,6 +66,10 @@ err sock_read_some(struct sock *s, void *p, size_t max, size_t *n);
 /* Waits until there is something to read (or the end). */
 err sock_wait_readable(struct task *t, struct sock *s, when until);
 
+/* The same, or until the bell rings; OK in both cases. */
+err sock_wait_bell(struct task *t, struct sock *s, struct bell *b,
+                   when until);
+
 /* Whether a read would probably not wait. */
 bool sock_readable(const struct sock *s);
 

@@ -10,6 +10,7 @@
 #define RT_WATCH_H
 
 #include "rt/file.h"
+#include "rt/sock.h"
 
 struct watch_hub;
 struct watch;
@@ -29,5 +30,11 @@ err watch_add(struct task *t, struct watch *w, struct dir *dir, str path);
 
 /* OK when something changed since the last wait (or may have). */
 err watch_wait(struct task *t, struct watch *w, when until);
+
+/* The same, or when s has input: OK in both cases.  watch_changed says
+ * whether it was the watch, and forgets it. */
+err watch_wait_sock(struct task *t, struct watch *w, struct sock *s,
+                    when until);
+bool watch_changed(struct task *t, struct watch *w);
 
 #endif

@@ -151,6 +151,7 @@ static bool take_row(struct index_state *s, struct unpack *u,
         return false;
     kept = row_push(&s->rows);
     *kept = r;
+    s->n_in_new += (r.bits & ROW_IN_NEW) != 0;
     if (r.uid >= s->uid_next)
         s->uid_next = r.uid + 1;
     modseq_seen(s, r.modseq);
@@ -171,8 +172,14 @@ static bool take_flags(struct index_state *s, struct unpack *u,
 
     if (!take_name(u, base, &at, &size) || !r)
         return false;
-    if (r->flags != flags || r->keywords != keywords)
+    if (r->flags != flags || r->keywords != keywords) {
         r->bits |= ROW_CHANGED;
+        s->changed = true;
+    }
+    if (!(r->bits & ROW_LOST)) {
+        s->n_in_new -= (r->bits & ROW_IN_NEW) != 0;
+        s->n_in_new += (bits & ROW_IN_NEW) != 0;
+    }
     r->flags = flags;
     r->keywords = keywords;
     r->bits = (uint8_t)((r->bits & ~ROW_SAVED) | bits);
@@ -195,6 +202,7 @@ static bool take_gone(struct index_state *s, struct unpack *u)
     if (!(r->bits & ROW_LOST)) {
         r->bits |= ROW_LOST;
         s->n_lost++;
+        s->n_in_new -= (r->bits & ROW_IN_NEW) != 0;
         s->live -= row_live(r);
     }
     modseq_seen(s, modseq);
@@ -332,6 +340,7 @@ void index_merge(struct index_state *fresh, struct index_state *old)
         if (!rows.n || fresh->rows.p[j].uid > rows.p[rows.n - 1].uid)
             *row_push(&rows) = fresh->rows.p[j];
     fresh->n_seen = old->n_seen;
+    fresh->changed = old->n_seen > 0;
     heap_free(fresh->rows.p);
     fresh->rows = rows;
     index_state_free(old);

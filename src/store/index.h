@@ -75,6 +75,8 @@ struct index_state {
     struct rows rows;
     size_t n_seen;              /* rows the client knows of */
     size_t n_lost;
+    size_t n_in_new;            /* rows with ROW_IN_NEW, not lost */
+    bool changed;               /* some row may have ROW_CHANGED */
     struct index_word words[INDEX_KEYWORDS_MAX];
     size_t n_words;
     struct index_stamp stamp;

@@ -126,8 +126,10 @@ struct view_change {
 bool view_change_next(struct view *v, bool expunges,
                       struct view_change *out);
 
-/* Waits until something may have changed. */
-err view_wait(struct task *t, struct view *v, when until);
+/* Waits until something may have changed, which view_changed then tells, or
+ * s has input. */
+err view_wait(struct task *t, struct view *v, struct sock *s, when until);
+bool view_changed(struct task *t, struct view *v);
 
 /* Gives the memory of rows back until the next use of v. */
 void view_doze(struct view *v);
@@ -148,6 +150,7 @@ uint64_t view_modseq(const struct view *v);
 bool view_read_only(const struct view *v);
 int view_rights(const struct view *v);
 bool view_is(const struct view *v, const struct store *st, str name);
+str view_id(const struct view *v);  /* 16 bytes, unlike any other's */
 size_t view_n_keywords(const struct view *v);
 str view_keyword(const struct view *v, size_t i);
 /* Its bit, or 0. */

@@ -345,3 +345,9 @@ int file_fd(const struct file *f)
 {
     return f->ops == &real_ops ? fd_of(f) : -1;
 }
+
+int dir_fd(const struct dir *d)
+{
+    return d->ops == &real_ops
+               ? container_of(d, const struct real_dir, d)->fd : -1;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Delivery into a Maildir: tmp/, sync, rename into new/, sync.  UIDs come
+ * later, when somebody reads: mail arrives without any lock.
+ */
+#include "store/delivery.h"
+
+#include "store/box.h"
+#include "store/sync_group.h"
+
+enum { WRITE_SIZE = 32 * 1024 };
+
+struct maildir_delivery {
+    struct delivery d;
+    struct store st;            /* as much of one as names and quota need */
+    struct arena *a;
+    struct dir *dir;            /* the Maildir */
+    struct file *file;
+    str tmp;
+    uint64_t offset, bare;
+    struct buf out;
+    struct sync_group *group;
+    char last;                  /* the byte before the piece */
+    uint64_t size_max;
+};
+
+static struct maildir_delivery *of(struct delivery *d)
+{
+    return container_of(d, struct maildir_delivery, d);
+}
+
+static void spend(struct maildir_delivery *m)
+{
+    file_close(m->file);
+    m->file = NULL;
+    dir_close(m->dir);
+    m->dir = NULL;
+    buf_free(&m->out);
+}
+
+static void maildir_done(void *object)
+{
+    spend(object);
+}
+
+/* Makes a Maildir, and the directories above it if they are missing. */
+static err maildir_make(struct task *t, struct maildir_delivery *m,
+                        struct dir *at, str path)
+{
+    err e = dir_make(t, at, path, m->st.dir_mode);
+
+    for (size_t i = 1; e == ERR_ABSENT && i <= path.n; i++)
+        if (i == path.n || path.p[i] == '/') {
+            err step = dir_make(t, at, str_head(path, i), m->st.dir_mode);
+            if (i == path.n)
+                e = step;
+        }
+    if (e && e != ERR_DENIED)
+        return e;
+    return dir_open(t, at, path, &m->dir);
+}
+
+static err maildir_open(struct task *t, struct maildir_delivery *m,
+                        struct dir *at, str path)
+{
+    struct file_stat st;
+    err e = dir_open(t, at, path, &m->dir);
+
+    if (e == ERR_ABSENT)
+        e = maildir_make(t, m, at, path);
+    TRY(e);
+    if (file_stat_path(t, m->dir, S("new"), &st)
+        || file_stat_path(t, m->dir, S("tmp"), &st))
+        TRY(box_dirs_make(t, &m->st, m->dir));
+    m->st.root = m->dir;
+    m->tmp = box_fresh_name(t, &m->st, m->a);
+    return file_open(t, m->dir, arena_cat(m->a, S("tmp/"), m->tmp),
+                     FILE_WRITE | FILE_CREATE | FILE_EXCLUSIVE,
+                     m->st.file_mode, &m->file);
+}
+
+static err write_out(struct task *t, struct maildir_delivery *m)
+{
+    err e = file_write(t, m->file, m->offset, buf_str(&m->out));
+
+    m->offset += m->out.n;
+    buf_clear(&m->out);
+    return e;
+}
+
+static err maildir_write(struct task *t, struct delivery *d, str piece)
+{
+    struct maildir_delivery *m = of(d);
+    const char *p = piece.p;
+
+    if (!piece.n)
+        return OK;
+    if (m->size_max && m->offset + m->out.n + piece.n > m->size_max)
+        return why(t, ERR_LIMIT, "message exceeds the mailbox size limit");
+    for (size_t i = 0; i < piece.n; i++) {
+        size_t lf = str_chr(str_skip(piece, i), '\n');
+        if (lf == STR_NONE)
+            break;
+        i += lf;
+        m->bare += (i ? p[i - 1] : m->last) != '\r';
+    }
+    m->last = p[piece.n - 1];
+    while (piece.n) {
+        str part = str_head(piece, WRITE_SIZE - m->out.n);
+        buf_add(&m->out, part);
+        piece = str_skip(piece, part.n);
+        if (m->out.n == WRITE_SIZE)
+            TRY(write_out(t, m));
+    }
+    return OK;
+}
+
+static void maildir_cancel(struct task *t, struct delivery *d)
+{
+    struct maildir_delivery *m = of(d);
+
+    if (m->dir && m->file)      /* litter at worst */
+        err_ignore(file_unlink(t, m->dir,
+                               arena_cat(m->a, S("tmp/"), m->tmp)));
+    spend(m);
+}
+
+/* The new name on stable storage. */
+static err sync_new(struct task *t, struct maildir_delivery *m)
+{
+    struct dir *dir;
+    err e;
+
+    if (m->group)
+        return sync_point(t, m->group);
+    TRY(dir_open(t, m->dir, S("new"), &dir));
+    e = dir_sync(t, dir);
+    dir_close(dir);
+    return e;
+}
+
+static err maildir_finish(struct task *t, struct delivery *d)
+{
+    struct maildir_delivery *m = of(d);
+    str from = arena_cat(m->a, S("tmp/"), m->tmp), to;
+    err e = write_out(t, m);
+
+    if (!e)
+        e = quota_check(t, &m->st, m->offset, 1);
+    if (!e)
+        e = m->group ? sync_point(t, m->group)
+                     : file_sync_aside(t, m->file);
+    if (e) {
+        maildir_cancel(t, d);
+        return e;
+    }
+    to = arena_fmt(m->a, "new/%.*s,S=%" PRIu64 ",W=%" PRIu64, STR(m->tmp),
+                   m->offset, m->offset + m->bare);
+    e = file_rename(t, m->dir, from, m->dir, to);
+    if (e) {
+        maildir_cancel(t, d);
+        return e;
+    }
+    e = sync_new(t, m);
+    if (!e)
+        e = quota_add(t, &m->st, (int64_t)m->offset, 1);
+    spend(m);
+    return e;
+}
+
+static const struct delivery_kind kind = {
+    "delivered to maildir", maildir_write, maildir_finish, maildir_cancel,
+};
+
+err maildir_deliver(struct task *t, struct arena *a, struct dir *at,
+                    str path, const struct delivery_options *o,
+                    struct delivery **out)
+{
+    struct maildir_delivery *m = arena_new(a, struct maildir_delivery);
+    err e;
+
+    m->d.kind = &kind;
+    m->a = a;
+    m->group = o->group;
+    m->size_max = o->size_max;
+    m->st = (struct store){
+        .a = a, .host = o->host.n ? o->host : S("localhost"),
+        .separator = '.',
+        .file_mode = o->file_mode ? o->file_mode : 0600,
+        .dir_mode = o->dir_mode ? o->dir_mode : 0700,
+        .quota_bytes = o->quota_bytes, .quota_messages = o->quota_messages,
+    };
+    buf_init(&m->out, NULL, WRITE_SIZE);
+    while (path.n > 1 && path.p[path.n - 1] == '/')
+        path.n--;
+    arena_own(a, maildir_done, m);
+    e = maildir_open(t, m, at, path);
+    if (!e)
+        e = quota_check(t, &m->st, 0, 1);
+    if (e) {
+        maildir_cancel(t, &m->d);
+        return e;
+    }
+    *out = &m->d;
+    return OK;
+}
+
+err delivery_write(struct task *t, struct delivery *d, str piece)
+{
+    return d->kind->write(t, d, piece);
+}
+
+err delivery_finish(struct task *t, struct delivery *d)
+{
+    return d->kind->finish(t, d);
+}
+
+void delivery_cancel(struct task *t, struct delivery *d)
+{
+    if (d)
+        d->kind->cancel(t, d);
+}
+
+str delivery_how(const struct delivery *d)
+{
+    return str_from(d->kind->how);
+}

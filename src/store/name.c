@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Mailbox names: modified UTF-7 (RFC 3501 section 5.1.3) to and from the
+ * directories of Maildir++.
+ *
+ * A name has no empty level, no '/', no control or 8-bit byte, no '*' and no
+ * '%'; where the separator is not '.', no '.' either, since that is what
+ * separates levels on disk.
+ */
+#include "store/box.h"
+
+bool box_is_inbox(str name)
+{
+    return str_ieq(name, S("INBOX"));
+}
+
+static int base64_value(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (is_digit(c))
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == ',' ? 63 : -1;
+}
+
+/* One "&...-" of UTF-16: whole characters, none of which ASCII could say. */
+static bool shifted_valid(str s)
+{
+    uint32_t bits = 0, high = 0;
+    int n_bits = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        int v = base64_value(s.p[i]);
+        uint32_t unit;
+
+        if (v < 0)
+            return false;
+        bits = bits << 6 | (uint32_t)v;
+        n_bits += 6;
+        if (n_bits < 16)
+            continue;
+        n_bits -= 16;
+        unit = bits >> n_bits & 0xffff;
+        if (high && (unit < 0xdc00 || unit > 0xdfff))
+            return false;
+        if (!high && (unit < 0x80 || (unit >= 0xdc00 && unit <= 0xdfff)))
+            return false;
+        high = !high && unit >= 0xd800 && unit <= 0xdbff ? unit : 0;
+    }
+    return !high && n_bits < 6 && (bits & ((1u << n_bits) - 1)) == 0;
+}
+
+static bool utf7_valid(str s)
+{
+    while (s.n) {
+        size_t at = str_chr(s, '&'), end;
+
+        if (at == STR_NONE)
+            return true;
+        s = str_skip(s, at + 1);
+        end = str_chr(s, '-');
+        if (end == STR_NONE || (end && !shifted_valid(str_head(s, end))))
+            return false;
+        s = str_skip(s, end + 1);
+    }
+    return true;
+}
+
+bool store_name_valid(const struct store *st, str name)
+{
+    str rest = name, level;
+
+    if (!name.n || name.n > BOX_NAME_MAX || name.p[0] == '~')
+        return false;
+    for (size_t i = 0; i < name.n; i++) {
+        unsigned char c = (unsigned char)name.p[i];
+        if (c < 32 || c > 126 || c == '*' || c == '%')
+            return false;
+        if ((c == '/' || c == '.') && (char)c != st->separator)
+            return false;
+    }
+    while (str_cut(&rest, st->separator, &level))
+        if (!level.n)
+            return false;
+    return utf7_valid(name);
+}
+
+str box_canonical(const struct store *st, struct arena *a, str name)
+{
+    str rest;
+
+    if (name.n < 5 || !box_is_inbox(str_head(name, 5)))
+        return name;
+    rest = str_skip(name, 5);
+    if (rest.n && rest.p[0] != st->separator)
+        return name;
+    return arena_cat(a, S("INBOX"), rest);
+}
+
+bool box_path(const struct store *st, struct arena *a, str name, str *path)
+{
+    struct buf b;
+
+    if (!store_name_valid(st, name))
+        return false;
+    name = box_canonical(st, a, name);
+    if (box_is_inbox(name)) {
+        *path = S(".");
+        return true;
+    }
+    buf_init(&b, a, BOX_NAME_MAX + 1);
+    buf_byte(&b, '.');
+    for (size_t i = 0; i < name.n; i++)
+        buf_byte(&b, name.p[i] == st->separator ? '.' : name.p[i]);
+    *path = buf_str(&b);
+    return true;
+}
+
+bool box_name(const struct store *st, struct arena *a, str path, str *name)
+{
+    struct buf b;
+
+    if (path.n < 2 || path.p[0] != '.')
+        return false;
+    buf_init(&b, a, path.n);
+    for (size_t i = 1; i < path.n; i++)
+        buf_byte(&b, path.p[i] == '.' ? st->separator : path.p[i]);
+    *name = buf_str(&b);
+    return store_name_valid(st, *name) && !box_is_inbox(*name);
+}

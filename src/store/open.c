@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Opening: the store from its location, a mailbox from its name.
+ */
+#include "store/box.h"
+
+enum { PATH_LEN_MAX = 4000, FRESH_MAX = 256 << 20 };
+
+static const struct store_special usual[] = {
+    { S_INIT("Archive"), BOX_ARCHIVE }, { S_INIT("Drafts"), BOX_DRAFTS },
+    { S_INIT("Junk"), BOX_JUNK }, { S_INIT("Sent"), BOX_SENT },
+    { S_INIT("Trash"), BOX_TRASH },
+};
+
+/* %u the user, %n without domain, %d the domain, %h and a leading ~ home. */
+static bool expand(struct buf *to, str text, const struct store_options *o)
+{
+    size_t at = str_chr(o->user, '@');
+
+    if (str_eq(text, S("~")) || str_starts(text, S("~/"))) {
+        buf_add(to, o->home);
+        text = str_skip(text, 1);
+    }
+    while (text.n) {
+        char c = text.p[0];
+
+        text = str_skip(text, 1);
+        if (c != '%') {
+            buf_byte(to, c);
+            continue;
+        }
+        switch (text.n ? text.p[0] : 0) {
+        case 'u': buf_add(to, o->user); break;
+        case 'n': buf_add(to, str_head(o->user, at)); break;
+        case 'd':
+            buf_add(to, at == STR_NONE ? S("") : str_skip(o->user, at + 1));
+            break;
+        case 'h': buf_add(to, o->home); break;
+        case '%': buf_byte(to, '%'); break;
+        default: return false;
+        }
+        text = str_skip(text, 1);
+    }
+    return !to->over;
+}
+
+/* "maildir:PATH", or a bare path as home_mailbox has it. */
+static err location_path(struct task *t, struct arena *a,
+                         const struct store_options *o, str *path)
+{
+    str rest = o->location, type, options;
+    struct buf b;
+
+    if (rest.n && str_any(rest, S("/~.%")) == 0) {
+        type = S("maildir");
+    } else {
+        str_cut(&rest, ':', &type);
+        if (!rest.p)
+            return why(t, ERR_SYNTAX, "mailstore_location: no type in "
+                       "\"%.*s\"", STR(o->location));
+    }
+    if (!str_eq(type, S("maildir")))
+        return why(t, ERR_SYNTAX, "mailstore_location: mailboxes of type "
+                   "\"%.*s\" are not supported, use maildir:", STR(type));
+    options = rest;
+    str_cut(&options, ':', &rest);
+    if (options.p && !str_ieq(options, S("LAYOUT=Maildir++")))
+        return why(t, ERR_SYNTAX, "mailstore_location: \"%.*s\" is not "
+                   "supported", STR(options));
+    buf_init(&b, a, PATH_LEN_MAX);
+    if (!expand(&b, rest, o))
+        return why(t, ERR_SYNTAX, "mailstore_location: bad path \"%.*s\"",
+                   STR(rest));
+    while (b.n > 1 && b.p[b.n - 1] == '/')
+        b.n--;
+    *path = buf_str(&b);
+    if (!path->n)
+        return why(t, ERR_SYNTAX, "mailstore_location: empty path");
+    return OK;
+}
+
+/* Makes a directory and, if need be, those above it. */
+static err make_path(struct task *t, struct arena *a, str path, uint32_t mode)
+{
+    size_t slash;
+    err e = dir_make(t, NULL, path, mode);
+
+    for (size_t i = 1; e == ERR_ABSENT && i < path.n; i = slash + 1) {
+        str head;
+        slash = str_chr(str_skip(path, i), '/');
+        slash = slash == STR_NONE ? path.n : slash + i;
+        head = arena_str(a, str_head(path, slash));
+        err_ignore(dir_make(t, NULL, head, mode)); /* the last one tells */
+        if (slash == path.n)
+            e = dir_make(t, NULL, path, mode);
+    }
+    return e == ERR_DENIED ? OK : e;    /* there already */
+}
+
+static void store_done(void *object)
+{
+    struct store *st = object;
+
+    box_target_close(st);
+    dir_close(st->root);
+}
+
+err store_open(struct task *t, struct arena *a,
+               const struct store_options *o, struct store **out)
+{
+    struct store *st = arena_new(a, struct store);
+    str path;
+    err e;
+
+    *st = (struct store){ .a = a, .host = arena_str(a, o->host),
+                          .separator = o->separator ? o->separator : '.',
+                          .rights = o->rights ? o->rights : RIGHT_OWNER,
+                          .file_mode = 0600, .dir_mode = 0700,
+                          .specials = o->specials ? o->specials : usual,
+                          .n_specials = o->specials ? o->n_specials
+                                : sizeof(usual) / sizeof(usual[0]),
+                          .quota_bytes = o->quota_bytes,
+                          .quota_messages = o->quota_messages,
+                          .watches = o->watches };
+    if (!st->host.n)
+        st->host = S("localhost");
+    TRY(location_path(t, a, o, &path));
+    e = dir_open(t, NULL, path, &st->root);
+    if (e == ERR_ABSENT) {
+        e = make_path(t, a, path, st->dir_mode);
+        if (!e)
+            e = dir_open(t, NULL, path, &st->root);
+    }
+    TRY(e);
+    arena_own(a, store_done, st);
+    *out = st;
+    return OK;
+}
+
+char store_separator(const struct store *st)
+{
+    return st->separator;
+}
+
+err box_dirs_make(struct task *t, struct store *st, struct dir *box)
+{
+    static const str parts[] = { S_INIT("cur"), S_INIT("new"),
+                                 S_INIT("tmp") };
+
+    for (size_t i = 0; i < 3; i++) {
+        err e = dir_make(t, box, parts[i], st->dir_mode);
+        if (e && e != ERR_DENIED)
+            return e;
+    }
+    return OK;
+}
+
+err box_uid_validity(struct task *t, struct store *st, uint32_t *out)
+{
+    uint64_t last = 0, now = (uint64_t)(rt_wall(t) / 1000000);
+    char text[16];
+    struct file *f;
+    struct arena a;
+    size_t n = 0;
+    err e;
+
+    TRY(file_open(t, st->root, S("veredus-uidvalidity"),
+                  FILE_READ | FILE_WRITE | FILE_CREATE, st->file_mode, &f));
+    arena_init(&a, 0);
+    e = file_lock(t, f, true, after_s(t, LOCK_WAIT_S));
+    if (!e)
+        e = file_read(t, f, 0, text, sizeof(text), &n);
+    if (!e) {
+        /* what is not a number counts as none: the clock leads anyway */
+        if (!str_uint(str_trim(str_of(text, n)), UINT32_MAX - 1, &last))
+            last = 0;
+        if (now <= last)
+            now = last + 1;
+        e = file_write(t, f, 0, arena_fmt(&a, "%010" PRIu64 "\n", now));
+    }
+    if (!e)
+        e = file_sync(t, f);
+    file_close(f);
+    arena_reset(&a);
+    if (!e)
+        *out = (uint32_t)now;
+    return e;
+}
+
+/* Writes the first index of a mailbox. */
+static err box_index_make(struct task *t, struct store *st, struct dir *dir)
+{
+    struct index_state s;
+    struct buf frame, whole;
+    uint64_t generation;
+    uint32_t uid_validity;
+    char id[16];
+    err e;
+
+    TRY(box_uid_validity(t, st, &uid_validity));
+    rt_random(t, &generation, sizeof(generation));
+    rt_random(t, id, sizeof(id));
+    index_state_init(&s, uid_validity, generation | 1, id);
+    buf_init(&frame, NULL, FRESH_MAX);
+    buf_init(&whole, NULL, FRESH_MAX);
+    index_frame_begin(&frame);
+    e = scan_import(t, dir, &s, &frame);
+    index_put_next(&frame, s.uid_next, 1);
+    index_frame_end(&frame);
+    index_header_put(&whole, &s, rt_wall(t));
+    buf_add(&whole, buf_str(&frame));
+    if (!e && (frame.over || whole.over))
+        e = why(t, ERR_LIMIT, "mailbox is too large");
+    if (!e)
+        e = index_create(t, dir, st->file_mode, buf_str(&whole));
+    buf_free(&frame);
+    buf_free(&whole);
+    return e;
+}
+
+err box_open(struct task *t, struct store *st, str name, struct index *out)
+{
+    struct arena a;
+    struct dir *dir = NULL;
+    str path;
+    err e = ERR_ABSENT;
+
+    if (!(st->rights & RIGHT_LOOKUP))
+        return ERR_ABSENT;      /* unknown and forbidden look the same */
+    arena_init(&a, 0);
+    if (box_path(st, &a, name, &path))
+        e = dir_open(t, st->root, path, &dir);
+    if (!e) {
+        e = index_open(t, dir, st->file_mode, out);
+        dir = NULL;             /* the index has it, or closed it */
+    } else {
+        e = ERR_ABSENT;
+    }
+    if (e == ERR_ABSENT || e == ERR_CORRUPT) {
+        bool corrupt = e == ERR_CORRUPT;
+        if (!box_path(st, &a, name, &path)
+            || dir_open(t, st->root, path, &dir)) {
+            arena_reset(&a);
+            return ERR_ABSENT;
+        }
+        e = box_dirs_make(t, st, dir);
+        if (!e && corrupt)
+            e = file_rename(t, dir, INDEX_NAME, dir, S("veredus-index.bad"));
+        if (!e)
+            e = box_index_make(t, st, dir);
+        if (e)
+            dir_close(dir);
+        else
+            e = index_open(t, dir, st->file_mode, out);
+    }
+    arena_reset(&a);
+    return e;
+}
+
+err box_lock(struct task *t, struct index *ix, bool take)
+{
+    bool needed;
+    err e;
+
+    TRY(index_lock(t, ix));
+    e = ix->reset ? why(t, ERR_CORRUPT, "mailbox was made anew") : OK;
+    if (!e)
+        e = scan_needed(t, ix, &needed);
+    if (!e && (needed || (take && ix->s.n_in_new)))
+        e = scan_run(t, ix, take);
+    return e ? box_unlock(t, ix, e) : OK;
+}
+
+err box_unlock(struct task *t, struct index *ix, err e)
+{
+    err e2;
+
+    if (!e)
+        e = index_commit(t, ix);
+    e2 = index_unlock(t, ix);
+    return e ? e : e2;
+}
+
+void box_target_close(struct store *st)
+{
+    if (!st->target_name.n)
+        return;
+    index_close(&st->target);
+    heap_free((char *)(uintptr_t)st->target_name.p);
+    st->target_name = S("");
+}
+
+err box_target(struct task *t, struct store *st, struct view *v, str name,
+               struct index **out)
+{
+    struct index_state *s = &st->target.s;
+    char *copy;
+
+    if (v && view_is(v, st, name)) {
+        *out = &v->ix;
+        return OK;
+    }
+    if (st->target_name.n && str_eq(st->target_name, name)) {
+        s->n_seen = 0;      /* nobody looks at it: nothing to announce */
+        index_sweep(s);
+        *out = &st->target;
+        /* a deleted mailbox stays readable through what we hold */
+        if (!index_catch_up(t, &st->target) && !st->target.reset
+            && !store_exists(t, st, name))
+            return OK;
+    }
+    box_target_close(st);
+    TRY(box_open(t, st, name, &st->target));
+    copy = heap_alloc(name.n + 1);
+    memcpy(copy, name.p, name.n);
+    st->target_name = str_of(copy, name.n);
+    *out = &st->target;
+    return OK;
+}
+
+str box_fresh_name(struct task *t, struct store *st, struct arena *a)
+{
+    int64_t now = rt_wall(t);
+    struct buf b;
+
+    buf_init(&b, a, MAILDIR_NAME_MAX * 4);
+    buf_fmt(&b, "%" PRId64 ".M%" PRId64 "P%" PRIu64 "Q%" PRIu32 ".",
+            now / 1000000, now % 1000000,
+            rt_random_below(t, UINT64_C(1) << 40), ++st->n_named);
+    maildir_host_put(&b, str_head(st->host, 100));
+    return buf_str(&b);
+}
+
+/* dovecot-keywords, so that others read the letters as we do. */
+static err keywords_write(struct task *t, struct index *ix)
+{
+    struct arena a;
+    struct buf b;
+    err e;
+
+    arena_init(&a, 0);
+    buf_init(&b, &a, 64 * 1024);
+    for (size_t i = 0; i < ix->s.n_words && i < MAILDIR_LETTERS; i++)
+        if (index_word(ix->map, &ix->s, i).n)
+            buf_fmt(&b, "%zu %.*s\n", i, STR(index_word(ix->map, &ix->s, i)));
+    e = file_replace(t, ix->dir, S("dovecot-keywords"), buf_str(&b),
+                     ix->mode);
+    arena_reset(&a);
+    return e;
+}
+
+static uint64_t keyword_bit(const struct index *ix, str name)
+{
+    for (size_t i = 0; i < ix->s.n_words; i++)
+        if (str_ieq(index_word(ix->map, &ix->s, i), name))
+            return UINT64_C(1) << i;
+    return 0;
+}
+
+err box_keywords(struct task *t, struct index *ix, const str *names,
+                 size_t n, bool make, uint64_t *bits)
+{
+    bool made = false;
+
+    *bits = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bit = keyword_bit(ix, names[i]);
+
+        if (!bit && make) {
+            if (ix->s.n_words == INDEX_KEYWORDS_MAX
+                || names[i].n > KEYWORD_NAME_MAX)
+                return why(t, ERR_LIMIT, "too many keywords");
+            index_put_word(&ix->frame, names[i]);
+            TRY(index_commit(t, ix));
+            bit = keyword_bit(ix, names[i]);
+            made = true;
+        }
+        *bits |= bit;
+    }
+    return made ? keywords_write(t, ix) : OK;
+}

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The store on a real directory: delivery, views, changes, what others do
+ * behind our back.
+ */
+#include "store/deliver.h"
+#include "store/index_file.h"
+#include "store/store.h"
+#include "test/unit/check.h"
+
+struct place {
+    struct arena a;
+    str path;
+    struct dir *dir;
+    struct store *st;
+};
+
+static void place_open(struct task *t, struct place *p)
+{
+    struct store_options o = { .host = S("host.test"), .user = S("u@d.test"),
+                               .home = S("/nonexistent") };
+
+    arena_init(&p->a, 0);
+    p->path = arena_fmt(&p->a, "/tmp/veredus-store-%016" PRIx64,
+                        rt_random_below(t, UINT64_MAX));
+    o.location = arena_cat(&p->a, S("maildir:"), p->path);
+    check_ok(store_open(t, &p->a, &o, &p->st));
+    check_ok(dir_open(t, NULL, p->path, &p->dir));
+}
+
+static void remove_all(struct task *t, struct dir *at, str path)
+{
+    struct arena a;
+    struct names names;
+    struct dir *d;
+
+    arena_init(&a, 0);
+    if (!dir_open(t, at, path, &d)) {
+        check_ok(dir_list(t, d, &a, &names));
+        for (size_t i = 0; i < names.n; i++)
+            if (file_unlink(t, d, names.p[i]))
+                remove_all(t, d, names.p[i]);
+        dir_close(d);
+        check_ok(dir_remove(t, at, path));
+    }
+    arena_reset(&a);
+}
+
+static void place_close(struct task *t, struct place *p)
+{
+    str path;
+
+    dir_close(p->dir);
+    path = arena_str(&p->a, p->path);
+    remove_all(t, NULL, path);
+    arena_reset(&p->a);
+}
+
+static void deliver(struct task *t, struct place *p, str text)
+{
+    struct delivery_options o = { .host = S("host.test") };
+    struct delivery *d;
+    struct arena a;
+
+    arena_init(&a, 0);
+    check_ok(maildir_deliver(t, &a, NULL, p->path, &o, &d));
+    check_ok(delivery_write(t, d, text));
+    check_ok(delivery_finish(t, d));
+    arena_reset(&a);
+}
+
+/* The only name in a directory, or the first. */
+static str first_name(struct task *t, struct place *p, str path, size_t *n)
+{
+    struct names names;
+    struct dir *d;
+
+    check_ok(dir_open(t, p->dir, path, &d));
+    check_ok(dir_list(t, d, &p->a, &names));
+    dir_close(d);
+    *n = names.n;
+    return names.n ? names.p[0] : S("");
+}
+
+TASK_TEST(store_delivery_and_view)
+{
+    struct place p;
+    struct view *v;
+    struct message m;
+    uint64_t size;
+    size_t n;
+
+    place_open(t, &p);
+    deliver(t, &p, S("Subject: 1\n\nbody\n"));
+    check(str_ends(first_name(t, &p, S("new"), &n), S(",S=17,W=20")));
+    check_int(n, 1);
+    check_ok(view_open(t, p.st, S("inbox"), false, &v));
+    check_int(view_count(v), 1);
+    check_int(view_recent(v), 1);
+    check_int(view_row(v, 1)->uid, 1);
+    check_int(view_uid_next(v), 2);
+    check(str_ends(first_name(t, &p, S("cur"), &n), S(":2,")));
+    check_ok(view_message(t, v, 1, &m));
+    check_str(m.bytes, S("Subject: 1\n\nbody\n"));
+    message_close(&m);
+    check_ok(view_size(t, v, 1, &size));
+    check_int(size, 20);
+    view_close(v);
+    check_ok(view_open(t, p.st, S("INBOX"), false, &v));
+    check_int(view_recent(v), 0);
+    view_close(v);
+    place_close(t, &p);
+}
+
+static void set_flags(struct task *t, struct place *p, struct view *v,
+                      uint32_t seq, enum flag_operation op, uint8_t flags,
+                      str keyword)
+{
+    struct flag_change c = { .operation = op, .flags = flags,
+                             .keywords = &keyword,
+                             .n_keywords = keyword.n > 0,
+                             .unchanged_since = UINT64_MAX };
+    struct seqs failed;
+
+    check_ok(view_flags(t, v, (struct seqs){ &seq, 1 }, &c, &p->a, &failed));
+    check_int(failed.n, 0);
+}
+
+TASK_TEST(store_flags_between_sessions)
+{
+    struct place p;
+    struct view *v, *w;
+    struct view_change c;
+    uint64_t before;
+    size_t n;
+
+    place_open(t, &p);
+    deliver(t, &p, S("a: 1\n\n"));
+    deliver(t, &p, S("a: 2\n\n"));
+    check_ok(view_open(t, p.st, S("INBOX"), false, &v));
+    check_ok(view_open(t, p.st, S("INBOX"), false, &w));
+    before = view_modseq(v);
+    set_flags(t, &p, v, 2, FLAGS_ADD, FLAG_SEEN | FLAG_FLAGGED, S("$Junk"));
+    check(view_modseq(v) > before);
+    check_int(view_row(v, 2)->flags, FLAG_SEEN | FLAG_FLAGGED);
+    check_int(view_row(v, 2)->keywords, view_keyword_bit(v, S("$junk")));
+    check(!view_change_next(v, true, &c));
+    check_int(view_row(w, 2)->flags, 0);
+    check_ok(view_refresh(t, w));
+    check(view_change_next(w, false, &c));
+    check_int(c.kind, CHANGE_FLAGS);
+    check_int(c.n, 2);
+    check(!view_change_next(w, false, &c));
+    check_int(view_row(w, 2)->flags, FLAG_SEEN | FLAG_FLAGGED);
+    (void)first_name(t, &p, S("cur"), &n);
+    check_int(n, 2);
+
+    /* removal: the other one keeps its numbers until it may be told */
+    set_flags(t, &p, v, 1, FLAGS_SET, FLAG_DELETED, S(""));
+    check_ok(view_expunge(t, v, (struct seqs){ NULL, 0 }));
+    check(view_change_next(v, true, &c));
+    check_int(c.kind, CHANGE_EXPUNGE);
+    check_int(c.n, 1);
+    check(!view_change_next(v, true, &c));
+    check_int(view_count(v), 1);
+    deliver(t, &p, S("a: 3\n\n"));
+    check_ok(view_refresh(t, w));
+    check(view_change_next(w, false, &c));
+    check_int(c.kind, CHANGE_EXISTS);
+    check_int(c.n, 3);
+    check_int(view_row(w, 2)->uid, 2);
+    check(view_row(w, 1)->bits & ROW_LOST);
+    check_ok(view_refresh(t, w));
+    check(view_change_next(w, true, &c));
+    check_int(c.kind, CHANGE_EXPUNGE);
+    check(!view_change_next(w, true, &c));
+    check_int(view_count(w), 2);
+    check_int(view_row(w, 2)->uid, 3);
+    view_close(v);
+    view_close(w);
+    place_close(t, &p);
+}
+
+TASK_TEST(store_foreign_hands)
+{
+    struct place p;
+    struct view *v;
+    struct view_change c;
+    struct message m;
+    size_t n;
+    str name;
+
+    place_open(t, &p);
+    deliver(t, &p, S("a: 1\n\none\n"));
+    check_ok(view_open(t, p.st, S("INBOX"), false, &v));
+    name = arena_cat(&p.a, S("cur/"), first_name(t, &p, S("cur"), &n));
+    check_ok(file_rename(t, p.dir, name, p.dir,
+                         arena_cat(&p.a, name, S("SX"))));
+    check_ok(view_message(t, v, 1, &m));        /* found under its new name */
+    check_str(m.bytes, S("a: 1\n\none\n"));
+    message_close(&m);
+    check_ok(view_refresh(t, v));
+    check(view_change_next(v, true, &c));
+    check_int(c.kind, CHANGE_FLAGS);
+    check_int(view_row(v, 1)->flags, FLAG_SEEN);
+    /* our own change keeps the letter that means nothing to us */
+    set_flags(t, &p, v, 1, FLAGS_ADD, FLAG_DRAFT, S(""));
+    check(str_ends(first_name(t, &p, S("cur"), &n), S(":2,DSX")));
+    name = arena_cat(&p.a, S("cur/"), first_name(t, &p, S("cur"), &n));
+    check_ok(file_unlink(t, p.dir, name));
+    check_ok(view_message(t, v, 1, &m));
+    check(m.lost);
+    check_int(m.bytes.n, 0);
+    check_ok(view_refresh(t, v));
+    check(view_change_next(v, true, &c));
+    check_int(c.kind, CHANGE_EXPUNGE);
+    view_close(v);
+    place_close(t, &p);
+}
+
+TASK_TEST(store_append_copy_move)
+{
+    struct place p;
+    struct view *v;
+    struct append *ap;
+    struct append_plan plan = { .flags = FLAG_SEEN, .date_s = 1000000000 };
+    struct copied done;
+    struct message m;
+    str word = S("Work");
+    uint32_t one = 1;
+    struct seqs first = { &one, 1 };
+    struct box_status status;
+    struct view_change change;
+    size_t n;
+
+    plan.keywords = &word;
+    plan.n_keywords = 1;
+    place_open(t, &p);
+    check_ok(store_create(t, p.st, S("Archive.2001")));
+    check_int(store_create(t, p.st, S("Archive.2001")), ERR_DENIED);
+    check_int(append_open(t, p.st, S("Nowhere"), &p.a, &ap), ERR_ABSENT);
+    check_ok(append_open(t, p.st, S("Archive.2001"), &p.a, &ap));
+    for (int i = 0; i < 2; i++) {
+        check_ok(append_begin(t, ap, &plan));
+        check_ok(append_piece(t, ap, S("a: b\r\n\r\nx\r")));
+        check_ok(append_piece(t, ap, S("\ny\rz\r\n")));
+        check_ok(append_end(t, ap));
+    }
+    check_ok(append_commit(t, ap, &done));
+    check_int(done.n, 2);
+    check_int(done.to[1], 2);
+    check_ok(view_open(t, p.st, S("Archive.2001"), false, &v));
+    check_int(view_count(v), 2);
+    check_int(view_row(v, 1)->size, 16);
+    check_int(view_row(v, 1)->date_s, 1000000000);
+    check_ok(view_message(t, v, 1, &m));
+    check_str(m.bytes, S("a: b\n\nx\ny\rz\n"));
+    message_close(&m);
+    check_ok(view_copy(t, v, first, S("INBOX"), false, &p.a, &done));
+    check_int(done.n, 1);
+    check_int(done.from[0], 1);
+    check_int(done.to[0], 1);
+    check_ok(view_copy(t, v, first, S("INBOX"), true, &p.a, &done));
+    check_int(done.to[0], 2);
+    check_int(view_copy(t, v, first, S("INBOX"), false, &p.a, &done),
+              ERR_ABSENT);          /* it is gone, if not yet announced */
+    while (view_change_next(v, true, &change))
+        ;
+    check_ok(view_copy(t, v, first, S("Archive.2001"), false, &p.a, &done));
+    check_int(done.from[0], 2);
+    check_int(done.to[0], 3);
+    check_int(view_copy(t, v, first, S("Nope"), false, &p.a, &done),
+              ERR_ABSENT);
+    view_close(v);
+    check_ok(store_status(t, p.st, S("INBOX"), true, &status));
+    check_int(status.messages, 2);
+    check_int(status.unseen, 0);
+    check_int(status.size, 32);
+    (void)first_name(t, &p, S(".Archive.2001/cur"), &n);
+    check_int(n, 2);
+    check_ok(view_open(t, p.st, S("INBOX"), false, &v));
+    check_str(view_keyword(v, 0), S("Work"));
+    check_int(view_row(v, 1)->keywords, 1);
+    view_close(v);
+    place_close(t, &p);
+}
+
+TASK_TEST(store_doze_and_rewrite)
+{
+    struct place p;
+    struct view *v, *w;
+    struct view_change c;
+    int n = 0;
+
+    place_open(t, &p);
+    deliver(t, &p, S("a: 1\n\n"));
+    deliver(t, &p, S("a: 2\n\n"));
+    check_ok(view_open(t, p.st, S("INBOX"), false, &v));
+    check_ok(view_open(t, p.st, S("INBOX"), false, &w));
+    view_doze(w);
+    /* enough history for a rewrite while w sleeps on the old file */
+    for (int i = 0; i < 2000; i++)
+        set_flags(t, &p, v, 1, i % 2 ? FLAGS_REMOVE : FLAGS_ADD, FLAG_SEEN,
+                  S(""));
+    set_flags(t, &p, v, 1, FLAGS_SET, FLAG_FLAGGED, S(""));
+    set_flags(t, &p, v, 2, FLAGS_SET, FLAG_DELETED, S(""));
+    check_ok(view_expunge(t, v, (struct seqs){ NULL, 0 }));
+    deliver(t, &p, S("a: 3\n\n"));
+    check_ok(view_refresh(t, w));
+    while (view_change_next(w, true, &c))
+        n++;
+    check_int(n, 3);
+    check_int(view_count(w), 2);
+    check_int(view_row(w, 1)->flags, FLAG_FLAGGED);
+    check_int(view_row(w, 2)->uid, 3);
+    view_doze(w);
+    check_ok(view_wake(t, w));
+    check_int(view_count(w), 2);
+    check_int(view_row(w, 2)->uid, 3);
+    view_close(v);
+    view_close(w);
+    place_close(t, &p);
+}
+
+TASK_TEST(store_import)
+{
+    struct place p;
+    struct view *v;
+    static const char list[] = "3 V1234567 N50 Gdeadbeef\n"
+                               "10 :100.a\n"
+                               "20 W77 :200.b:2,S\n"
+                               "30 :gone\n";
+
+    place_open(t, &p);
+    check_ok(dir_make(t, p.dir, S("cur"), 0700));
+    check_ok(dir_make(t, p.dir, S("new"), 0700));
+    check_ok(file_replace(t, p.dir, S("cur/200.b:2,Sb"), S("x: y\n"), 0600));
+    check_ok(file_replace(t, p.dir, S("cur/300.c:2,"), S("x: z\n"), 0600));
+    check_ok(file_replace(t, p.dir, S("new/100.a"), S("x: y\n"), 0600));
+    check_ok(file_replace(t, p.dir, S("dovecot-uidlist"), str_from(list),
+                          0600));
+    check_ok(file_replace(t, p.dir, S("dovecot-keywords"),
+                          S("0 Junk\n1 $Forwarded\n"), 0600));
+    check_ok(view_open(t, p.st, S("INBOX"), false, &v));
+    check_int(view_uid_validity(v), 1234567);
+    check_int(view_count(v), 3);
+    check_int(view_row(v, 1)->uid, 10);
+    check_int(view_row(v, 2)->uid, 20);
+    check_int(view_row(v, 3)->uid, 50);
+    check_int(view_row(v, 2)->flags, FLAG_SEEN);
+    check_int(view_row(v, 2)->keywords, 2);
+    check_str(view_keyword(v, 1), S("$Forwarded"));
+    view_close(v);
+    place_close(t, &p);
+}
+
+TASK_TEST(store_mailboxes)
+{
+    struct place p;
+    struct boxes b;
+
+    place_open(t, &p);
+    check_ok(store_create(t, p.st, S("Sent")));
+    check_ok(store_create(t, p.st, S("a.b.c")));
+    check_int(store_create(t, p.st, S("a..b")), ERR_SYNTAX);
+    check_int(store_create(t, p.st, S("a/b")), ERR_SYNTAX);
+    check_int(store_create(t, p.st, S("&-&AOQ-")), OK);
+    check_int(store_create(t, p.st, S("&AOQ")), ERR_SYNTAX);
+    check_int(store_create(t, p.st, S("InBox")), ERR_DENIED);
+    check_ok(store_subscribe(t, p.st, S("a.b.c"), true));
+    check_ok(store_subscribe(t, p.st, S("inbox"), true));
+    check_int(store_subscribe(t, p.st, S("nope"), false), ERR_ABSENT);
+    check_ok(store_list(t, p.st, &p.a, &b));
+    check_int(b.n, 6);
+    check_str(b.p[0].name, S("INBOX"));
+    check_int(b.p[0].attributes, BOX_SUBSCRIBED);
+    check_str(b.p[1].name, S("&-&AOQ-"));
+    check_str(b.p[2].name, S("Sent"));
+    check_int(b.p[2].attributes, BOX_SENT);
+    check_str(b.p[3].name, S("a"));
+    check_int(b.p[3].attributes,
+              BOX_NOSELECT | BOX_CHILDREN | BOX_CHILD_SUBSCRIBED);
+    check_int(b.p[5].attributes, BOX_SUBSCRIBED);
+    check_ok(store_rename(t, p.st, S("a"), S("z")));
+    check_ok(store_exists(t, p.st, S("z.b.c")));
+    check_int(store_exists(t, p.st, S("a.b.c")), ERR_ABSENT);
+    check_int(store_rename(t, p.st, S("Sent"), S("z.b.c")), ERR_DENIED);
+    check_ok(store_delete(t, p.st, S("z.b.c")));
+    check_int(store_delete(t, p.st, S("z.b.c")), ERR_ABSENT);
+    check_int(store_delete(t, p.st, S("INBOX")), ERR_DENIED);
+    place_close(t, &p);
+}
+
+TASK_TEST(store_deleted_under_a_view)
+{
+    struct place p;
+    struct view *v;
+
+    place_open(t, &p);
+    check_ok(store_create(t, p.st, S("x")));
+    check_ok(view_open(t, p.st, S("x"), false, &v));
+    check_ok(store_delete(t, p.st, S("x")));
+    check_int(view_refresh(t, v), ERR_CORRUPT);
+    view_close(v);
+    check_int(view_open(t, p.st, S("x"), false, &v), ERR_ABSENT);
+    place_close(t, &p);
+}
+
+TASK_TEST(store_quota_limits)
+{
+    struct place p;
+    struct delivery_options o = { .quota_bytes = 30 };
+    struct delivery *d;
+    struct arena a;
+
+    place_open(t, &p);
+    arena_init(&a, 0);
+    check_ok(maildir_deliver(t, &a, NULL, p.path, &o, &d));
+    check_ok(delivery_write(t, d, S("a: b\n\n01234567890123\n")));
+    check_ok(delivery_finish(t, d));
+    check_ok(maildir_deliver(t, &a, NULL, p.path, &o, &d));
+    check_ok(delivery_write(t, d, S("a: b\n\n01234567890123\n")));
+    check_int(delivery_finish(t, d), ERR_LIMIT);
+    arena_reset(&a);
+    place_close(t, &p);
+}
+
+static void mbox(struct task *t, struct place *p, str text, err want)
+{
+    struct delivery_options o = { .sender = S("s@x"), .dotlock = true,
+                                  .fcntl_lock = true, .size_max = 200 };
+    struct delivery *d;
+    struct arena a;
+    err e = OK;
+
+    arena_init(&a, 0);
+    check_ok(mbox_deliver(t, &a, p->dir, S("mbox"), &o, &d));
+    for (size_t i = 0; i < text.n && !e; i++)
+        e = delivery_write(t, d, str_head(str_skip(text, i), 1));
+    if (!e)
+        e = delivery_finish(t, d);
+    check_int(e, want);
+    delivery_cancel(t, d);
+    arena_reset(&a);
+}
+
+TASK_TEST(store_mbox)
+{
+    struct place p;
+    struct arena a;
+    str text, line;
+
+    place_open(t, &p);
+    arena_init(&a, 0);
+    mbox(t, &p, S("A: b\n\nFrom me\nFro\n>From\nFrom"), OK);
+    check_ok(file_load(t, p.dir, S("mbox"), &a, 4096, &text));
+    check(str_cut(&text, '\n', &line));
+    check(str_starts(line, S("From s@x  ")));
+    check_str(text, S("A: b\n\n>From me\nFro\n>From\nFrom\n\n"));
+    check_ok(file_load(t, p.dir, S("mbox"), &a, 4096, &line));
+    mbox(t, &p, S("0123456789012345678901234567890123456789"
+                  "0123456789012345678901234567890123456789"
+                  "0123456789012345678901234567890123456789"
+                  "0123456789012345678901234567890123456789"), ERR_LIMIT);
+    check_ok(file_load(t, p.dir, S("mbox"), &a, 4096, &text));
+    check_str(text, line);
+    check_int(file_load(t, p.dir, S("mbox.lock"), &a, 10, &line),
+              ERR_ABSENT);
+    arena_reset(&a);
+    place_close(t, &p);
+}
+
+TASK_TEST(store_location)
+{
+    struct arena a;
+    struct store_options o = { .home = S("/h"), .user = S("u") };
+    struct store *st;
+
+    arena_init(&a, 0);
+    o.location = S("mbox:~/mail");
+    check_int(store_open(t, &a, &o, &st), ERR_SYNTAX);
+    check(strstr(task_why(t), "mbox") != NULL);
+    o.location = S("nothing");
+    check_int(store_open(t, &a, &o, &st), ERR_SYNTAX);
+    arena_reset(&a);
+}
