@@ -44,6 +44,7 @@ err dir_list(struct task *t, struct dir *d, struct arena *a,
 err file_open(struct task *t, struct dir *at, str path, int flags,
               uint32_t mode, struct file **out);
 /* Takes a descriptor over. */
+err dir_adopt(struct task *t, int fd, struct dir **out);
 err file_adopt(struct task *t, int fd, struct file **out);
 void file_close(struct file *f); /* NULL is fine */
 void file_close_any(void *f);    /* the same, for arena_own */

@@ -13,9 +13,11 @@
 
 enum { LINE_MAX_BYTES = 2000, FLUSH_AT = 64 * 1024 };
 
-void log_open(struct world *w, enum log_sink sink, int fd, str host,
+void log_open(struct task *t, enum log_sink sink, int fd, str host,
               int facility)
 {
+    struct world *w = t->world;
+
     log_flush(w);
     w->log.sink = sink;
     w->log.fd = fd;

@@ -39,11 +39,12 @@ void log_event(struct task *t, const struct event *e, const char *format, ...)
 /* The name in the line ("postfix/smtpd") for this task and, from then on, for
  * the children it starts.  Kept by pointer: must outlive the task. */
 void log_name_set(struct task *t, const char *name);
+const char *log_name_get(struct task *t);
 
 /* Where lines go, for the whole process: a descriptor of a file or pipe that
  * gets whole lines, or of a datagram socket of syslog's. */
 enum log_sink { LOG_SINK_NONE, LOG_SINK_FILE, LOG_SINK_SYSLOG };
-void log_open(struct world *w, enum log_sink sink, int fd, str host,
+void log_open(struct task *t, enum log_sink sink, int fd, str host,
               int facility);
 
 /* Writes what is queued now; the world does it at each turn's end. */

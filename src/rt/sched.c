@@ -311,6 +311,11 @@ void log_name_set(struct task *t, const char *name)
     t->log_name = name;
 }
 
+const char *log_name_get(struct task *t)
+{
+    return t->log_name;
+}
+
 /* --- bells --------------------------------------------------------------- */
 
 struct bell_waiter {

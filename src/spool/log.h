@@ -58,6 +58,7 @@ struct spool {
     struct spool_owner owner;
     struct log logs[N_LOGS];
     uint64_t generation;    /* the highest given out, over both logs */
+    uint64_t id_max;        /* the highest message number ever seen */
     struct map entries;     /* recovery: message number -> struct found */
     struct link live;       /* all entries */
     struct link found;      /* recovery: what is not handed over yet */

@@ -187,6 +187,8 @@ static void batch_replay(struct task *t, struct log *lg, struct segment *s,
     for (uint32_t i = 0; i < head.n_records; i++) {
         if (record_get(rest, s->generation, false, &r))
             must_not_reach(); /* batch_valid looked */
+        if (r.message > lg->sp->id_max)
+            lg->sp->id_max = r.message;
         replay(t, lg, s, &r);
         rest = str_skip(rest, record_size(r.payload.n));
     }

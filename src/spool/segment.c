@@ -110,3 +110,17 @@ err segments_load(struct task *t, struct log *lg)
     }
     return OK;
 }
+
+err spool_segment_open(struct task *t, struct spool *sp, uint32_t segment,
+                       struct file **out)
+{
+    struct log *lg = &sp->logs[segment & SEGMENT_COLD ? LOG_COLD : LOG_HOT];
+    struct arena a;
+    err e;
+
+    arena_init(&a, 0);
+    e = file_open(t, sp->dir, segment_name(&a, lg, segment), FILE_READ, 0,
+                  out);
+    arena_reset(&a);
+    return e;
+}

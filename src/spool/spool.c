@@ -150,7 +150,8 @@ struct spool_draft *spool_begin(struct spool *sp, uint64_t id)
 {
     struct spool_draft *d = heap_new(struct spool_draft);
 
-    (void)sp;
+    if (id > sp->id_max)
+        sp->id_max = id;
     d->id = id;
     arena_init(&d->arena, 0);
     return d;
@@ -288,6 +289,11 @@ struct file *spool_segment_file(struct spool *sp, uint32_t segment)
     struct segment *s = segment_find(sp, segment);
 
     return s ? s->file : NULL;
+}
+
+uint64_t spool_next_id(const struct spool *sp)
+{
+    return sp->id_max + 1;
 }
 
 void spool_stats(const struct spool *sp, struct spool_stats *out)

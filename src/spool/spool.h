@@ -108,8 +108,16 @@ err spool_cool(struct task *t, struct spool *sp, struct spool_entry *e);
  * full.  Ends and notes are always taken. */
 bool spool_open_for_mail(const struct spool *sp);
 
-/* A descriptor for reading a segment, for handing to a delivery role. */
+/* A segment, for reading here. */
 struct file *spool_segment_file(struct spool *sp, uint32_t segment);
+
+/* The same opened read-only, for handing to a delivery role; the caller
+ * closes it. */
+err spool_segment_open(struct task *t, struct spool *sp, uint32_t segment,
+                       struct file **out);
+
+/* A message number above all that the log still knows. */
+uint64_t spool_next_id(const struct spool *sp);
 
 struct spool_stats {
     uint64_t n_messages, n_batches, n_copied, bytes_written;

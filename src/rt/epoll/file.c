@@ -63,6 +63,19 @@ err real_dir_open(struct task *t, struct dir *at, str path, struct dir **out)
     return OK;
 }
 
+err dir_adopt(struct task *t, int fd, struct dir **out)
+{
+    struct real_dir *d;
+
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC))
+        return failed(t, "descriptor", "adopted");
+    d = heap_new(struct real_dir);
+    d->d.ops = &real_ops;
+    d->fd = fd;
+    *out = &d->d;
+    return OK;
+}
+
 void real_dir_close(struct dir *dir)
 {
     struct real_dir *d = container_of(dir, struct real_dir, d);

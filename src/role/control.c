@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * A role's side of the control port: takes what master hands over.
+ */
+#include "role/role.h"
+
+#include "role/events.h"
+
+const char *role_name(enum role_kind k)
+{
+    static const char *const names[] = {
+#define ROLE(name, title) #name,
+#include "role/roles.def"
+#undef ROLE
+    };
+    return k < N_ROLES ? names[k] : "unknown";
+}
+
+const char *role_title(enum role_kind k)
+{
+    static const char *const titles[] = {
+#define ROLE(name, title) "postfix/" title,
+#include "role/roles.def"
+#undef ROLE
+    };
+    return k < N_ROLES ? titles[k] : "postfix/unknown";
+}
+
+enum role_kind role_find(str name)
+{
+    enum role_kind k = 0;
+
+    while (k < N_ROLES && !str_eq(name, str_from(role_name(k))))
+        k++;
+    return k;
+}
+
+void role_init(struct role *r, enum role_kind kind, struct arena *memory)
+{
+    *r = (struct role){ .kind = kind, .memory = memory };
+    list_init(&r->listeners);
+    list_init(&r->ports);
+    list_init(&r->keys);
+}
+
+static err on_config(struct task *t, struct role *r, str body)
+{
+    struct conf *c;
+
+    if (conf_unpack(r->memory, arena_str(r->memory, body), &c))
+        return why(t, ERR_CORRUPT, "the configuration does not unpack");
+    r->conf = c;
+    r->epoch++;
+    r->go = false;
+    while (list_pop(&r->keys))
+        continue; /* they are the arena's */
+    return OK;
+}
+
+static err on_listener(struct task *t, struct role *r, struct unpack *u,
+                       int fd)
+{
+    struct role_listener *l = arena_new(r->memory, struct role_listener);
+
+    l->service = unpack_u32(u);
+    l->epoch = r->epoch;
+    TRY(sock_adopt(t, fd, &l->sock));
+    list_add_last(&r->listeners, &l->link);
+    return OK;
+}
+
+static err on_port(struct task *t, struct role *r, struct unpack *u, int fd)
+{
+    struct role_port *p = arena_new(r->memory, struct role_port);
+    struct sock *s;
+
+    p->peer = (enum role_kind)unpack_u8(u);
+    p->number = unpack_u32(u);
+    TRY(sock_adopt(t, fd, &s));
+    TRY(port_open(t, s, &p->port));
+    list_add_last(&r->ports, &p->link);
+    return OK;
+}
+
+static void on_keys(struct role *r, struct unpack *u)
+{
+    struct role_keys *k = arena_new(r->memory, struct role_keys);
+
+    k->service = unpack_u32(u);
+    k->cert_pem = arena_str(r->memory, unpack_str(u, PORT_BODY_MAX));
+    k->key_pem = arena_str(r->memory, unpack_str(u, PORT_BODY_MAX));
+    k->ca_pem = arena_str(r->memory, unpack_str(u, PORT_BODY_MAX));
+    list_add_last(&r->keys, &k->link);
+}
+
+static void on_log(struct task *t, struct unpack *u, int fd)
+{
+    enum log_sink sink = (enum log_sink)unpack_u8(u);
+    int facility = (int)unpack_u32(u);
+    str host = unpack_str(u, 256);
+
+    log_open(t, sink, fd, host, facility);
+}
+
+static err on_dir(struct task *t, struct role *r, struct unpack *u, int fd)
+{
+    uint8_t which = unpack_u8(u);
+
+    if (which >= N_ROLE_DIRS)
+        return why(t, ERR_PEER, "unknown directory");
+    dir_close(r->dirs[which]);
+    return dir_adopt(t, fd, &r->dirs[which]);
+}
+
+static err on_frame(struct task *t, struct role *r, struct frame *f)
+{
+    struct unpack u = unpack_of(f->body);
+
+    switch (f->type) {
+    case CONTROL_CONFIG:
+        return on_config(t, r, f->body);
+    case CONTROL_KEYS:
+        on_keys(r, &u);
+        break;
+    case CONTROL_LISTENER:
+        return on_listener(t, r, &u, f->fd);
+    case CONTROL_PORT:
+        return on_port(t, r, &u, f->fd);
+    case CONTROL_LOG:
+        on_log(t, &u, f->fd);
+        break;
+    case CONTROL_DIR:
+        return on_dir(t, r, &u, f->fd);
+    case CONTROL_GO:
+        r->go = true;
+        break;
+    case CONTROL_STOP:
+        r->stop = true;
+        break;
+    case CONTROL_FLUSH:
+        r->flush = true;
+        break;
+    default:
+        return why(t, ERR_PEER, "unknown control frame %u", f->type);
+    }
+    return u.bad ? why(t, ERR_PEER, "bad control frame %u", f->type) : OK;
+}
+
+err role_control(struct task *t, struct role *r)
+{
+    struct frame f;
+
+    for (;;) {
+        err e = port_recv(t, r->control, NEVER, &f);
+        if (e) { /* master is gone: so are we */
+            r->stop = true;
+            bell_ring_all(&r->changed);
+            return e;
+        }
+        TRY(on_frame(t, r, &f));
+        bell_ring_all(&r->changed);
+    }
+}
+
+err role_wait_go(struct task *t, struct role *r)
+{
+    while (!r->go && !r->stop)
+        TRY(bell_wait(t, &r->changed, NEVER));
+    return r->stop ? ERR_STOPPED : OK;
+}
+
+void role_ready(struct role *r)
+{
+    if (r->control)
+        port_answer(r->control, &(struct frame){ .type = CONTROL_READY,
+                                                 .fd = -1 });
+}
+
+struct role_port *role_port_take(struct role *r, enum role_kind peer)
+{
+    list_each(l, &r->ports) {
+        struct role_port *p = container_of(l, struct role_port, link);
+        if (p->peer == peer) {
+            list_del(l);
+            return p;
+        }
+    }
+    return NULL;
+}
+
+struct role_listener *role_listener_take(struct role *r)
+{
+    struct link *l = list_pop(&r->listeners);
+
+    return l ? container_of(l, struct role_listener, link) : NULL;
+}
+
+const struct role_keys *role_keys_find(const struct role *r, uint32_t service)
+{
+    list_each(l, &r->keys) {
+        const struct role_keys *k = container_of(l, struct role_keys, link);
+        if (k->service == service)
+            return k;
+    }
+    return NULL;
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Serving queue tools.  Only root and the mail owner may change anything;
+ * others may list and flush, as authorized_mailq_users and
+ * authorized_flush_users have it by default.
+ */
+#include "role/qmgr/admin.h"
+
+#include "role/queue_row.h"
+
+#include <unistd.h>
+
+enum { ADMIN_IDLE_S = 60 };
+
+struct caller {
+    struct queue *q;
+    struct port *port;
+    bool trusted;
+};
+
+static err send_row(struct task *t, struct caller *c, str row)
+{
+    return port_send(t, c->port, &(struct frame){ .type = FACE_ROW,
+                                                  .body = row, .fd = -1 });
+}
+
+static const char *queue_name(struct task *t, const struct message *m)
+{
+    if (m->hold)
+        return "hold";
+    if (m->active)
+        return "active";
+    return m->attempts == 0 && m->next_us <= rt_wall(t) ? "incoming"
+                                                        : "deferred";
+}
+
+static void row_pack(struct task *t, const struct message *m, struct buf *b)
+{
+    pack_str(b, str_from(queue_name(t, m)));
+    pack_str(b, queue_id_str(&m->id));
+    pack_i64(b, m->envelope.arrival_us);
+    pack_u64(b, m->envelope.size);
+    pack_u8(b, m->forced);
+    pack_str(b, m->envelope.sender.text);
+    uint32_t n = 0;
+    size_t at = b->n;
+    pack_u32(b, 0);
+    for (size_t i = 0; i < m->envelope.recipients.n; i++) {
+        if (m->rcpts[i].status == RCPT_DONE)
+            continue;
+        pack_str(b, m->envelope.recipients.p[i].address.text);
+        pack_str(b, m->rcpts[i].status == RCPT_DEFERRED ? m->rcpts[i].reason
+                                                        : S(""));
+        n++;
+    }
+    pack_u32_at(b, at, n);
+}
+
+/* Messages may come and go while rows wait to leave: the walk goes by
+ * number. */
+static struct message *after_number(struct queue *q, uint64_t number)
+{
+    struct message *next = NULL;
+
+    list_each(l, &q->messages) {
+        struct message *m = container_of(l, struct message, all);
+        if (m->entry->id > number
+            && (!next || m->entry->id < next->entry->id))
+            next = m;
+        if (next && next->entry->id == number + 1)
+            break;
+    }
+    return next;
+}
+
+static err list_all(struct task *t, struct caller *c, uint32_t *n)
+{
+    struct link *l = c->q->messages.next;
+    struct buf b;
+    err e = OK;
+
+    buf_init(&b, NULL, PORT_BODY_MAX);
+    while (l != &c->q->messages && !e) {
+        struct message *m = container_of(l, struct message, all);
+        uint64_t number = m->entry->id;
+        struct port *p = c->port;
+
+        buf_clear(&b);
+        row_pack(t, m, &b);
+        if (port_backlog(p) > 256 * 1024) {
+            e = send_row(t, c, buf_str(&b)); /* may wait */
+            m = after_number(c->q, number);
+            l = m ? &m->all : &c->q->messages;
+        } else {
+            port_answer(p, &(struct frame){ .type = FACE_ROW,
+                                            .body = buf_str(&b), .fd = -1 });
+            l = l->next;
+        }
+        ++*n;
+    }
+    buf_free(&b);
+    return e;
+}
+
+static void make_due(struct task *t, struct queue *q, struct message *m)
+{
+    if (m->active || m->hold)
+        return;
+    m->forced = true;
+    heap_put(&q->timers, &m->timer, rt_wall(t));
+    bell_ring_all(&q->timer);
+}
+
+static bool goes_to(const struct message *m, str site)
+{
+    for (size_t i = 0; i < m->envelope.recipients.n; i++)
+        if (m->rcpts[i].status != RCPT_DONE
+            && str_ieq(m->envelope.recipients.p[i].address.domain, site))
+            return true;
+    return false;
+}
+
+static err change(struct task *t, struct queue *q, struct message *m,
+                  char verb, bool *done)
+{
+    *done = true;
+    switch (verb) {
+    case 'f':
+    case 'i':
+        make_due(t, q, m);
+        return OK;
+    case 'd':
+        if (m->active) {
+            m->going = true;
+            return OK;
+        }
+        return message_forget(t, q, m);
+    case 'h':
+        *done = !m->hold;
+        m->hold = true;
+        heap_del(&q->timers, &m->timer);
+        return message_note(t, q, m);
+    case 'H':
+        *done = m->hold;
+        if (!m->hold)
+            return OK;
+        m->hold = false;
+        message_defer(t, q, m, rt_wall(t));
+        return message_note(t, q, m);
+    default: /* 'r': planned anew at its next try, which is now */
+        *done = !m->active;
+        m->hold = false;
+        make_due(t, q, m);
+        return message_note(t, q, m);
+    }
+}
+
+static err change_all(struct task *t, struct queue *q, char verb, str site,
+                      uint32_t *n)
+{
+    uint64_t number = 0;
+    struct message *m;
+
+    while ((m = after_number(q, number))) {
+        bool done = false;
+        number = m->entry->id;
+        if (site.n == 0 || goes_to(m, site))
+            TRY(change(t, q, m, verb, &done));
+        *n += done;
+    }
+    return OK;
+}
+
+static err cat(struct task *t, struct caller *c, struct message *m)
+{
+    char *memory = heap_alloc(SPOOL_CHUNK_MAX + SPOOL_RECORD_HEAD);
+    struct extent *x = heap_alloc(m->entry->n_extents * sizeof(*x));
+    uint32_t n = m->entry->n_extents;
+    uint64_t id = m->entry->id;
+    struct buf b;
+    err e;
+
+    memcpy(x, m->entry->extents, n * sizeof(*x));
+    buf_init(&b, NULL, PORT_BODY_MAX);
+    buf_byte(&b, 'e');
+    envelope_pack(&m->envelope, &b);
+    e = send_row(t, c, buf_str(&b));
+    for (uint32_t i = 0; i < n && !e; i++) {
+        str bytes;
+        e = spool_read(t, spool_segment_file(c->q->spool, x[i].segment),
+                       &x[i], id, memory, &bytes);
+        if (e)
+            break;
+        buf_clear(&b);
+        buf_byte(&b, 'b');
+        buf_add(&b, bytes);
+        e = send_row(t, c, buf_str(&b));
+    }
+    buf_free(&b);
+    heap_free(x);
+    heap_free(memory);
+    return e;
+}
+
+static bool may(const struct caller *c, char verb)
+{
+    return c->trusted || verb == 'l' || verb == 'f' || verb == 'i'
+           || verb == 's';
+}
+
+static err answer(struct task *t, struct caller *c, char verb, str argument,
+                  uint32_t *n)
+{
+    struct message *m;
+    bool done = false;
+    err e;
+
+    if (!may(c, verb))
+        return ERR_DENIED;
+    if (verb == 'l')
+        return list_all(t, c, n);
+    if (verb == 'f' || verb == 's')
+        return change_all(t, c->q, 'f', verb == 's' ? argument : S(""), n);
+    if (str_eq(argument, S("ALL")) && verb != 'c' && verb != 'i')
+        return change_all(t, c->q, verb, S(""), n);
+    m = message_find(c->q, argument);
+    if (!m)
+        return OK;
+    if (verb == 'c') {
+        *n = 1;
+        return cat(t, c, m);
+    }
+    e = change(t, c->q, m, verb, &done);
+    *n = done;
+    return e;
+}
+
+static err serve_caller(struct task *t, void *arg)
+{
+    struct caller *c = arg;
+    struct frame f;
+
+    while (!port_recv(t, c->port, after_s(t, ADMIN_IDLE_S), &f)) {
+        struct unpack u = unpack_of(f.body);
+        char verb = (char)unpack_u8(&u);
+        struct arena a;
+        struct buf b;
+        uint32_t n = 0;
+        err e;
+
+        fd_close(f.fd);
+        arena_init(&a, 0);
+        e = answer(t, c, verb,
+                   arena_str(&a, verb == 'l' || verb == 'f'
+                                     ? S("") : unpack_str(&u, 1024)), &n);
+        buf_init(&b, &a, 64);
+        pack_u32(&b, n);
+        pack_u8(&b, (uint8_t)e);
+        if (e == ERR_STOPPED || e == ERR_END) {
+            arena_reset(&a);
+            break;
+        }
+        port_answer(c->port, &(struct frame){ .type = FACE_ROWS_END,
+                                              .body = buf_str(&b),
+                                              .fd = -1 });
+        arena_reset(&a);
+    }
+    port_close(c->port);
+    heap_free(c);
+    return OK;
+}
+
+err admin_run(struct task *t, void *listener)
+{
+    struct admin_listener *l = listener;
+    struct task_group g;
+    err e;
+
+    group_open(t, &g);
+    for (;;) {
+        struct sock *s;
+        struct endpoint peer;
+        struct caller *c;
+        uint32_t uid = UINT32_MAX;
+
+        e = sock_accept(t, l->sock, NEVER, &s, &peer);
+        if (e)
+            break;
+        c = heap_new(struct caller);
+        c->q = l->queue;
+        c->trusted = !sock_peer_uid(s, &uid)
+                     && (uid == 0 || uid == geteuid());
+        if (port_open(t, s, &c->port)) {
+            sock_close(s);
+            heap_free(c);
+            continue;
+        }
+        group_go(&g, "caller", serve_caller, c);
+    }
+    group_close(t, &g);
+    return e;
+}

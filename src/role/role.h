@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What a role is given.  In production master hands these things over a
+ * control port, one by one (role/control.c); tests and the simulated world
+ * fill them in themselves.  No role has mutable statics: everything comes
+ * through here, so any number of them can run in one process.
+ */
+#ifndef ROLE_ROLE_H
+#define ROLE_ROLE_H
+
+#include "conf/conf.h"
+#include "rt/rt.h"
+
+/* The roles that processes take; the name is what `--role` says. */
+enum role_kind {
+#define ROLE(name, title) ROLE_##name,
+#include "role/roles.def"
+#undef ROLE
+    N_ROLES
+};
+const char *role_name(enum role_kind k);
+const char *role_title(enum role_kind k);
+enum role_kind role_find(str name);     /* N_ROLES: none */
+
+/* Frames from master. */
+enum control_frame {
+    CONTROL_CONFIG = 1,     /* a packed configuration (conf_pack) */
+    CONTROL_KEYS,           /* u32 service, str certificate, str key, str CAs */
+    CONTROL_LISTENER,       /* u32 service (index in master.cf), descriptor */
+    CONTROL_PORT,           /* u8 role at the other end, u32 its number,
+                               descriptor */
+    CONTROL_LOG,            /* u8 sink, u32 facility, str host, descriptor */
+    CONTROL_DIR,            /* u8 which (enum role_dir), descriptor */
+    CONTROL_GO,             /* all of this configuration was handed over */
+    CONTROL_STOP,           /* finish what you do and end */
+    CONTROL_FLUSH,          /* qmgr: try everything now */
+    CONTROL_READY = 100,    /* from the role: it serves */
+};
+
+enum role_dir { ROLE_DIR_SPOOL, ROLE_DIR_QUEUE, ROLE_DIR_CONFIG, N_ROLE_DIRS };
+
+struct role_listener {
+    struct link link;
+    uint32_t service;       /* index in conf_services() */
+    struct sock *sock;
+    uint32_t epoch;         /* of the configuration it came with */
+};
+
+struct role_port {
+    struct link link;
+    enum role_kind peer;
+    uint32_t number;        /* of the peer among its kind */
+    struct port *port;
+};
+
+struct role_keys {
+    struct link link;
+    uint32_t service;
+    str cert_pem, key_pem, ca_pem;
+};
+
+/* A role's hands: what has been given so far. */
+struct role {
+    enum role_kind kind;
+    struct arena *memory;
+    struct port *control;   /* NULL in tests */
+    struct conf *conf;      /* the newest one; older ones stay valid */
+    uint32_t epoch;         /* counts configurations */
+    struct link listeners;  /* struct role_listener not yet taken */
+    struct link ports;      /* struct role_port not yet taken */
+    struct link keys;       /* struct role_keys of this epoch */
+    struct dir *dirs[N_ROLE_DIRS];
+    struct bell changed;    /* rings when anything above did */
+    bool go, stop, flush;
+};
+
+void role_init(struct role *r, enum role_kind kind, struct arena *memory);
+
+/* Receives from master until it is gone or this task is cancelled; rings
+ * changed.  Returns when master ended: the role ends too. */
+err role_control(struct task *t, struct role *r);
+
+/* Waits for the first CONTROL_GO. */
+err role_wait_go(struct task *t, struct role *r);
+void role_ready(struct role *r);
+
+/* Takes the next port to a peer of this kind off the list; NULL if none. */
+struct role_port *role_port_take(struct role *r, enum role_kind peer);
+struct role_listener *role_listener_take(struct role *r);
+const struct role_keys *role_keys_find(const struct role *r,
+                                       uint32_t service);
+
+/* The roles' bodies. */
+#define ROLE(name, title) err role_##name##_run(struct task *t, struct role *r);
+#include "role/roles.def"
+#undef ROLE
+
+/* Master: the whole system, from a configuration directory.  foreground:
+ * stay; else the caller has forked. */
+struct master_options {
+    const char *config_dir;
+    const char *self;       /* the program's path, for starting roles */
+    bool foreground;
+    int ready_fd;           /* written to when the system serves; -1: none */
+};
+err role_master_run(struct task *t, const struct master_options *o);
+
+#endif
