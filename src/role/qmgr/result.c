@@ -10,7 +10,7 @@
 
 static bool wants(const struct recipient *r, enum dsn_notify what)
 {
-    return (r->notify & what) != 0;
+    return (r->notify & (int)what) != 0;
 }
 
 void rcpt_result(struct message *m, uint32_t index,
