@@ -45,9 +45,7 @@ static err address_make(str text, size_t at, int flags, struct address *out)
         return ERR_LIMIT;
     if (!text_valid(text, flags) || !domain_valid(x.domain))
         return ERR_SYNTAX;
-    if (x.domain.n == 0)
-        x.text = x.local; /* "user@" means "user" */
-    if (x.local.n == 0 && at < text.n)
+    if (at < text.n && (x.local.n == 0 || x.domain.n == 0))
         return ERR_SYNTAX;
     if (x.domain.n == 0 && str_chr(x.local, '@') != STR_NONE)
         return ERR_SYNTAX; /* I4 */

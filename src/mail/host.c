@@ -8,7 +8,7 @@ enum { LABEL_MAX = 63, NAME_MAX_ = 255 };
 
 static bool label_valid(str label, bool utf8)
 {
-    if (label.n == 0 || (label.n > LABEL_MAX && !utf8))
+    if (label.n == 0 || (label.n > LABEL_MAX && str_is_ascii(label)))
         return false;
     if (label.p[0] == '-' || label.p[label.n - 1] == '-')
         return false;

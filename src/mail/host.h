@@ -11,7 +11,7 @@
 
 /* Labels of letters, digits, hyphens (not at an end) and underscores, 63
  * bytes each, 255 in all, single dots between, not all digits and dots.
- * With utf8 also 8-bit labels. */
+ * With utf8 also 8-bit labels, whose length in DNS is not known here. */
 bool host_valid(str name, bool utf8);
 
 /* Valid, and with a dot inside; a dot at the end is forgiven. */

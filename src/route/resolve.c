@@ -6,7 +6,7 @@
 #include "route/resolve.h"
 
 #include "mail/host.h"
-#include "mail/reply.h"
+#include "route/rewrite.h"
 
 enum { UNWRAP_MAX = 100 };
 
@@ -39,15 +39,17 @@ static bool unwrap(const struct route *r, const struct address *x,
 
     if (at != STR_NONE && r->dequoted)
         text = local;
-    else if (r->swap_bangpath && bang != STR_NONE && bang > 0)
+    else if (r->swap_bangpath && bang != STR_NONE)
         text = arena_fmt(a, "%.*s@%.*s", STR(str_skip(local, bang + 1)),
                          STR(str_head(local, bang)));
-    else if (r->percent_hack && percent != STR_NONE && percent > 0)
+    else if (r->percent_hack && percent != STR_NONE)
         text = arena_fmt(a, "%.*s@%.*s", STR(str_head(local, percent)),
                          STR(str_skip(local, percent + 1)));
     else
         return false;
     *bad = address_of(text, a, out) != OK;
+    if (!*bad)
+        *out = rewrite_standard(r, REWRITE_LOCAL, out, a);
     return true;
 }
 
@@ -68,9 +70,9 @@ static err unwrap_all(struct task *t, struct question *q, struct address *x,
 {
     for (int i = 0; i < UNWRAP_MAX && !*bad; i++) {
         err e;
+        if (x->domain.n == 0) /* completing it is turned off: it is ours */
+            *bad = address_join(x->local, q->r->myhostname, q->a, x) != OK;
         *x = without_dot(x, q->a);
-        if (x->domain.n == 0)
-            return OK;
         e = route_domain_local(t, q->r, x->domain);
         if (e == ERR_ABSENT)
             return OK;
@@ -82,15 +84,13 @@ static err unwrap_all(struct task *t, struct question *q, struct address *x,
     return OK;
 }
 
-/* Gives a domain-less or numeric address its domain, and judges it. */
+/* Gives a numeric address its domain, and judges it. */
 static bool is_bad(struct question *q, struct address *x)
 {
     const struct route *r = q->r;
 
-    if (x->domain.n == 0 && (!r->null_domain ||
-        address_join(x->local, r->myhostname, q->a, x)))
-        return true;
-    if (x->local.n == 0 || (x->local.p[0] == '-' && !r->min_user))
+    if (x->domain.n == 0 || x->local.n == 0 ||
+        (x->local.p[0] == '-' && !r->min_user))
         return true;
     if (x->domain.p[0] == '[')
         return !host_literal(x->domain, NULL);
@@ -311,8 +311,6 @@ err resolve(struct task *t, const struct route *r,
     TRY(by_class(t, &q, &d));
     TRY(by_transport(t, &q, &d));
     TRY(by_relocation(t, &q, &d));
-    if (address_is_null(in))
-        d.recipient = *in;
     *out = d;
     return OK;
 }

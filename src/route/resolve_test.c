@@ -67,7 +67,8 @@ TASK_TEST(route_resolve_class)
               S("default smtp:[smart.org]:587 u@far.org"));
     check_str(resolved(t, r, "", "u%far.org@relay.org"),
               S("relay relay:[smart.org]:587 u%far.org@relay.org routed"));
-    check_str(resolved(t, r, "", ""), S("local local:mx.example.com "));
+    check_str(resolved(t, r, "", ""),
+              S("local local:mx.example.com MAILER-DAEMON@mx.example.com"));
     check_str(resolved(t, r, "", "u@192.0.2.5"),
               S("default error:5.1.3 bad address syntax u@192.0.2.5 bad"));
     check_str(resolved(t, r, "", "u@a..b"),
@@ -75,7 +76,9 @@ TASK_TEST(route_resolve_class)
     check_str(resolved(t, r, "", "-u@a.b"),
               S("default error:5.1.3 bad address syntax -u@a.b bad"));
     check_str(resolved(t, r, "", "user"),
-              S("default error:5.1.3 bad address syntax user bad"));
+              S("local local:mx.example.com user@mx.example.com"));
+    check_str(resolved(t, r, "", "!u@local.org"),
+              S("default error:5.1.3 bad address syntax !u@local.org bad"));
     arena_reset(&arena);
 }
 

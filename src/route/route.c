@@ -223,7 +223,6 @@ static err open_classes(struct task *t, struct opening *o, struct route *r)
                   &r->virtual_mailbox_domains));
     TRY(open_list(t, o, P_relay_domains, MATCH_DOMAIN, &r->relay_domains));
     read_own(o, r);
-    r->null_domain = conf_bool(c, P_resolve_null_domain);
     r->numeric_domain = conf_bool(c, P_resolve_numeric_domain);
     r->dequoted = conf_bool(c, P_resolve_dequoted_address);
     r->min_user = conf_bool(c, P_allow_min_user);

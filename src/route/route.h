@@ -65,7 +65,7 @@ struct route {
                       *virtual_mailbox_domains, *relay_domains;
     const struct endpoint *own; /* addresses of inet and proxy interfaces */
     size_t n_own;
-    bool null_domain, numeric_domain, dequoted, min_user;
+    bool numeric_domain, dequoted, min_user;
     str empty_recipient;        /* with a domain */
     str double_bounce;
 

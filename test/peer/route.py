@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""Rewriting and resolving, asked of us and of Postfix' trivial-rewrite.
+
+usage: route.py PEER_ROOT PROBE
+
+PEER_ROOT is where Debian's postfix package is unpacked, PROBE is
+route_probe.c linked with the library.  Needs root, since Postfix' master
+does; everything happens in a scratch directory.  Exits 77 when the peer
+cannot be run.  The last line is "N passed, N failed".
+"""
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+MAIN_CF = """
+compatibility_level = 3.6
+queue_directory = {dir}/spool
+data_directory = {dir}/data
+daemon_directory = {root}/usr/lib/postfix/sbin
+command_directory = {root}/usr/sbin
+meta_directory = {dir}/etc
+shlib_directory = no
+mail_owner = daemon
+setgid_group = tty
+maillog_file = {dir}/log
+maillog_file_prefixes = /tmp
+import_environment = MAIL_CONFIG LD_LIBRARY_PATH={root}/usr/lib/postfix
+myhostname = mx.example.com
+mydomain = example.com
+myorigin = example.com
+mydestination = $myhostname, local.org, localhost
+inet_interfaces = 127.0.0.1
+alias_maps =
+local_recipient_maps =
+virtual_alias_domains = va.org
+virtual_mailbox_domains = inline:{{ {{vm.org=x}} }}
+virtual_transport = lmtp:unix:private/x
+relay_domains = relay.org
+relayhost = [smart.org]:587
+append_dot_mydomain = yes
+remote_header_rewrite_domain = domain.invalid
+recipient_delimiter = +
+transport_maps = inline:{{ {{a@x.org=smtp:[a]:26}}, {{x.org=uucp:}},
+    {{.y.org=:via.org}}, {{keep.y.org=:}}, {{no.org=error:no such place}},
+    {{gone.org=error:}}, {{retry.org=retry:}}, {{u+e@z.org=slow}} }}
+relocated_maps = inline:{{ {{left@far.org=her new home}}, {{moved=x}},
+    {{@alldead.org=nowhere}} }}
+sender_dependent_relayhost_maps = inline:{{ {{@s.org=[s]}},
+    {{d@s.org=DUNNO}}, {{<>=[null]}} }}
+sender_dependent_default_transport_maps = inline:{{ {{u@s.org=slow:[slow]}},
+    {{v@s.org=fast:}} }}
+"""
+
+MASTER_CF = """
+rewrite unix - - n - - trivial-rewrite
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+REWRITE = """user user@host u@a.b u@a.b. u@a.b.. u@[192.0.2.1] site!user
+a.b!c.d!user user%a.b user%a.b%c.d user%a@b.c a!b%c u@host. "a" a%b!c
+u@localhost a@b@c @a,@b:u@d.org x@.y "q\\"t"@x.org a.b.c -u u@-x user+ext
+u@x..y UPPER@CASE "u@v"@w u.@x .u@x u..v@x.org a!b@c a%b@c.d
+""".split() + ['"a b"', '"a b"@host']
+
+RESOLVE = """u@local.org u@LOCAL.org. u@[127.0.0.1] u@[192.0.2.6] u@va.org
+u@vm.org u@relay.org u@sub.relay.org u@far.org u%far.org@local.org
+a.org!u@local.org u@far.org@local.org u%far.org@relay.org u@192.0.2.5 u@a..b
+-u@a.b user u@a_b.org u@-a.org u@a-.org u@.x u@x. u@x.. u@[IPv6:::1] u@[::1]
+u@[x] a@x.org a+b@x.org b@x.org u@a.b.y.org u@y.org u@keep.y.org u@no.org
+u@gone.org u@retry.org u+e@z.org u@z.org left@far.org left+x@far.org
+moved@local.org moved@example.com moved@far.org q@alldead.org
+u%a@b%c@local.org a!b!c@local.org a!b%c.org@local.org u@mx.example.com
+u@example.com u@vm.org@local.org u%vm.org@va.org u!x@vm.org x@1.2.3
+x@127.0.0.1 u%@local.org !u@local.org %@local.org u@local.org@local.org
+u%local.org%local.org@local.org MAILER-DAEMON double-bounce@local.org
+u@3com.com u@a.b.c.d.e u@a{}.org""".format("b" * 63).split() + [""]
+
+BY_SENDER = [("", "u@far.org"), ("e@s.org", "u@far.org"),
+             ("d@s.org", "u@far.org"), ("u@s.org", "u@far.org"),
+             ("v@s.org", "u@far.org"), ("u+x@s.org", "u@far.org"),
+             ("u@s.org", "u@relay.org"), ("e@s.org", "u@relay.org"),
+             ("e@s.org", "u@vm.org")]
+
+CLASSES = {256: "local", 512: "alias", 1024: "mailbox", 2048: "relay",
+           4096: "default"}
+
+
+def ask(path, fields):
+    """One request of Postfix' null-separated attribute protocol."""
+    def read():
+        data = b""
+        while not data.endswith(b"\0\0"):
+            piece = peer.recv(4096)
+            if not piece:
+                break
+            data += piece
+        return data
+
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(10)
+        peer.connect(path)
+        read()
+        peer.sendall(b"".join(k.encode() + b"\0" + v.encode() + b"\0"
+                              for k, v in fields) + b"\0")
+        words = read()[:-2].decode().split("\0")
+    return dict(zip(words[0::2], words[1::2]))
+
+
+def peer_resolve(path, sender, address):
+    got = ask(path, [("request", "resolve"), ("sender", sender),
+                     ("address", address)])
+    flags = int(got["flags"])
+    if flags & 4:
+        return "bad"
+    name = [v for k, v in CLASSES.items() if flags & k][0]
+    return "%s %s:%s %s%s" % (name, got["transport"], got["nexthop"],
+                              got["recipient"],
+                              " routed" if flags & 2 else "")
+
+
+def start(root, place):
+    for name in ("etc", "data", "spool"):
+        os.makedirs(os.path.join(place, name))
+    shutil.chown(os.path.join(place, "data"), "daemon")
+    for name in ("active bounce corrupt defer deferred flush hold incoming "
+                 "maildrop pid private public saved trace").split():
+        os.makedirs(os.path.join(place, "spool", name))
+        if name != "pid":
+            shutil.chown(os.path.join(place, "spool", name), "daemon")
+    with open(os.path.join(place, "etc", "main.cf"), "w") as f:
+        f.write(MAIN_CF.format(dir=place, root=root))
+    with open(os.path.join(place, "etc", "master.cf"), "w") as f:
+        f.write(MASTER_CF)
+    env = dict(os.environ, MAIL_CONFIG=os.path.join(place, "etc"),
+               LD_LIBRARY_PATH=os.path.join(root, "usr/lib/postfix"))
+    return subprocess.Popen(
+        [os.path.join(root, "usr/lib/postfix/sbin/master"), "-c",
+         os.path.join(place, "etc"), "-d"], env=env, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def compare(place, probe):
+    path = os.path.join(place, "spool/private/rewrite")
+    cases = [("rewrite", c, a) for c in ("local", "remote") for a in REWRITE]
+    cases += [("resolve", "f@z.org", a) for a in RESOLVE]
+    cases += [("resolve", s, a) for s, a in BY_SENDER]
+    ours = subprocess.run(
+        [probe, os.path.join(place, "etc", "main.cf")], text=True,
+        input="".join("\t".join(c) + "\n" for c in cases),
+        capture_output=True, check=True).stdout.split("\n")
+    failed = 0
+    for (what, first, address), mine in zip(cases, ours):
+        if what == "rewrite":
+            want = ask(path, [("request", "rewrite"), ("rule", first),
+                              ("address", address)])["address"]
+        else:
+            want = peer_resolve(path, first, address)
+            if mine.endswith(" bad"):
+                mine = "bad"
+        if mine != want:
+            failed += 1
+            print("%s %s %r: peer %r, we %r" % (what, first, address, want,
+                                                mine))
+    print("%d passed, %d failed" % (len(cases) - failed, failed))
+    return failed != 0
+
+
+def main():
+    root, probe = sys.argv[1:3]
+    if os.getuid() != 0 or not os.path.exists(
+            os.path.join(root, "usr/lib/postfix/sbin/master")):
+        print("the peer cannot be run here")
+        return 77
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        os.chmod(place, 0o755)
+        master = start(root, place)
+        try:
+            for _ in range(100):
+                if os.path.exists(os.path.join(place,
+                                               "spool/private/rewrite")):
+                    break
+                time.sleep(0.1)
+            return compare(place, probe)
+        finally:
+            master.terminate()
+            master.wait()
+            time.sleep(0.3)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
