@@ -196,6 +196,7 @@ static struct kept *kept_new(struct task *t, struct tables *ts, str spec,
         .env = &ts->env, .spec = arena_str(ts->arena, spec), .flags = flags,
         .state = k,
     };
+    h->label = h->spec;
     err_ignore(table_spec_split(t, h->spec, &h->type, &h->name));
     h->kind = table_kind_find(h->type);
     must(h->kind); /* table_need_of() knew it */

@@ -45,6 +45,7 @@ struct table {
     struct arena *arena;
     const struct table_env *env;
     str spec, type, name;   /* "hash:/x", "hash", "/x" */
+    str label;              /* "hash:/x.db" */
     int flags, traits;
     bool folds;             /* keys are folded before they are asked */
     bool utf8;              /* keys and values must be UTF-8 */
@@ -87,16 +88,8 @@ err table_failed(struct task *t, const struct table *tb, err e,
 err table_open_inner(struct task *t, struct table *tb, str spec,
                      struct table **out);
 
-/* The values of a table that was opened with TABLE_FILES: the contents of the
- * files that names lists, newlines between, as base64.  ERR_ABSENT ... with
- * why() for what cannot be read. */
-err table_value_files(struct task *t, str names, struct arena *a, str *value);
-
 /* Key folding: full Unicode case folding for UTF-8, else ASCII. */
 str table_fold(struct arena *a, str key, bool utf8);
-
-/* A copy for messages: what is not printable UTF-8 becomes '?'. */
-str table_printable(struct arena *a, str s);
 
 /* "open PATH: ..." becomes "open database PATH: ...", as the tools say it of
  * tables with keys. */

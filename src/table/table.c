@@ -78,6 +78,12 @@ err table_need_of(struct task *t, str spec, struct arena *a,
     return OK;
 }
 
+bool table_wants_utf8(const struct table_env *env, int flags)
+{
+    return !(flags & TABLE_ANY_BYTES)
+        && (!env->conf || conf_bool(env->conf, P_smtputf8_enable));
+}
+
 err table_make(struct task *t, struct arena *a, const struct table_env *env,
                str spec, int flags, struct table **out)
 {
@@ -94,8 +100,9 @@ err table_make(struct task *t, struct arena *a, const struct table_env *env,
         .traits = kind->traits,
         .folds = (kind->traits & TABLE_FOLDED)
               && !(flags & TABLE_EXACT_CASE),
-        .utf8 = !(flags & TABLE_ANY_BYTES)
-             && (!env->conf || conf_bool(env->conf, P_smtputf8_enable)),
+        .label = kind->need == NEED_FILE
+               ? arena_cat(a, spec, str_from(kind->suffix)) : spec,
+        .utf8 = table_wants_utf8(env, flags),
     };
     *out = tb;
     return OK;
@@ -133,12 +140,17 @@ err table_failed(struct task *t, const struct table *tb, err e,
 {
     if (e == ERR_STOPPED)
         return e;
-    return why(t, e, "table %.*s: query error: %s", STR(tb->spec), reason);
+    return why(t, e, "table %.*s: query error: %s", STR(tb->label), reason);
 }
 
 str table_spec(const struct table *tb)
 {
     return tb->spec;
+}
+
+str table_label(const struct table *tb)
+{
+    return tb->label;
 }
 
 int table_traits(const struct table *tb)
@@ -159,7 +171,7 @@ static err check_value(struct task *t, struct table *tb, str key, str value,
                          STR(table_printable(a, tb->spec)),
                          STR(table_printable(a, key)),
                          STR(table_printable(a, value))));
-    return why(t, ERR_SYNTAX, "table %.*s: query error", STR(tb->spec));
+    return why(t, ERR_SYNTAX, "table %.*s: query error", STR(tb->label));
 }
 
 err table_find(struct task *t, struct table *tb, str key, struct arena *a,
@@ -187,7 +199,7 @@ err table_walk(struct task *t, struct table *tb, uint64_t *cursor,
     must(tb->magic == TABLE_MAGIC);
     if (!tb->ops->walk)
         return why(t, ERR_DENIED, "table %.*s: sequence operation is not "
-                   "supported", STR(tb->spec));
+                   "supported", STR(tb->label));
     return tb->ops->walk(t, tb, cursor, a, key, value);
 }
 

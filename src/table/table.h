@@ -110,6 +110,9 @@ err table_find(struct task *t, struct table *tb, str key, struct arena *a,
 /* "type:name" as written. */
 str table_spec(const struct table *tb);
 
+/* How messages call it: with its file's suffix, if its type has one. */
+str table_label(const struct table *tb);
+
 /* What searching code must know about a type: patterns are asked with the
  * whole key only, never with parts of it (regexp, pcre, cidr, ...). */
 enum table_traits { TABLE_PATTERN = 1, TABLE_SEQUENCE = 2, TABLE_FOLDED = 4 };
@@ -214,8 +217,22 @@ err table_writer_set(struct task *t, struct table_writer *w, str key,
 /* ERR_ABSENT if there is no such key. */
 err table_writer_delete(struct task *t, struct table_writer *w, str key);
 err table_writer_commit(struct task *t, struct table_writer *w);
-/* The file's name as messages about duplicates give it. */
+/* The file's name as messages about duplicates give it, and a key as it is
+ * stored. */
 str table_writer_label(const struct table_writer *w);
+str table_writer_key(const struct table_writer *w, str key);
+
+/* The value that stands for the files that names lists (TABLE_FILES): their
+ * contents, newlines between, as base64.  ERR_ABSENT ... with why() for what
+ * cannot be read. */
+err table_value_files(struct task *t, str names, struct arena *a, str *value);
+
+/* Whether keys and values must be UTF-8, as these flags and the configuration
+ * have it. */
+bool table_wants_utf8(const struct table_env *env, int flags);
+
+/* A copy for messages: what is not printable UTF-8 becomes '?'. */
+str table_printable(struct arena *a, str s);
 
 /* All types that exist, with NULL at the end, sorted (postconf -m). */
 const char *const *table_types(void);

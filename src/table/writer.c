@@ -176,6 +176,11 @@ str table_writer_label(const struct table_writer *w)
     return w->label;
 }
 
+str table_writer_key(const struct table_writer *w, str key)
+{
+    return w->tb->folds ? table_fold(w->arena, key, w->tb->utf8) : key;
+}
+
 /* --- changing ---------------------------------------------------------- */
 
 static str stored(const struct table_writer *w, str s)
@@ -207,8 +212,7 @@ static err change(struct task *t, struct table_writer *w, str key, str value,
 {
     struct entry *entry;
 
-    if (w->tb->folds)
-        key = table_fold(w->arena, key, w->tb->utf8);
+    key = table_writer_key(w, key);
     TRY(fetch(t, w, key));
     entry = entry_of(w, key);
     if (entry && entry->value.p && !replace)
@@ -239,8 +243,7 @@ err table_writer_delete(struct task *t, struct table_writer *w, str key)
 {
     struct entry *entry;
 
-    if (w->tb->folds)
-        key = table_fold(w->arena, key, w->tb->utf8);
+    key = table_writer_key(w, key);
     TRY(fetch(t, w, key));
     entry = entry_of(w, key);
     if (!entry || !entry->value.p)
