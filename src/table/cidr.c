@@ -53,7 +53,8 @@ static void parse_endif(struct cidr_parse *p, str rest)
                   (struct rule){ .kind = RULE_ENDIF, .line = p->line });
 }
 
-static void parse_block(struct cidr_parse *p, struct rule *rule, str pattern)
+static void parse_block(struct cidr_parse *p, struct rule *rule, str pattern,
+                        str result)
 {
     struct netblock *block = arena_new(p->arena, struct netblock);
     const char *trouble = netblock_parse(p->arena, pattern, block);
@@ -62,7 +63,12 @@ static void parse_block(struct cidr_parse *p, struct rule *rule, str pattern)
         skip(p, trouble);
         return;
     }
+    if (rule->kind == RULE_ANSWER && str_empty(result)) {
+        skip(p, "no lookup result");
+        return;
+    }
     rule->pattern = block;
+    rule->answer = answer_plain(p->arena, result);
     rules_add(p->arena, p->rules, *rule);
 }
 
@@ -84,16 +90,10 @@ static void parse_line(struct cidr_parse *p, str text)
         pattern = str_head(text, end == STR_NONE ? text.n : end);
         result = str_trim(str_skip(text, pattern.n));
     }
-    if (str_empty(pattern)) {
+    if (str_empty(pattern))
         skip(p, "no address pattern");
-        return;
-    }
-    if (rule.kind == RULE_ANSWER && str_empty(result)) {
-        skip(p, "no lookup result");
-        return;
-    }
-    rule.answer = answer_plain(p->arena, result);
-    parse_block(p, &rule, pattern);
+    else
+        parse_block(p, &rule, pattern, result);
 }
 
 void cidr_parse(struct arena *a, str text, str origin, int flags,
@@ -121,7 +121,10 @@ err cidr_find(const struct rules *r, str key, struct arena *a, str *value)
         const struct rule *rule = &r->list.p[i];
         if (rule->kind == RULE_ENDIF)
             continue;
-        held = netblock_holds(rule->pattern, &address) != rule->negated;
+        const struct netblock *block = rule->pattern;
+        /* IPv4 rules say nothing about IPv6, negated or not */
+        held = block->size == address.size
+            && netblock_holds(block, &address) != rule->negated;
         if (held && rule->kind == RULE_ANSWER)
             return answer_expand(&rule->answer, NULL, 0, a, value);
     }

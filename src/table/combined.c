@@ -7,11 +7,28 @@
 
 #include "table/kind.h"
 
+/* An inner table's failure is ours: the reason stays, the name changes. */
+static err inner_failed(struct task *t, const struct table *tb, struct arena *a,
+                        err e)
+{
+    str said = arena_str(a, str_from(task_why(t)));
+    size_t at = str_find(said, S("query error: "));
+
+    if (e == ERR_STOPPED)
+        return e;
+    if (at != STR_NONE)
+        said = str_skip(said, at + S("query error: ").n);
+    return table_failed(t, tb, e, said.p);
+}
+
 static err pipemap_find(struct task *t, struct table *tb, str key,
                         struct arena *a, str *value)
 {
-    for (size_t i = 0; i < tb->n_inner; i++)
-        TRY(table_find(t, tb->inner[i], key, a, &key));
+    for (size_t i = 0; i < tb->n_inner; i++) {
+        err e = table_find(t, tb->inner[i], key, a, &key);
+        if (e)
+            return e == ERR_ABSENT ? e : inner_failed(t, tb, a, e);
+    }
     *value = key;
     return OK;
 }
@@ -28,7 +45,8 @@ static err unionmap_find(struct task *t, struct table *tb, str key,
         err e = table_find(t, tb->inner[i], key, a, &one);
         if (e == ERR_ABSENT)
             continue;
-        TRY(e);
+        if (e)
+            return inner_failed(t, tb, a, e);
         if (any)
             buf_byte(&all, ',');
         buf_add(&all, one);

@@ -157,6 +157,7 @@ TEST(table_cidr)
     check_ask(cidr, cidr_ask, "10.0.0.0/8 a", "10.1.2.3", "a");
     check_ask(cidr, cidr_ask, "10.0.0.0/8 a", "11.1.2.3", "-");
     check_ask(cidr, cidr_ask, "!2001:db8::/32 b", "2001:db9::1", "b");
+    check_ask(cidr, cidr_ask, "!2001:db8::/32 b", "1.2.3.4", "-");
     check_ask(cidr, cidr_ask, "[2001:db8::]/32 b", "2001:DB8:0::1", "b");
     check_ask(cidr, cidr_ask, "::/0 six\n0.0.0.0/0 four", "1.2.3.4", "four");
     check_ask(cidr, cidr_ask, "if 10.0.0.0/8\n10.1.0.0/16 x\nendif\n"

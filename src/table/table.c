@@ -100,8 +100,9 @@ err table_make(struct task *t, struct arena *a, const struct table_env *env,
         .traits = kind->traits,
         .folds = (kind->traits & TABLE_FOLDED)
               && !(flags & TABLE_EXACT_CASE),
-        .label = kind->need == NEED_FILE
-               ? arena_cat(a, spec, str_from(kind->suffix)) : spec,
+        .label = table_printable(a, kind->need != NEED_FILE ? spec
+                                 : arena_cat(a, spec,
+                                             str_from(kind->suffix))),
         .utf8 = table_wants_utf8(env, flags),
     };
     *out = tb;

@@ -212,8 +212,8 @@ err table_open_static(struct task *t, struct table *tb,
     *text = tb->name;
     trouble = tb->name.p[0] == '{' ? braces_strip(tb->name, text) : NULL;
     if (trouble)
-        return why(t, ERR_SYNTAX, "bad %.*s:%.*s syntax: %s", STR(tb->type),
-                   STR(tb->name), trouble);
+        return why(t, ERR_SYNTAX, "bad static:name syntax: %s in \"%.*s\"",
+                   trouble, STR(tb->name));
     if (tb->flags & TABLE_FILES)
         TRY(table_value_files(t, *text, tb->arena, text));
     tb->ops = &ops;

@@ -18,15 +18,11 @@ static bool usage(struct postmap *pm)
 }
 
 /* -s, -q and -d exclude each other. */
-static bool one_of(struct postmap *pm, int letter)
+static bool one_of(struct postmap *pm)
 {
-    bool others = pm->sequence || pm->query || pm->delete;
-
-    if (!others)
+    if (!pm->sequence && !pm->query && !pm->delete)
         return true;
-    tool_fatal(pm->args, letter == 'd' || (letter == 'q' && pm->delete)
-               ? "specify only one of -s -q or -d"
-               : "specify only one of -s or -q or -d");
+    tool_fatal(pm->args, "specify only one of -s -q or -d");
     return false;
 }
 
@@ -36,7 +32,7 @@ static bool take_option(struct postmap *pm, int letter, const char *value)
     case 'b': pm->bodies = true; break;
     case 'c': pm->config_dir = value; break;
     case 'd':
-        if (!one_of(pm, letter))
+        if (!one_of(pm))
             return false;
         pm->delete = value;
         break;
@@ -54,14 +50,16 @@ static bool take_option(struct postmap *pm, int letter, const char *value)
     case 'o': pm->keep_root = true; break;
     case 'p': pm->default_mode = true; break;
     case 'q':
-        if (!one_of(pm, letter))
+        if (!one_of(pm))
             return false;
         pm->query = value;
         break;
     case 'r': pm->replace = true; pm->ignore_dups = false; break;
     case 's':
-        if (pm->query || pm->delete)
-            return one_of(pm, letter);
+        if (pm->query || pm->delete) {
+            tool_fatal(pm->args, "specify only one of -s or -q or -d");
+            return false;
+        }
         pm->sequence = true;
         break;
     case 'u': pm->any_utf8 = true; break;
