@@ -10,6 +10,15 @@
 
 enum { PENALTY_FORGET_S = 120, PENALTY_DELAY_MAX_S = 16, CANDIDATES_MAX = 2 };
 
+struct auth_settings auth_settings_of(const struct conf *c)
+{
+    return (struct auth_settings){
+        .sources = conf_raw(c, P_auth_sources),
+        .realm = conf_raw(c, P_auth_default_domain),
+        .failure_ms = conf_seconds(c, P_auth_failure_delay) * 1000,
+    };
+}
+
 static err add_source(struct task *t, struct arena *a, struct auth *au,
                       str spec)
 {

@@ -18,6 +18,7 @@
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H
 
+#include "conf/conf.h"
 #include "rt/rt.h"
 
 enum { AUTH_NAME_MAX = 255, AUTH_SECRET_MAX = 1024, AUTH_TEXT_MAX = 4096 };
@@ -36,9 +37,12 @@ struct auth_user {
 
 struct auth_settings {
     str sources;        /* the value of auth_sources */
-    str realm;          /* completes names; may be empty */
+    str realm;          /* auth_default_domain: completes names, or empty */
     int64_t failure_ms; /* how long a refusal takes at least */
 };
+
+/* What auth_sources, auth_default_domain and auth_failure_delay say. */
+struct auth_settings auth_settings_of(const struct conf *c);
 
 /* Opens the sources.  ERR_SYNTAX with why() for a source that does not exist
  * or is not built in.  Missing files fail when they are asked. */

@@ -74,10 +74,10 @@ bool header_split(str raw, struct header_field *field)
         name.n--;
     if (!header_name_valid(name))
         return false;
-    field->name = name;
-    field->id = header_find(name);
-    field->raw = raw;
-    field->value = without_line_end(str_skip(raw, colon + 1));
+    *field = (struct header_field){
+        .id = header_find(name), .name = name, .raw = raw,
+        .value = without_line_end(str_skip(raw, colon + 1)),
+    };
     while (field->value.n && is_blank(field->value.p[0]))
         field->value = str_skip(field->value, 1);
     return true;
@@ -93,10 +93,11 @@ void header_reader_init(struct header_reader *r, struct arena *a, size_t max)
 static enum header_event give(struct header_reader *r, enum header_event e,
                               struct header_field *field)
 {
-    *field = (struct header_field){ .raw = buf_str(&r->held), .cut = r->cut };
+    *field = (struct header_field){ .raw = buf_str(&r->held) };
     if (e == HEADER_FIELD) {
         bool is_field = header_split(buf_str(&r->held), field);
         must(is_field);
+        field->cut = r->cut;
     } else {
         r->over = true;
     }

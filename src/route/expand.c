@@ -66,14 +66,14 @@ static err follow(struct task *t, struct growing *g, size_t i,
         err e;
         if (map_get(g->final, x.text))
             return OK;
-        e = rewrite_map(t, r, &r->virtual_alias, propagate, &x, g->a, &found);
-        if (e == ERR_ABSENT)
-            return OK;
-        TRY(e);
         if (depth >= r->virtual_recursion_max) {
             refuse(t, fault, "nesting", &x);
             return OK;
         }
+        e = rewrite_map(t, r, &r->virtual_alias, propagate, &x, g->a, &found);
+        if (e == ERR_ABSENT)
+            return OK;
+        TRY(e);
         if (replace(t, g, i, &found, fault))
             return OK;
     }
@@ -93,19 +93,6 @@ err expand_virtual(struct task *t, const struct route *r,
             TRY(follow(t, &g, i, fault));
     }
     *out = g.list;
-    return OK;
-}
-
-err expand_sender(struct task *t, struct expansion *x,
-                  const struct address *sender)
-{
-    struct address s = rewrite_standard(x->route, REWRITE_LOCAL, sender,
-                                        x->a);
-
-    if (!(x->flags & EXPAND_NO_MAPPINGS))
-        TRY(rewrite_canonical(t, x->route, PLACE_ENVELOPE_SENDER, &s, x->a,
-                              &s));
-    x->envelope->sender = s;
     return OK;
 }
 
@@ -150,8 +137,8 @@ static err add_bcc(struct task *t, struct expansion *x, str to,
     if (address_parse(to, x->a, 0, &address) || address_is_null(&address))
         return why(t, ERR_SYNTAX, "bad BCC address: %.*s",
                    STR(str_head(to, 200)));
-    rc.original = address.text;
     rc.address = rewrite_standard(x->route, REWRITE_LOCAL, &address, x->a);
+    rc.original = rc.address.text;
     TRY(rewrite_canonical(t, x->route, PLACE_ENVELOPE_RECIPIENT, &rc.address,
                           x->a, &rc.address));
     return add_expanded(t, x, &rc, fault);
@@ -174,6 +161,19 @@ static err add_mapped_bcc(struct task *t, struct expansion *x,
     return add_bcc(t, x, address_external(&found.list.p[0], x->a), fault);
 }
 
+err expand_sender(struct task *t, struct expansion *x,
+                  const struct address *sender, struct reply *fault)
+{
+    const struct route *r = x->route;
+    struct address s = rewrite_standard(r, REWRITE_LOCAL, sender, x->a);
+
+    fault->code = 0;
+    if (!(x->flags & EXPAND_NO_MAPPINGS))
+        TRY(rewrite_canonical(t, r, PLACE_ENVELOPE_SENDER, &s, x->a, &s));
+    x->envelope->sender = s;
+    return add_mapped_bcc(t, x, &r->sender_bcc, &s, fault);
+}
+
 err expand_recipient(struct task *t, struct expansion *x,
                      const struct recipient *rc, struct reply *fault)
 {
@@ -182,9 +182,9 @@ err expand_recipient(struct task *t, struct expansion *x,
 
     fault->code = 0;
     must(!address_is_null(&rc->address));
-    one.address = rewrite_standard(r, REWRITE_LOCAL, &rc->address, x->a);
     if (one.original.n == 0)
-        one.original = one.address.text;
+        one.original = rc->address.text;
+    one.address = rewrite_standard(r, REWRITE_LOCAL, &rc->address, x->a);
     if (!(x->flags & EXPAND_NO_MAPPINGS))
         TRY(rewrite_canonical(t, r, PLACE_ENVELOPE_RECIPIENT, &one.address,
                               x->a, &one.address));
@@ -201,9 +201,5 @@ err expand_end(struct task *t, struct expansion *x, struct reply *fault)
     fault->code = 0;
     if (x->flags & (EXPAND_NO_BCC | EXPAND_NO_MAPPINGS))
         return OK;
-    if (r->always_bcc.n)
-        TRY(add_bcc(t, x, r->always_bcc, fault));
-    if (fault->code)
-        return OK;
-    return add_mapped_bcc(t, x, &r->sender_bcc, &x->envelope->sender, fault);
+    return r->always_bcc.n ? add_bcc(t, x, r->always_bcc, fault) : OK;
 }

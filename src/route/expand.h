@@ -6,7 +6,7 @@
  *
  *     struct expansion x;
  *     expand_begin(&x, r, a, flags, &envelope);
- *     TRY(expand_sender(t, &x, &sender));
+ *     TRY(expand_sender(t, &x, &sender, &fault));
  *     TRY(expand_recipient(t, &x, &recipient, &fault));   each of them
  *     TRY(expand_end(t, &x, &fault));
  *
@@ -37,16 +37,17 @@ void expand_begin(struct expansion *x, const struct route *r, struct arena *a,
                   int flags, struct envelope *envelope);
 
 /* These fail with an err when a table failed: the message is to be refused
- * with 451 4.3.0.  A non-zero fault->code is a verdict. */
+ * with 451 4.3.0.  A non-zero fault->code is a verdict.  The sender comes
+ * first: it adds sender_bcc_maps' recipient. */
 err expand_sender(struct task *t, struct expansion *x,
-                  const struct address *sender);
+                  const struct address *sender, struct reply *fault);
 
 /* rc->original is what the client said; when it is empty it becomes the
- * address as it is here.  The address itself is not yet in standard form. */
+ * address as it is here.  The address itself need not be in standard form. */
 err expand_recipient(struct task *t, struct expansion *x,
                      const struct recipient *rc, struct reply *fault);
 
-/* Adds always_bcc and sender_bcc_maps' recipient. */
+/* Adds always_bcc. */
 err expand_end(struct task *t, struct expansion *x, struct reply *fault);
 
 /* The virtual aliases of one address in standard form: at least itself. */

@@ -52,11 +52,38 @@ relocated_maps = inline:{{ {{left@far.org=her new home}}, {{moved=x}},
     {{@alldead.org=nowhere}} }}
 sender_dependent_relayhost_maps = inline:{{ {{@s.org=[s]}},
     {{d@s.org=DUNNO}}, {{<>=[null]}} }}
+smtpd_recipient_restrictions = permit
+smtpd_relay_restrictions = permit_mynetworks, reject
+mynetworks = 127.0.0.0/8
+smtpd_reject_unlisted_recipient = no
+canonical_maps = inline:{{ {{joe=Joe.User}}, {{ann@a.org=ann@b.org}},
+    {{@old.org=@new.org}}, {{loop@a.org=pool@a.org}},
+    {{pool@a.org=loop@a.org}}, {{quo=\"x y\"@q.org}} }}
+sender_canonical_maps = inline:{{ {{s@a.org=t@a.org}}, {{t@a.org=w@a.org}} }}
+recipient_canonical_maps = inline:{{ {{r@a.org=q@a.org}} }}
+masquerade_domains = !x.m.org m.org
+masquerade_exceptions = root
+always_bcc = archive
+sender_bcc_maps = inline:{{ {{b@s.org=seen@b.org}} }}
+recipient_bcc_maps = inline:{{ {{watch@a.org=watched@b.org}} }}
+virtual_alias_expansion_limit = 5
+virtual_alias_recursion_limit = 4
+virtual_alias_maps = inline:{{ {{list=ann@v.org, bob@b.org}},
+    {{ann@v.org=carl}}, {{self@a.org=self@a.org, copy@a.org}},
+    {{many@a.org=a,b,c,d,e,f}}, {{1@a.org=2@a.org}}, {{2@a.org=3@a.org}},
+    {{3@a.org=4@a.org}}, {{4@a.org=5@a.org}}, {{5@a.org=6@a.org}},
+    {{@d.org=@e.org}}, {{dup@a.org=x@y.z,X@Y.z,x@y.z}},
+    {{archive=keep@a.org}}, {{v1@a.org=v2@a.org, w@a.org}},
+    {{v2@a.org=v1@a.org}}, {{name@a.org=Some One <o@a.org>}},
+    {{five@a.org=a,b,c,d,e}}, {{joe.user=\"joe user\"@a.org}} }}
 sender_dependent_default_transport_maps = inline:{{ {{u@s.org=slow:[slow]}},
     {{v@s.org=fast:}} }}
 """
 
 MASTER_CF = """
+127.0.0.1:{port} inet n - n - - smtpd
+anvil unix - - n - 1 anvil
+cleanup unix n - n - 0 cleanup
 rewrite unix - - n - - trivial-rewrite
 postlog unix-dgram n - n - 1 postlogd
 """
@@ -85,6 +112,23 @@ BY_SENDER = [("", "u@far.org"), ("e@s.org", "u@far.org"),
              ("v@s.org", "u@far.org"), ("u+x@s.org", "u@far.org"),
              ("u@s.org", "u@relay.org"), ("e@s.org", "u@relay.org"),
              ("e@s.org", "u@vm.org")]
+
+EXPAND = [("f@z.org", a) for a in """joe joe+x joe@local.org joe@other.org
+ann@a.org ann+x@a.org any@old.org any+y@old.org loop@a.org r@a.org s@a.org
+list list+x ann@v.org self@a.org many@a.org 1@a.org 2@a.org 3@a.org u@d.org
+u+x@d.org dup@a.org archive watch@a.org watch+x@a.org v1@a.org v2@a.org
+name@a.org five@a.org u@sub.m.org Joe.User quo LIST List+X
+""".split()] + [(a, "u@z.org") for a in """joe s@a.org u@sub.m.org
+u@y.x.m.org root@sub.m.org b@s.org ann+x@a.org r@a.org b+q@s.org""".split()]
+EXPAND += [("", "u@z.org"), ("f@z.org", '"a b"@z.org')]
+
+HEADERS = [("To", "ann"), ("To", "joe (Joe), \"A, B\" <u@d.org>"),
+           ("Cc", "g: <@x.org:k@d.org>, joe;"), ("From", "s@a.org"),
+           ("From", "Sub <u@a.m.org>"), ("Reply-To", "joe"),
+           ("Subject", "joe"), ("X-To", "joe"), ("To", "quo"),
+           ("To", "undisclosed-recipients:;"), ("From", "r@a.org"),
+           ("To", "r@a.org"), ("Sender", "a!b"), ("To", "u%h"),
+           ("Errors-To", "joe"), ("Resent-To", "joe"), ("To", "<joe>")]
 
 CLASSES = {256: "local", 512: "alias", 1024: "mailbox", 2048: "relay",
            4096: "default"}
@@ -123,7 +167,73 @@ def peer_resolve(path, sender, address):
                               " routed" if flags & 2 else "")
 
 
-def start(root, place):
+def submit(port, sender, recipient, headers):
+    """Sends one message; its queue id, or None if it was refused."""
+    with socket.create_connection(("127.0.0.1", port), 10) as peer:
+        f = peer.makefile("rwb")
+
+        def say(line):
+            if line is not None:
+                f.write(line.encode() + b"\r\n")
+                f.flush()
+            answer = f.readline().decode()
+            while answer[3:4] == "-":
+                answer = f.readline().decode()
+            return answer
+
+        for line in (None, "EHLO x", "MAIL FROM:<%s>" % sender,
+                     "RCPT TO:<%s>" % recipient, "DATA"):
+            answer = say(line)
+            if answer[0] not in "23":
+                return None
+        text = "".join("%s: %s\r\n" % h for h in headers)
+        answer = say(text + "Message-ID: <x>\r\n\r\nx\r\n.")
+        return answer.split()[-1] if answer[0] == "2" else None
+
+
+def postcat(root, place, queue_id):
+    env = dict(os.environ, LD_LIBRARY_PATH=os.path.join(root,
+                                                        "usr/lib/postfix"))
+    for _ in range(50):
+        path = os.path.join(place, "spool/incoming", queue_id)
+        if os.path.exists(path):
+            break
+        time.sleep(0.02)
+    return subprocess.run(
+        [os.path.join(root, "usr/sbin/postcat"), "-c",
+         os.path.join(place, "etc"), path], env=env, text=True,
+        capture_output=True, check=True).stdout.split("\n")
+
+
+def peer_expand(root, place, port, sender, recipient):
+    queue_id = submit(port, sender, recipient, [])
+    if not queue_id:
+        return "refused"
+    out, original = "", ""
+    for line in postcat(root, place, queue_id):
+        name, _, value = line.partition(": ")
+        if name == "sender":
+            out = value.strip() + ":"
+        elif name == "original_recipient":
+            original = value.strip()
+        elif name == "recipient":
+            out += " %s>%s" % (original, value.strip())
+    return out
+
+
+def peer_header(root, place, port, name, value):
+    queue_id = submit(port, "f@z.org", "u@z.org", [(name, value)])
+    lines = postcat(root, place, queue_id)
+    for i, line in enumerate(lines):
+        if line.startswith(name + ":"):
+            while lines[i + 1][:1] in (" ", "\t"):
+                i += 1
+                line += " " + lines[i].strip()
+            return line
+    return ""
+
+
+def start(root, place, port):
     for name in ("etc", "data", "spool"):
         os.makedirs(os.path.join(place, name))
     shutil.chown(os.path.join(place, "data"), "daemon")
@@ -135,7 +245,7 @@ def start(root, place):
     with open(os.path.join(place, "etc", "main.cf"), "w") as f:
         f.write(MAIN_CF.format(dir=place, root=root))
     with open(os.path.join(place, "etc", "master.cf"), "w") as f:
-        f.write(MASTER_CF)
+        f.write(MASTER_CF.format(port=port))
     env = dict(os.environ, MAIL_CONFIG=os.path.join(place, "etc"),
                LD_LIBRARY_PATH=os.path.join(root, "usr/lib/postfix"))
     return subprocess.Popen(
@@ -144,20 +254,32 @@ def start(root, place):
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def compare(place, probe):
+def normal(line):
+    """White space and the quoting of names are the rewriter's own matter."""
+    return " ".join(line.split()).replace(" ,", ",").replace("; ", ";")
+
+
+def compare(root, place, port, probe):
     path = os.path.join(place, "spool/private/rewrite")
     cases = [("rewrite", c, a) for c in ("local", "remote") for a in REWRITE]
     cases += [("resolve", "f@z.org", a) for a in RESOLVE]
     cases += [("resolve", s, a) for s, a in BY_SENDER]
+    cases += [("expand", s, a) for s, a in EXPAND]
+    cases += [("header", s, a) for s, a in HEADERS]
     ours = subprocess.run(
         [probe, os.path.join(place, "etc", "main.cf")], text=True,
         input="".join("\t".join(c) + "\n" for c in cases),
-        capture_output=True, check=True).stdout.split("\n")
+        stdout=subprocess.PIPE, check=True).stdout.split("\n")
     failed = 0
     for (what, first, address), mine in zip(cases, ours):
         if what == "rewrite":
             want = ask(path, [("request", "rewrite"), ("rule", first),
                               ("address", address)])["address"]
+        elif what == "expand":
+            want = peer_expand(root, place, port, first, address)
+        elif what == "header":
+            want = normal(peer_header(root, place, port, first, address))
+            mine = normal(mine)
         else:
             want = peer_resolve(path, first, address)
             if mine.endswith(" bad"):
@@ -178,14 +300,20 @@ def main():
         return 77
     with tempfile.TemporaryDirectory(dir="/tmp") as place:
         os.chmod(place, 0o755)
-        master = start(root, place)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        master = start(root, place, port)
         try:
             for _ in range(100):
                 if os.path.exists(os.path.join(place,
                                                "spool/private/rewrite")):
                     break
                 time.sleep(0.1)
-            return compare(place, probe)
+            return compare(root, place, port, probe)
+        except OSError:
+            with open(os.path.join(place, "log")) as log:
+                sys.stderr.write(log.read()[-2000:])
+            raise
         finally:
             master.terminate()
             master.wait()

@@ -4,12 +4,14 @@
  * resolving.  Lines on standard input:
  *     rewrite TAB local|remote TAB address      (external form)
  *     resolve TAB sender TAB address            (internal form)
+ *     expand TAB sender TAB recipient           (external form)
+ *     header TAB field TAB text
  * One line each on standard output.
  */
 #include "conf/conf.h"
 #include "mail/address.h"
+#include "route/expand.h"
 #include "route/resolve.h"
-#include "route/rewrite.h"
 #include "rt/world.h"
 
 #include <stdio.h>
@@ -53,6 +55,48 @@ static void do_resolve(struct task *t, const struct route *r, str from,
                        d.routed ? " routed" : "", d.bad ? " bad" : ""));
 }
 
+/* "sender: original>recipient ..." or the refusal. */
+static void do_expand(struct task *t, const struct route *r, str from,
+                      str to, struct arena *a)
+{
+    struct address sender;
+    struct recipient rc = { .address = ADDRESS_NULL };
+    struct envelope e = { .flags = 0 };
+    struct expansion x;
+    struct reply fault;
+    struct buf b;
+
+    expand_begin(&x, r, a, 0, &e);
+    if (address_parse(from, a, 0, &sender) ||
+        address_parse(to, a, 0, &rc.address) ||
+        expand_sender(t, &x, &sender, &fault) || fault.code ||
+        expand_recipient(t, &x, &rc, &fault) ||
+        (!fault.code && expand_end(t, &x, &fault)) || fault.code) {
+        say_line(S("refused"));
+        return;
+    }
+    buf_init(&b, a, 1 << 20);
+    buf_fmt(&b, "%.*s:", STR(e.sender.text));
+    for (size_t i = 0; i < e.recipients.n; i++)
+        buf_fmt(&b, " %.*s>%.*s", STR(e.recipients.p[i].original),
+                STR(e.recipients.p[i].address.text));
+    say_line(buf_str(&b));
+}
+
+static void do_header(struct task *t, const struct route *r, str name,
+                      str text, struct arena *a)
+{
+    struct header_rewriting how = { REWRITE_LOCAL, true, NULL };
+    str raw = arena_fmt(a, "%.*s: %.*s\r\n", STR(name), STR(text));
+    struct header_field f;
+    bool changed;
+
+    if (!header_split(raw, &f) ||
+        rewrite_header(t, r, &how, &f, a, &raw, &changed))
+        raw = S("!");
+    say_line(str_rtrim(raw));
+}
+
 static err run(struct task *t, void *arg)
 {
     struct conf_findings findings = { { 0 } };
@@ -66,8 +110,12 @@ static err run(struct task *t, void *arg)
     arena_init(&a, 0);
     arena_init(&line_a, 0);
     TRY(file_load(t, NULL, str_from(arg), &a, 1 << 20, &src.main_cf));
-    TRY(conf_read(&a, &src, &findings, &c));
-    TRY(route_open(t, &a, c, tables_new(&a, c, table_opener_files()), &r));
+    if (conf_read(&a, &src, &findings, &c))
+        return ERR_SYNTAX;
+    if (route_open(t, &a, c, tables_new(&a, c, table_opener_files()), &r)) {
+        fprintf(stderr, "%s\n", task_why(t));
+        return ERR_SYNTAX;
+    }
     while (fgets(line, sizeof(line), stdin)) {
         str rest = str_from(line), what, first;
         if (str_ends(rest, S("\n")))
@@ -76,6 +124,10 @@ static err run(struct task *t, void *arg)
             return ERR_SYNTAX;
         if (str_eq(what, S("rewrite")))
             do_rewrite(r, first, rest, &line_a);
+        else if (str_eq(what, S("expand")))
+            do_expand(t, r, first, rest, &line_a);
+        else if (str_eq(what, S("header")))
+            do_header(t, r, first, rest, &line_a);
         else
             do_resolve(t, r, first, rest, &line_a);
         arena_reset(&line_a);
