@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * How settings are written.
+ */
+#include "conf/layout.h"
+
+#include "conf/master_cf.h"
+#include "conf/value.h"
+
+#define MARGIN 80
+#define INDENT S("    ")
+
+void layout_text(struct layout *l, str text)
+{
+    buf_add(l->out, text);
+    l->column += text.n;
+    l->fresh = false;
+}
+
+static void new_line(struct layout *l)
+{
+    buf_byte(l->out, '\n');
+    l->column = 0;
+    layout_text(l, INDENT);
+    l->fresh = true;
+}
+
+void layout_word(struct layout *l, str word)
+{
+    bool blank = l->column > 0 && !l->fresh;
+
+    if (l->fold && blank && l->column + 1 + word.n > MARGIN) {
+        new_line(l);
+        blank = false;
+    }
+    if (blank)
+        layout_text(l, S(" "));
+    layout_text(l, word);
+}
+
+void layout_value(struct layout *l, str value)
+{
+    str word;
+
+    while (str_token(&value, CONF_SPACES, &word))
+        layout_word(l, word);
+}
+
+/* An argument as it must be written to be read again as it is. */
+static void argument(struct layout *l, str arg, str before)
+{
+    struct buf b;
+
+    if (arg.n && arg.p[0] != '{' && str_any(arg, CONF_SPACES) == STR_NONE
+        && before.n == 0) {
+        layout_word(l, arg);
+        return;
+    }
+    buf_init(&b, NULL, 1 << 20);
+    buf_add(&b, before);
+    if (arg.n && arg.p[0] != '{' && str_any(arg, CONF_SPACES) == STR_NONE)
+        buf_add(&b, arg);
+    else
+        buf_fmt(&b, "{%.*s}", STR(arg));
+    layout_word(l, buf_str(&b));
+    buf_free(&b);
+}
+
+void layout_command(struct layout *l, const struct service *s)
+{
+    bool alone = false; /* the line so far ends with an -o option */
+
+    layout_word(l, s->command);
+    for (size_t i = 0; i < s->n_argv; i++) {
+        bool pair = i + 1 < s->n_options && str_eq(s->argv[i], S("-o"));
+        if (l->fold && (pair || alone))
+            new_line(l);
+        if (pair)
+            argument(l, s->argv[++i], S("-o "));
+        else
+            argument(l, s->argv[i], S(""));
+        alone = pair;
+    }
+}
+
+void layout_service(struct layout *l, const struct service *s)
+{
+    static const size_t goals[] = { 11, 17, 25, 33, 41, 49, 57 };
+
+    for (size_t i = 0; i < COLUMN_COMMAND; i++) {
+        layout_text(l, s->raw[i]);
+        do
+            layout_text(l, S(" "));
+        while (l->column < goals[i]);
+    }
+    l->fresh = true;
+    layout_command(l, s);
+    layout_end(l);
+}
+
+void layout_end(struct layout *l)
+{
+    buf_byte(l->out, '\n');
+    l->column = 0;
+    l->fresh = false;
+}
