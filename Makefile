@@ -37,7 +37,9 @@ MAIN_OBJ := $(BUILD)/src/main.o
 .PHONY: all unit check clean
 all: $(BUILD)/veredus
 
-$(BUILD)/veredus: $(MAIN_OBJ) $(BUILD)/libveredus.a
+# All objects, not the archive: commands are found through weak references,
+# which would not pull them out of it.
+$(BUILD)/veredus: $(MAIN_OBJ) $(OBJ)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/libveredus.a: $(OBJ)

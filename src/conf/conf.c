@@ -44,7 +44,7 @@ static void found(struct reading *r, bool fatal, str file, int line,
 static void found(struct reading *r, bool fatal, str file, int line,
                   const char *fmt, ...)
 {
-    struct conf_finding f = { fatal, file, line, S("") };
+    struct conf_finding f = { .fatal = fatal, .file = file, .line = line };
     va_list ap;
 
     va_start(ap, fmt);
@@ -89,6 +89,7 @@ static void found_doubt(struct reading *r, const struct name_doubt *d)
     found(r, false, d->in_master ? r->master_file : r->main_file, d->line,
           nearest.n ? "%.*s (did you mean %.*s?)" : "%.*s%.*s", STR(text),
           STR(nearest));
+    r->findings->list.p[r->findings->list.n - 1].about_name = true;
 }
 
 /* The file and line where p was set, for a finding. */

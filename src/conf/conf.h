@@ -70,8 +70,10 @@ struct conf_facts {
 /* A finding about the configuration, with its place. */
 struct conf_finding {
     bool fatal;
+    bool about_name;     /* a name nobody knows: for who checks, not for
+                            every command that reads */
     str file;
-    int line;
+    int line;            /* 0: none */
     str text;
 };
 struct conf_findings {

@@ -390,3 +390,14 @@ void macro_names_find(struct arena *a, str text, struct macro_names *names)
 
     err_ignore(walk_text(&w, text, 0, NULL)); /* complained of elsewhere */
 }
+
+err macro_check(struct arena *a, str text, str *complaint)
+{
+    struct macro_names names = { 0 };
+    struct walk w = { .names = &names, .arena = a };
+
+    if (walk_text(&w, text, 0, NULL) == OK)
+        return OK;
+    *complaint = w.complaint;
+    return ERR_SYNTAX;
+}

@@ -35,4 +35,8 @@ struct macro_names {
 };
 void macro_names_find(struct arena *a, str text, struct macro_names *names);
 
+/* Whether text itself, not its branches, can be read.  ERR_SYNTAX with
+ * *complaint. */
+err macro_check(struct arena *a, str text, str *complaint);
+
 #endif

@@ -10,6 +10,9 @@
 #include "conf/conf.h"
 #include "rt/rt.h"
 
+#define TOOL_CONFIG_DIR S("/etc/postfix")
+#define TOOL_FILE_MAX ((size_t)16 << 20)
+
 struct tool_args {
     int argc;
     char **argv;         /* argv[0] is the command's name */
@@ -25,15 +28,43 @@ typedef int tool_fn(struct task *t, const struct tool_args *args);
 #undef TOOL
 
 /* Loads main.cf and master.cf of dir (NULL: args->config_dir or the default)
- * with the machine's facts; says findings on stderr; exits by returning an
- * error when fatal. */
+ * with the machine's facts; says findings on stderr, except doubts about
+ * names, which are postconf's and postfix check's to say.  On failure it has
+ * said why; the command ends with status 1. */
 err tool_conf(struct task *t, struct arena *a, const struct tool_args *args,
               const char *dir, struct conf **out);
+
+/* The configuration directory: dir, else args->config_dir, else the
+ * default. */
+str tool_config_dir(const struct tool_args *args, const char *dir);
 
 /* "postmap: fatal: ..." / "postmap: warning: ..." on stderr. */
 void tool_fatal(const struct tool_args *args, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void tool_warn(const struct tool_args *args, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* What the system would say to an open that failed so. */
+const char *tool_reason(err e);
+
+/* The last part of argv[0]. */
+str tool_name(const struct tool_args *args);
+
+/* Options, as getopt(3) takes them but without its statics: letters are the
+ * known ones, each followed by ':' if it wants a value.  Options end at the
+ * first argument that is none, or behind "--". */
+struct tool_options {
+    const struct tool_args *args;
+    const char *letters;
+    int at;              /* the argument to look at next */
+    size_t in;           /* place in it, 0: at its start */
+    const char *value;   /* of the option just taken, or NULL */
+};
+struct tool_options tool_options_of(const struct tool_args *args,
+                                    const char *letters);
+
+/* The next letter; 0 at the end; '?' after saying on stderr what is wrong.
+ * When it gave 0, the operands are argv[at] and on. */
+int tool_option(struct tool_options *o);
 
 #endif
