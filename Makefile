@@ -14,7 +14,7 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(filter-out libcdb lmdb,$(PKGS)))
 PKG_LIBS   := $(shell pkg-config --libs $(filter-out libcdb lmdb,$(PKGS))) \
               -lcdb -llmdb
 
-WARN := -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes \
+WARN = -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes \
         -Wmissing-prototypes -Wno-missing-field-initializers \
         $(WARN_$(CC))
 WARN_gcc := -Wno-dangling-pointer # waiters lie on the stack of who waits

@@ -123,7 +123,7 @@ static err enter(struct task *t, struct kept *k, struct edition **out)
 static err kept_find(struct task *t, struct table *tb, str key,
                      struct arena *a, str *value)
 {
-    struct edition *ed;
+    struct edition *ed = NULL;
     err e;
 
     TRY(enter(t, tb->state, &ed));
