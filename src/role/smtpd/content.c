@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * A message on its way from the client to the queue: the header passes
+ * through field by field (rewriting, what is missing, hops), the body as it
+ * is.  At most one piece is held.
+ */
+#include "role/smtpd/smtpd.h"
+
+#include "mail/date.h"
+#include "role/events.h"
+#include "route/rewrite.h"
+
+enum { PIECE = 32 * 1024, NUMBER_WAIT_S = 10 };
+
+err content_id(struct task *t, struct visit *v)
+{
+    struct content *c = &v->c;
+
+    if (c->number)
+        return OK;
+    TRY(queue_link_number(t, v->d->queue, after_s(t, NUMBER_WAIT_S),
+                          &c->number));
+    c->arrival_us = rt_wall(t);
+    c->id = queue_id_make(c->number, c->arrival_us,
+                          conf_bool(v->l->conf, P_enable_long_queue_ids));
+    return OK;
+}
+
+/* Adds bytes to the piece; full ones leave. */
+static err put(struct task *t, struct visit *v, str bytes)
+{
+    struct content *c = &v->c;
+
+    c->size += bytes.n;
+    while (bytes.n > 0) {
+        str part = str_head(bytes, PIECE - c->out.n);
+        buf_add(&c->out, part);
+        bytes = str_skip(bytes, part.n);
+        if (c->out.n < PIECE)
+            break;
+        TRY(queue_link_data(t, v->d->queue, c->number, buf_str(&c->out)));
+        buf_clear(&c->out);
+    }
+    return OK;
+}
+
+err content_begin(struct task *t, struct visit *v)
+{
+    struct content *c = &v->c;
+    struct policy_facts f;
+    struct buf received;
+    err e = OK;
+
+    TRY(content_id(t, v));
+    arena_init(&c->memory, 8 * 1024 * 1024);
+    buf_init(&c->out, NULL, PIECE);
+    header_reader_init(&c->reader, &c->memory, v->l->header_max);
+    c->started = true;
+    visit_facts(v, &f);
+    c->local = v->l->pickup;
+    if (!c->local)
+        TRY(policy_local_headers(t, v->l->policy, &f, &c->local));
+    for (size_t i = 0; i < v->prepend.n && !e; i++) {
+        e = put(t, v, v->prepend.p[i]);
+        if (!e)
+            e = put(t, v, S("\r\n"));
+    }
+    buf_init(&received, &c->memory, 16 * 1024);
+    received_put(t, v, &received);
+    return e ? e : put(t, v, buf_str(&received));
+}
+
+static void note_field(struct visit *v, const struct header_field *f)
+{
+    struct content *c = &v->c;
+
+    switch (f->id) {
+    case HEADER_FROM:
+    case HEADER_RESENT_FROM:
+        c->has_from = true;
+        break;
+    case HEADER_DATE:
+        c->has_date = true;
+        break;
+    case HEADER_TO:
+    case HEADER_CC:
+    case HEADER_BCC:
+        c->has_to = true;
+        break;
+    case HEADER_RECEIVED:
+        c->hops++;
+        break;
+    case HEADER_MESSAGE_ID:
+        if (!c->has_message_id)
+            c->message_id = str_head(str_trim(header_unfold(f->value,
+                                                            &c->memory)),
+                                     1000);
+        c->has_message_id = true;
+        break;
+    default:
+        break;
+    }
+}
+
+static err on_field(struct task *t, struct visit *v, struct header_field *f)
+{
+    struct header_rewriting how = {
+        .context = v->c.local ? REWRITE_LOCAL : REWRITE_REMOTE,
+        .mappings = v->c.local,
+    };
+    bool changed = false;
+    str raw = f->raw;
+
+    note_field(v, f);
+    if (v->l->pickup && f->id == HEADER_BCC)
+        return OK; /* for nobody's eyes */
+    if ((v->c.local || !str_empty(v->l->route->remote_domain))
+        && header_classes(f->id) & (HEADER_HAS_SENDER | HEADER_HAS_RECIPIENT))
+        TRY(rewrite_header(t, v->l->route, &how, f, &v->c.memory, &raw,
+                           &changed));
+    return put(t, v, raw);
+}
+
+/* Fields that a message must have and local ones often lack (cleanup(8)). */
+static err put_missing(struct task *t, struct visit *v)
+{
+    struct content *c = &v->c;
+    int64_t now = c->arrival_us;
+    struct buf b;
+
+    if (!(c->local || v->l->add_missing))
+        return OK;
+    buf_init(&b, &c->memory, 8 * 1024);
+    if (!c->has_message_id) {
+        struct date d = date_of(now, 0);
+        c->message_id = arena_fmt(&c->memory,
+                                  "<%04d%02d%02d%02d%02d%02d.%.*s@%.*s>",
+                                  d.year, d.month, d.day, d.hour, d.minute,
+                                  d.second, STR(queue_id_str(&c->id)),
+                                  STR(v->s.o.hostname));
+        header_put(&b, S("Message-Id"), c->message_id);
+    }
+    if (!c->has_date)
+        header_put(&b, S("Date"),
+                   date_rfc5322(&c->memory, now, world_zone_s(t, now),
+                                S("")));
+    if (!c->has_from) {
+        struct address from = rewrite_standard(v->l->route, REWRITE_LOCAL,
+                                               &v->mail.sender, &c->memory);
+        str text = address_is_null(&from)
+                       ? arena_fmt(&c->memory, "MAILER-DAEMON@%.*s",
+                                   STR(v->l->route->myorigin))
+                       : address_external(&from, &c->memory);
+        header_put(&b, S("From"), text);
+    }
+    if (!c->has_to) {
+        str text = conf_str(v->l->conf, P_undisclosed_recipients_header);
+        if (!str_empty(text)) {
+            buf_add(&b, text);
+            buf_add(&b, S("\r\n"));
+        }
+    }
+    return put(t, v, buf_str(&b));
+}
+
+static err header_done(struct task *t, struct visit *v, str raw,
+                       bool is_body)
+{
+    v->c.in_body = true;
+    TRY(put_missing(t, v));
+    if (is_body)
+        TRY(put(t, v, S("\r\n"))); /* the empty line was missing */
+    return put(t, v, raw);
+}
+
+err content_bytes(struct task *t, struct visit *v, str bytes)
+{
+    struct content *c = &v->c;
+    struct header_field f;
+
+    if (!c->eightbit && !str_is_ascii(bytes))
+        c->eightbit = true;
+    while (!c->in_body && bytes.n > 0) {
+        switch (header_read(&c->reader, &bytes, &f)) {
+        case HEADER_FIELD:
+            TRY(on_field(t, v, &f));
+            break;
+        case HEADER_END:
+            TRY(header_done(t, v, f.raw, false));
+            break;
+        case HEADER_BODY:
+            TRY(header_done(t, v, f.raw, true));
+            break;
+        case HEADER_MORE:
+            return OK;
+        }
+    }
+    return put(t, v, bytes);
+}
+
+static err header_rest(struct task *t, struct visit *v)
+{
+    struct header_field f;
+
+    while (!v->c.in_body) {
+        switch (header_finish(&v->c.reader, &f)) {
+        case HEADER_FIELD:
+            TRY(on_field(t, v, &f));
+            break;
+        case HEADER_BODY:
+            TRY(header_done(t, v, f.raw, true));
+            break;
+        default:
+            TRY(header_done(t, v, S(""), false));
+            break;
+        }
+    }
+    return OK;
+}
+
+static void envelope_fill(struct visit *v, struct envelope *env)
+{
+    const struct content *c = &v->c;
+
+    *env = (struct envelope){
+        .arrival_us = c->arrival_us,
+        .ret = v->mail.params.ret,
+        .envid = v->mail.params.envid,
+        .size = c->size,
+        .hops = c->hops,
+        .filter = v->filter,
+        .message_id = c->message_id,
+        .client = {
+            .name = v->name,
+            .reverse_name = v->reverse,
+            .address = v->address,
+            .port = v->peer.port,
+            .helo = v->s.helo,
+            .protocol = v->s.esmtp ? S("ESMTP") : S("SMTP"),
+            .sasl_method = v->sasl_method,
+            .sasl_user = v->sasl_user,
+        },
+    };
+    env->flags = (v->l->pickup ? ENVELOPE_LOCAL : 0)
+                 | (v->mail.params.smtputf8 ? ENVELOPE_SMTPUTF8 : 0)
+                 | (c->eightbit || v->mail.params.body == BODY_8BITMIME
+                        ? ENVELOPE_8BIT : 0)
+                 | (v->hold ? ENVELOPE_HOLD : 0)
+                 | (v->s.authenticated ? ENVELOPE_AUTHENTICATED : 0);
+}
+
+/* Sender and recipients as they will be delivered. */
+static err expand(struct task *t, struct visit *v, struct envelope *env,
+                  struct reply *fault)
+{
+    struct expansion x;
+    int flags = 0;
+
+    expand_begin(&x, v->l->route, &v->c.memory, flags, env);
+    TRY(expand_sender(t, &x, &v->mail.sender));
+    for (size_t i = 0; i < v->rcpts.n && fault->code == 0; i++)
+        TRY(expand_recipient(t, &x, &v->rcpts.p[i], fault));
+    for (size_t i = 0; i < v->bcc.n && fault->code == 0; i++) {
+        struct recipient r = { .notify = NOTIFY_NEVER };
+        if (!address_parse(v->bcc.p[i], &v->c.memory, 0, &r.address))
+            TRY(expand_recipient(t, &x, &r, fault));
+    }
+    return fault->code ? OK : expand_end(t, &x, fault);
+}
+
+static struct reply hand_over(struct task *t, struct visit *v,
+                              struct envelope *env)
+{
+    struct content *c = &v->c;
+    enum face_status status = FACE_FAILED;
+    struct buf b;
+    err e = OK;
+
+    buf_init(&b, &c->memory, PORT_BODY_MAX);
+    envelope_pack(env, &b);
+    if (b.over)
+        return REPLY(452, "4.5.3", "Error: too many recipients");
+    if (c->out.n > 0)
+        e = queue_link_data(t, v->d->queue, c->number, buf_str(&c->out));
+    if (!e)
+        e = queue_link_end(t, v->d->queue, c->number, buf_str(&b), &status);
+    c->number = 0; /* it is qmgr's now, or dead */
+    if (e || status == FACE_FAILED)
+        return REPLY(451, "4.3.0", "Error: queue file write error");
+    if (status == FACE_NO_ROOM)
+        return REPLY(452, "4.3.1", "Insufficient system storage");
+    if (status != FACE_TAKEN)
+        return REPLY(451, "4.3.0", "Error: queue file write error");
+    return reply_fmt(&v->s.scratch, 250, "2.0.0", "Ok: queued as %s",
+                     c->id.text);
+}
+
+static struct reply finish(struct task *t, struct visit *v)
+{
+    struct content *c = &v->c;
+    struct envelope env;
+    struct reply fault = { 0 };
+
+    if (header_rest(t, v))
+        return REPLY(451, "4.3.0", "Error: queue file write error");
+    if (c->hops > v->l->hops_max)
+        return REPLY(554, "5.4.6", "Error: too many hops");
+    if (c->message_id.n || c->has_message_id)
+        say(t, cleanup_message_id, STR(queue_id_str(&c->id)),
+            STR(c->message_id));
+    envelope_fill(v, &env);
+    if (expand(t, v, &env, &fault)) {
+        say(t, role_warn, task_why(t));
+        return REPLY(451, "4.3.0", "Error: queue file write error");
+    }
+    if (fault.code)
+        return fault;
+    if (v->discard || env.recipients.n == 0) {
+        queue_link_abort(v->d->queue, c->number);
+        c->number = 0;
+        return reply_fmt(&v->s.scratch, 250, "2.0.0", "Ok: queued as %s",
+                         c->id.text);
+    }
+    return hand_over(t, v, &env);
+}
+
+struct reply content_end(struct task *t, struct visit *v)
+{
+    struct reply r = finish(t, v);
+
+    /* the text must outlive the content's memory */
+    r.text = arena_str(&v->s.scratch, r.text);
+    return r;
+}
+
+void content_drop(struct visit *v)
+{
+    struct content *c = &v->c;
+
+    if (c->started && c->number)
+        queue_link_abort(v->d->queue, c->number);
+    if (c->started) {
+        buf_free(&c->out);
+        arena_reset(&c->memory);
+    }
+    *c = (struct content){ 0 };
+}

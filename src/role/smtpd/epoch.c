@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What a configuration means for each listener, opened once.
+ */
+#include "role/smtpd/smtpd.h"
+
+#include "auth/sasl.h"
+#include "role/events.h"
+
+static bool discarded(const struct conf *c, const char *word)
+{
+    struct conf_items list = conf_items(c, P_smtpd_discard_ehlo_keywords);
+
+    for (size_t i = 0; i < list.n; i++)
+        if (str_ieq(list.p[i], str_from(word)))
+            return true;
+    return false;
+}
+
+static uint32_t u32(const struct conf *c, enum param p)
+{
+    int64_t n = conf_int(c, p);
+
+    return n < 0 ? 0 : n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+}
+
+static int sasl_flags(const struct conf *c)
+{
+    struct conf_items list = conf_items(c, P_smtpd_sasl_security_options);
+
+    for (size_t i = 0; i < list.n; i++)
+        if (str_ieq(list.p[i], S("noplaintext")))
+            return SASL_NO_PLAINTEXT;
+    return 0;
+}
+
+static void set_options(struct listener_settings *l, struct arena *a)
+{
+    const struct conf *c = l->conf;
+    struct smtp_options *o = &l->options;
+    str level = conf_str(c, P_smtpd_tls_security_level);
+    bool encrypt = str_ieq(level, S("encrypt"))
+                   || conf_bool(c, P_smtpd_enforce_tls);
+
+    (void)a;
+    *o = (struct smtp_options){
+        .hostname = conf_str(c, P_myhostname),
+        .helo_required = conf_bool(c, P_smtpd_helo_required),
+        .strict_paths = conf_bool(c, P_strict_rfc821_envelopes),
+        .offer_starttls = l->tls && !l->wrapped
+                          && !discarded(c, "STARTTLS"),
+        .offer_auth = conf_bool(c, P_smtpd_sasl_auth_enable)
+                      && !discarded(c, "AUTH"),
+        .auth_needs_tls = conf_bool(c, P_smtpd_tls_auth_only),
+        .tls_required = encrypt && !l->wrapped,
+        .auth_mechs = sasl_offer(sasl_flags(c)),
+        .broken_auth_clients = conf_bool(c, P_broken_sasl_auth_clients),
+        .offer_size = !discarded(c, "SIZE"),
+        .offer_pipelining = !discarded(c, "PIPELINING"),
+        .offer_vrfy = !conf_bool(c, P_disable_vrfy_command)
+                      && !discarded(c, "VRFY"),
+        .offer_etrn = !discarded(c, "ETRN"),
+        .offer_dsn = !discarded(c, "DSN"),
+        .offer_8bitmime = !discarded(c, "8BITMIME"),
+        .offer_utf8 = conf_bool(c, P_smtputf8_enable)
+                      && !discarded(c, "SMTPUTF8"),
+        .offer_chunking = !discarded(c, "CHUNKING"),
+        .offer_codes = !discarded(c, "ENHANCEDSTATUSCODES"),
+        .timeout_s = conf_seconds(c, P_smtpd_timeout),
+        .starttls_timeout_s = conf_seconds(c, P_smtpd_starttls_timeout),
+        .size_max = (uint64_t)conf_int(c, P_message_size_limit),
+        .rcpts_max = u32(c, P_smtpd_recipient_limit),
+        .rcpts_over_max = u32(c, P_smtpd_recipient_overshoot_limit),
+        .errors_soft = u32(c, P_smtpd_soft_error_limit),
+        .errors_hard = u32(c, P_smtpd_hard_error_limit),
+        .junk_max = u32(c, P_smtpd_junk_command_limit),
+        .error_sleep_s = conf_seconds(c, P_smtpd_error_sleep_time),
+        .line_max = u32(c, P_line_length_limit),
+    };
+}
+
+static err open_tls(struct task *t, struct smtpd *d, struct epoch *e,
+                    struct listener_settings *l)
+{
+    const struct role_keys *k = role_keys_find(d->role, l->index);
+    const struct conf *c = l->conf;
+    struct tls_options o;
+
+    if (!k)
+        return OK;
+    o = (struct tls_options){
+        .chain_pem = k->cert_pem,
+        .key_pem = k->key_pem,
+        .ca_pem = k->ca_pem,
+        .ask_cert = conf_bool(c, P_smtpd_tls_ask_ccert),
+        .require_cert = conf_bool(c, P_smtpd_tls_req_ccert),
+        .protocols = conf_str(c, P_smtpd_tls_mandatory_protocols),
+    };
+    if (tls_server_new(t, &e->memory, &o, &l->tls)) {
+        say(t, role_warn, task_why(t));
+        l->tls = NULL; /* STARTTLS is not offered then */
+    }
+    return OK;
+}
+
+static const char *log_name(struct arena *a, const struct conf *c,
+                            const struct service *s)
+{
+    str syslog = conf_str(c, P_syslog_name);
+
+    if (str_eq(s->command, S("pickup")))
+        return arena_fmt(a, "%.*s/pickup", STR(syslog)).p;
+    return arena_fmt(a, "%.*s/smtpd", STR(syslog)).p;
+}
+
+static err open_listener(struct task *t, struct smtpd *d, struct epoch *e,
+                         struct listener_settings *l)
+{
+    const struct conf *c;
+
+    l->pickup = str_eq(l->service->command, S("pickup"));
+    if (l->service->n_overrides > 0) {
+        struct conf_findings findings = { 0 };
+        struct conf *over;
+        TRY(conf_overlay(&e->memory, d->role->conf, l->service->overrides,
+                         l->service->n_overrides, &findings, &over));
+        l->conf = over;
+    } else {
+        l->conf = d->role->conf;
+    }
+    c = l->conf;
+    l->log_name = log_name(&e->memory, c, l->service);
+    l->wrapped = conf_bool(c, P_smtpd_tls_wrappermode);
+    l->banner = conf_str(c, P_smtpd_banner);
+    l->auth_header = conf_bool(c, P_smtpd_sasl_authenticated_header);
+    l->tls_header = conf_bool(c, P_smtpd_tls_received_header);
+    l->add_missing = conf_bool(c, P_always_add_missing_headers);
+    l->header_max = (size_t)conf_int(c, P_header_size_limit);
+    l->hops_max = (size_t)conf_int(c, P_hopcount_limit);
+    l->sasl_flags = sasl_flags(c);
+    l->limit = (uint32_t)l->service->limit;
+    TRY(open_tls(t, d, e, l));
+    set_options(l, &e->memory);
+    if (l->pickup) {
+        l->options.rcpts_max = UINT32_MAX;
+        l->options.offer_starttls = l->options.offer_auth = false;
+        l->options.tls_required = l->options.helo_required = false;
+    }
+    TRY(route_open(t, &e->memory, c, e->tables, &l->route));
+    return policy_open(t, &e->memory, c, e->tables, l->route, d->dns,
+                       &l->policy);
+}
+
+static bool ours(const struct service *s)
+{
+    return str_eq(s->command, S("smtpd"))
+           || str_eq(s->command, S("pickup"));
+}
+
+err epoch_open(struct task *t, struct smtpd *d, struct epoch **out)
+{
+    struct epoch *e = heap_new(struct epoch);
+    struct services all = conf_services(d->role->conf);
+    err result = OK;
+
+    arena_init(&e->memory, 0);
+    e->number = d->role->epoch;
+    e->n_users = 1;
+    e->n = all.n;
+    e->tables = tables_new(&e->memory, d->role->conf,
+                           d->lookup ? table_opener_remote(&e->memory,
+                                                           d->lookup)
+                                     : table_opener_files());
+    e->of = arena_array(&e->memory, struct listener_settings, all.n);
+    for (size_t i = 0; i < all.n && !result; i++) {
+        e->of[i].service = &all.p[i];
+        e->of[i].index = (uint32_t)i;
+        if (ours(&all.p[i]))
+            result = open_listener(t, d, e, &e->of[i]);
+    }
+    if (result) {
+        epoch_leave(e);
+        return result;
+    }
+    *out = e;
+    return OK;
+}
+
+void epoch_leave(struct epoch *e)
+{
+    if (--e->n_users > 0)
+        return;
+    arena_reset(&e->memory);
+    heap_free(e);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The port to the queue manager, as sessions see it.
+ */
+#include "role/smtpd/smtpd.h"
+
+enum { NUMBERS_LOW = 1024 };
+
+struct range {
+    uint64_t next, end;
+};
+
+struct queue_link {
+    struct port *port;      /* NULL: qmgr is away */
+    struct range ranges[2];
+    bool asked;             /* for more numbers */
+    bool paused;
+    struct map waiting;     /* number -> struct submission */
+    struct bell numbers;
+};
+
+struct queue_link *queue_link_new(struct arena *a)
+{
+    struct queue_link *ql = arena_new(a, struct queue_link);
+
+    map_init(&ql->waiting, false);
+    return ql;
+}
+
+bool queue_link_open(const struct queue_link *ql)
+{
+    return ql->port && !ql->paused;
+}
+
+static void on_ack(struct queue_link *ql, const struct frame *f)
+{
+    struct submission *s = map_del(&ql->waiting,
+                                   str_of(&f->id, sizeof(f->id)));
+
+    if (!s)
+        return;
+    s->status = f->body.n == 1 ? (enum face_status)f->body.p[0]
+                               : FACE_FAILED;
+    s->done = true;
+    bell_ring(&s->answered);
+}
+
+static void on_numbers(struct queue_link *ql, str body)
+{
+    struct unpack u = unpack_of(body);
+    uint64_t first = unpack_u64(&u);
+    uint32_t count = unpack_u32(&u);
+
+    ql->asked = false;
+    ql->ranges[ql->ranges[0].next < ql->ranges[0].end] =
+        (struct range){ first, first + count };
+    bell_ring_all(&ql->numbers);
+}
+
+static void fail_waiting(struct queue_link *ql)
+{
+    str key;
+    void *value;
+
+    for (size_t at = 0; map_next(&ql->waiting, &at, &key, &value);) {
+        struct submission *s = value;
+        s->status = FACE_FAILED;
+        s->done = true;
+        bell_ring(&s->answered);
+    }
+    map_free(&ql->waiting);
+    bell_ring_all(&ql->numbers);
+}
+
+err queue_link_run(struct task *t, struct queue_link *ql, struct port *p)
+{
+    struct frame f;
+    err e;
+
+    ql->port = p;
+    ql->asked = true; /* qmgr begins with some */
+    ql->ranges[0] = ql->ranges[1] = (struct range){ 0, 0 };
+    while (!(e = port_recv(t, p, NEVER, &f))) {
+        if (f.type == FACE_ACK)
+            on_ack(ql, &f);
+        else if (f.type == FACE_NUMBERS)
+            on_numbers(ql, f.body);
+        else if (f.type == FACE_PAUSE)
+            ql->paused = f.body.n == 1 && f.body.p[0];
+        fd_close(f.fd);
+    }
+    ql->port = NULL;
+    fail_waiting(ql);
+    port_close(p);
+    return e;
+}
+
+err queue_link_number(struct task *t, struct queue_link *ql, when until,
+                      uint64_t *number)
+{
+    for (;;) {
+        struct range *r = &ql->ranges[0];
+
+        if (!ql->port)
+            return why(t, ERR_END, "the queue manager is away");
+        if (r->next == r->end) {
+            ql->ranges[0] = ql->ranges[1];
+            ql->ranges[1] = (struct range){ 0, 0 };
+        }
+        if (r->end - r->next < NUMBERS_LOW && !ql->asked
+            && ql->ranges[1].next == ql->ranges[1].end) {
+            ql->asked = true;
+            port_answer(ql->port, &(struct frame){ .type = FACE_MORE,
+                                                   .fd = -1 });
+        }
+        if (r->next < r->end) {
+            *number = r->next++;
+            return OK;
+        }
+        TRY(bell_wait(t, &ql->numbers, until));
+    }
+}
+
+err queue_link_data(struct task *t, struct queue_link *ql, uint64_t number,
+                    str bytes)
+{
+    if (!ql->port)
+        return why(t, ERR_END, "the queue manager is away");
+    return port_send(t, ql->port, &(struct frame){ .type = FACE_DATA,
+                                                   .id = number,
+                                                   .body = bytes,
+                                                   .fd = -1 });
+}
+
+err queue_link_end(struct task *t, struct queue_link *ql, uint64_t number,
+                   str envelope, enum face_status *status)
+{
+    struct submission s = { .number = number };
+    err e;
+
+    if (!ql->port)
+        return why(t, ERR_END, "the queue manager is away");
+    map_put(&ql->waiting, str_of(&s.number, sizeof(s.number)), &s);
+    e = port_send(t, ql->port, &(struct frame){ .type = FACE_END,
+                                                .id = number,
+                                                .body = envelope,
+                                                .fd = -1 });
+    while (!e && !s.done)
+        e = bell_wait(t, &s.answered, NEVER);
+    if (!s.done)
+        map_del(&ql->waiting, str_of(&s.number, sizeof(s.number)));
+    else
+        *status = s.status;
+    return s.done ? OK : e;
+}
+
+void queue_link_abort(struct queue_link *ql, uint64_t number)
+{
+    if (ql->port)
+        port_answer(ql->port, &(struct frame){ .type = FACE_ABORT,
+                                               .id = number, .fd = -1 });
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The SMTP server.  Powers: accepted sockets; ports to qmgr, lookup and
+ * authd.  No file system.  Never sees password tables or other roles' mail.
+ */
+#include "role/smtpd/smtpd.h"
+
+#include "role/events.h"
+
+enum { ACCEPT_PAUSE_MS = 100 };
+
+struct accepting {
+    struct smtpd *d;
+    struct sock *sock;
+    uint32_t service;
+    uint32_t epoch;     /* the listener goes with the next configuration */
+};
+
+static err control(struct task *t, void *role)
+{
+    return role_control(t, role);
+}
+
+static void start_visit(struct smtpd *d, uint32_t service, struct sock *s,
+                        const struct endpoint *peer)
+{
+    struct visit_start *st = heap_new(struct visit_start);
+
+    *st = (struct visit_start){ .d = d, .epoch = d->epoch,
+                                .l = &d->epoch->of[service], .sock = s,
+                                .peer = *peer };
+    d->epoch->n_users++;
+    d->n_sessions[service]++;
+    group_go(&d->group, "session", visit_run, st);
+}
+
+static err accept_run(struct task *t, void *arg)
+{
+    struct accepting *a = arg;
+    struct smtpd *d = a->d;
+    err e = OK;
+
+    while (!e && a->epoch == d->role->epoch && !d->role->stop) {
+        const struct listener_settings *l = &d->epoch->of[a->service];
+        struct endpoint peer;
+        struct sock *s;
+
+        if (l->limit && d->n_sessions[a->service] >= l->limit) {
+            e = task_sleep(t, after_ms(t, ACCEPT_PAUSE_MS));
+            continue;
+        }
+        e = sock_accept(t, a->sock, after_s(t, 1), &s, &peer);
+        if (e == ERR_LATE || e == ERR_LIMIT) {
+            e = e == ERR_LIMIT ? task_sleep(t, after_ms(t, ACCEPT_PAUSE_MS))
+                               : OK;
+            continue;
+        }
+        if (!e)
+            start_visit(d, a->service, s, &peer);
+    }
+    sock_close(a->sock);
+    heap_free(a);
+    return e == ERR_STOPPED ? e : OK;
+}
+
+struct port_task {
+    struct smtpd *d;
+    struct port *port;
+};
+
+static err queue_port(struct task *t, void *arg)
+{
+    struct port_task *p = arg;
+
+    err_ignore(queue_link_run(t, p->d->queue, p->port)); /* master sends
+                                                            another */
+    heap_free(p);
+    return OK;
+}
+
+static err calls_port(struct task *t, void *calls)
+{
+    err_ignore(calls_run(t, calls)); /* those who wait hear of it */
+    return OK;
+}
+
+static void take_ports(struct smtpd *d)
+{
+    struct role_port *p;
+
+    while ((p = role_port_take(d->role, ROLE_qmgr))) {
+        struct port_task *pt = heap_new(struct port_task);
+        *pt = (struct port_task){ d, p->port };
+        group_go(&d->group, "queue", queue_port, pt);
+    }
+    while ((p = role_port_take(d->role, ROLE_lookup))) {
+        d->lookup = calls_new(d->role->memory, p->port);
+        d->dns = dns_remote(d->role->memory, d->lookup);
+        group_go(&d->group, "lookup", calls_port, d->lookup);
+    }
+    while ((p = role_port_take(d->role, ROLE_authd))) {
+        struct calls *c = calls_new(d->role->memory, p->port);
+        d->auth = auth_remote(d->role->memory, c);
+        group_go(&d->group, "auth", calls_port, c);
+    }
+}
+
+static void take_listeners(struct smtpd *d)
+{
+    struct role_listener *l;
+
+    while ((l = role_listener_take(d->role))) {
+        struct accepting *a = heap_new(struct accepting);
+        *a = (struct accepting){ d, l->sock, l->service, l->epoch };
+        group_go(&d->group, "accept", accept_run, a);
+    }
+}
+
+/* Opens what a new configuration needs, then uses it. */
+static err new_epoch(struct task *t, struct smtpd *d)
+{
+    struct epoch *e;
+
+    TRY(epoch_open(t, d, &e));
+    if (d->epoch)
+        epoch_leave(d->epoch);
+    d->epoch = e;
+    d->n_sessions = arena_array(d->role->memory, uint32_t, e->n);
+    return OK;
+}
+
+static err serve(struct task *t, struct smtpd *d)
+{
+    while (!d->role->stop) {
+        take_ports(d);
+        if (d->role->go && (!d->epoch
+                            || d->epoch->number != d->role->epoch)) {
+            err e = new_epoch(t, d);
+            if (e && !d->epoch)
+                return e;
+            if (e)
+                say(t, role_error, task_why(t));
+        }
+        if (d->epoch && d->role->go) {
+            take_listeners(d);
+            role_ready(d->role);
+        }
+        TRY(bell_wait(t, &d->role->changed, NEVER));
+    }
+    return OK;
+}
+
+err role_smtpd_run(struct task *t, struct role *r)
+{
+    struct smtpd *d = arena_new(r->memory, struct smtpd);
+    err e;
+
+    d->role = r;
+    d->queue = queue_link_new(r->memory);
+    group_open(t, &d->group);
+    if (r->control)
+        group_go(&d->group, "control", control, r);
+    e = role_wait_go(t, r);
+    if (!e)
+        e = serve(t, d);
+    if (e && e != ERR_STOPPED)
+        say(t, role_fatal, task_why(t));
+    group_close(t, &d->group);
+    if (d->epoch)
+        epoch_leave(d->epoch);
+    return e;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The smtpd role: what a process, a configuration, a listener and a session
+ * hold.
+ *
+ * I1  An epoch (one configuration with all that was opened for it) lives
+ *     until its last session has ended; new sessions get the newest.
+ * I2  Nothing of a message is kept here but one piece; what was answered 250
+ *     is qmgr's.
+ */
+#ifndef ROLE_SMTPD_SMTPD_H
+#define ROLE_SMTPD_SMTPD_H
+
+#include "auth/auth.h"
+#include "mail/envelope.h"
+#include "mail/header.h"
+#include "mail/queue_id.h"
+#include "net/dns.h"
+#include "policy/policy.h"
+#include "role/role.h"
+#include "route/expand.h"
+#include "smtp/smtp.h"
+#include "spool/face.h"
+
+/* --- the way to the queue manager (queue_link.c) ------------------------- */
+
+struct queue_link;
+struct submission {
+    uint64_t number;
+    struct bell answered;
+    bool done;
+    enum face_status status;
+};
+
+struct queue_link *queue_link_new(struct arena *a);
+/* Serves one port to qmgr until it breaks. */
+err queue_link_run(struct task *t, struct queue_link *ql, struct port *p);
+/* Whether mail can be handed over now. */
+bool queue_link_open(const struct queue_link *ql);
+/* A message number; waits for qmgr if need be. */
+err queue_link_number(struct task *t, struct queue_link *ql, when until,
+                      uint64_t *number);
+err queue_link_data(struct task *t, struct queue_link *ql, uint64_t number,
+                    str bytes);
+err queue_link_end(struct task *t, struct queue_link *ql, uint64_t number,
+                   str envelope, enum face_status *status);
+void queue_link_abort(struct queue_link *ql, uint64_t number);
+
+/* --- what a listener's line of master.cf means --------------------------- */
+
+struct listener_settings {
+    const struct conf *conf;    /* with the line's -o overlay */
+    const struct service *service;
+    uint32_t index;
+    const char *log_name;       /* "postfix/smtpd", "postfix/submission/smtpd" */
+    bool pickup;                /* local submission over a UNIX socket */
+    bool wrapped;               /* TLS before the greeting */
+    struct smtp_options options;
+    struct tls_context *tls;    /* NULL: none */
+    struct route *route;
+    struct policy *policy;
+    str banner;
+    bool hide_names, auth_header, tls_header, add_missing;
+    size_t header_max, hops_max;
+    int sasl_flags;             /* of the clear */
+    uint32_t limit;             /* sessions at once; 0: none */
+};
+
+struct epoch {
+    struct arena memory;
+    uint32_t number;
+    uint32_t n_users;           /* sessions */
+    struct tables *tables;
+    struct listener_settings *of; /* by service index */
+    size_t n;
+};
+
+struct smtpd {
+    struct role *role;
+    struct queue_link *queue;
+    struct auth *auth;          /* NULL: nobody to ask */
+    struct calls *lookup;
+    struct dns *dns;            /* NULL: names stay unknown */
+    struct epoch *epoch;
+    struct task_group group;
+    uint32_t *n_sessions;       /* by service index */
+};
+
+err epoch_open(struct task *t, struct smtpd *d, struct epoch **out);
+void epoch_leave(struct epoch *e);
+
+/* --- a session ------------------------------------------------------------ */
+
+/* A message being received. */
+struct content {
+    struct header_reader reader;
+    struct arena memory;
+    uint64_t number;
+    struct queue_id id;
+    struct buf out;             /* the piece that is being filled */
+    bool in_body, started;
+    bool has_from, has_date, has_message_id, has_to;
+    bool local;                 /* headers are rewritten as of local mail */
+    uint32_t hops;
+    bool eightbit;
+    str message_id;
+    uint64_t size;
+    int64_t arrival_us;
+};
+
+struct visit {
+    struct smtpd *d;
+    const struct listener_settings *l;
+    struct smtp_session s;
+    struct arena memory;        /* the session's */
+    struct arena transaction;
+    str name, reverse, address; /* of the client */
+    int name_status;
+    struct endpoint peer, own;
+    uint32_t uid;               /* pickup: who submits */
+    str sasl_user, sasl_method, sasl_sender;
+    struct tls_facts const *tls;
+
+    /* the transaction */
+    struct smtp_mail mail;
+    vec_of(struct recipient) rcpts;
+    struct content c;
+    bool hold, discard;
+    str filter, redirect;
+    vec_of(str) bcc;
+    vec_of(str) prepend;
+    bool id_said;
+};
+
+extern const struct smtp_site smtpd_site;
+
+static inline struct visit *visit_of(struct smtp_session *s)
+{
+    return s->self;
+}
+
+/* Serves one connection; arg is a heap struct visit_start. */
+struct visit_start {
+    struct smtpd *d;
+    struct epoch *epoch;
+    const struct listener_settings *l;
+    struct sock *sock;
+    struct endpoint peer;
+};
+err visit_run(struct task *t, void *start);
+
+/* What the policy is told (facts.c). */
+void visit_facts(struct visit *v, struct policy_facts *f);
+
+/* content.c: the message's bytes on their way through. */
+err content_begin(struct task *t, struct visit *v);
+err content_bytes(struct task *t, struct visit *v, str bytes);
+/* Finishes and hands over; the answer for the client. */
+struct reply content_end(struct task *t, struct visit *v);
+void content_drop(struct visit *v);
+/* Takes a number and makes the queue id, if there is none yet. */
+err content_id(struct task *t, struct visit *v);
+
+/* received.c */
+void received_put(struct task *t, struct visit *v, struct buf *to);
+
+/* auth.c */
+struct reply visit_auth(struct task *t, struct smtp_session *s, str mech,
+                        str initial, bool has_initial);
+
+#endif
