@@ -15,9 +15,9 @@ PKG_LIBS   := $(shell pkg-config --libs $(filter-out libcdb lmdb,$(PKGS))) \
               -lcdb -llmdb
 
 WARN = -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes \
-        -Wmissing-prototypes -Wno-missing-field-initializers \
-        $(WARN_$(CC))
-WARN_gcc := -Wno-dangling-pointer # waiters lie on the stack of who waits
+        -Wmissing-prototypes -Wno-missing-field-initializers
+# Waiters lie on the stack of who waits.
+WARN_gcc := -Wno-dangling-pointer
 CFLAGS_release := -O2 -g
 CFLAGS_asan    := -O1 -g -fsanitize=address,undefined \
                   -fno-sanitize-recover=undefined -DVEREDUS_SLOW_CHECKS
@@ -25,7 +25,7 @@ CFLAGS_clang   := -O1 -g
 CC_clang       := clang
 CC             := $(or $(CC_$(MODE)),gcc)
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Isrc -I. -DVEREDUS_VERSION='"$(VERSION)"' \
-             $(WARN) $(CFLAGS_$(MODE)) $(PKG_CFLAGS) $(CFLAGS)
+             $(WARN) $(WARN_$(CC)) $(CFLAGS_$(MODE)) $(PKG_CFLAGS) $(CFLAGS)
 LIBS = $(PKG_LIBS) -lpthread -lm
 
 SRC   := $(shell find src -name '*.c' ! -name '*_test.c' ! -path src/main.c)
@@ -40,14 +40,14 @@ all: $(BUILD)/veredus
 # All objects, not the archive: commands are found through weak references,
 # which would not pull them out of it.
 $(BUILD)/veredus: $(MAIN_OBJ) $(OBJ)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	@echo "  $(MODE) $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/libveredus.a: $(OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 
 $(BUILD)/unit: $(TEST_OBJ) $(BUILD)/libveredus.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	@echo "  $(MODE) $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # Unit tests: `make unit MODE=asan TEST=name` runs those whose name starts so.
 unit: $(BUILD)/unit
@@ -55,7 +55,7 @@ unit: $(BUILD)/unit
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "  $(MODE) $<"; $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 clean:
 	rm -rf build

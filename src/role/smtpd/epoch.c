@@ -171,6 +171,7 @@ err epoch_open(struct task *t, struct smtpd *d, struct epoch **out)
                            d->lookup ? table_opener_remote(&e->memory,
                                                            d->lookup)
                                      : table_opener_files());
+    e->n_sessions = arena_array(&e->memory, uint32_t, all.n);
     e->of = arena_array(&e->memory, struct listener_settings, all.n);
     for (size_t i = 0; i < all.n && !result; i++) {
         e->of[i].service = &all.p[i];

@@ -30,7 +30,7 @@ static void start_visit(struct smtpd *d, uint32_t service, struct sock *s,
                                 .l = &d->epoch->of[service], .sock = s,
                                 .peer = *peer };
     d->epoch->n_users++;
-    d->n_sessions[service]++;
+    d->epoch->n_sessions[service]++;
     group_go(&d->group, "session", visit_run, st);
 }
 
@@ -45,7 +45,7 @@ static err accept_run(struct task *t, void *arg)
         struct endpoint peer;
         struct sock *s;
 
-        if (l->limit && d->n_sessions[a->service] >= l->limit) {
+        if (l->limit && d->epoch->n_sessions[a->service] >= l->limit) {
             e = task_sleep(t, after_ms(t, ACCEPT_PAUSE_MS));
             continue;
         }
@@ -125,7 +125,6 @@ static err new_epoch(struct task *t, struct smtpd *d)
     if (d->epoch)
         epoch_leave(d->epoch);
     d->epoch = e;
-    d->n_sessions = arena_array(d->role->memory, uint32_t, e->n);
     return OK;
 }
 

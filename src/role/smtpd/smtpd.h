@@ -69,7 +69,8 @@ struct listener_settings {
 struct epoch {
     struct arena memory;
     uint32_t number;
-    uint32_t n_users;           /* sessions */
+    uint32_t n_users;           /* sessions, and the role */
+    uint32_t *n_sessions;       /* by service index */
     struct tables *tables;
     struct listener_settings *of; /* by service index */
     size_t n;
@@ -83,7 +84,6 @@ struct smtpd {
     struct dns *dns;            /* NULL: names stay unknown */
     struct epoch *epoch;
     struct task_group group;
-    uint32_t *n_sessions;       /* by service index */
 };
 
 err epoch_open(struct task *t, struct smtpd *d, struct epoch **out);

@@ -100,7 +100,7 @@ err visit_run(struct task *t, void *start)
     arena_reset(&v->transaction);
     arena_reset(&v->memory);
     heap_free(v);
-    st->d->n_sessions[st->l->index]--;
+    st->epoch->n_sessions[st->l->index]--;
     epoch_leave(st->epoch);
     heap_free(st);
     return OK;

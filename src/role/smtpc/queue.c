@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Jobs from the queue manager, sorted by next hop.
+ */
+#include "role/smtpc/smtpc.h"
+
+#include "role/events.h"
+
+static str segment_key(const uint32_t *number)
+{
+    return str_of(number, sizeof(*number));
+}
+
+static err on_segment(struct task *t, struct client *c, struct frame *f)
+{
+    struct unpack u = unpack_of(f->body);
+    uint32_t number = unpack_u32(&u);
+    struct segment *s = map_get(&c->segments, segment_key(&number));
+
+    if (!unpack_end(&u) || f->fd < 0)
+        return ERR_PEER;
+    if (!s) {
+        s = heap_new(struct segment);
+        s->number = number;
+        map_put(&c->segments, segment_key(&s->number), s);
+    } else {
+        file_close(s->file);
+    }
+    return file_adopt(t, f->fd, &s->file);
+}
+
+static struct hop *hop_get(struct client *c, const struct client_settings *l,
+                           str nexthop)
+{
+    struct arena *a = c->role->memory;
+    struct buf b;
+    struct hop *h;
+
+    buf_init(&b, NULL, 4096);
+    buf_fmt(&b, "%.*s\n%.*s", STR(l->name), STR(str_head(nexthop, 2000)));
+    h = map_get(&c->hops, buf_str(&b));
+    if (!h) {
+        h = arena_new(a, struct hop);
+        h->c = c;
+        h->key = arena_str(a, buf_str(&b));
+        h->nexthop = str_skip(h->key, l->name.n + 1);
+        list_init(&h->waiting);
+        map_put(&c->hops, h->key, h);
+    }
+    h->l = l; /* the newest settings, from now on */
+    buf_free(&b);
+    return h;
+}
+
+/* One more connection when those there are busy. */
+static void hop_serve(struct hop *h)
+{
+    if (h->n_idle > 0) {
+        h->n_idle--;
+        bell_ring(&h->work);
+    } else if (h->n_connections < h->l->connections_max) {
+        h->n_connections++;
+        group_go(&h->c->group, "connection", connection_run, h);
+    }
+}
+
+struct work *hop_take(struct hop *h)
+{
+    struct link *l = list_pop(&h->waiting);
+
+    if (!l)
+        return NULL;
+    h->n_waiting--;
+    return container_of(l, struct work, link);
+}
+
+void hop_return(struct hop *h, struct work *w)
+{
+    list_add_first(&h->waiting, &w->link);
+    h->n_waiting++;
+}
+
+static err on_job(struct task *t, struct client *c, struct frame *f)
+{
+    struct work *w = heap_new(struct work);
+    struct client_settings *l;
+    struct hop *h;
+
+    arena_init(&w->memory, 0);
+    w->id = f->id;
+    if (job_unpack(arena_str(&w->memory, f->body), &w->memory, &w->job)
+        || !(l = settings_find(c, w->job.transport))) {
+        arena_reset(&w->memory);
+        heap_free(w);
+        return why(t, ERR_PEER, "a job that does not unpack");
+    }
+    h = hop_get(c, l, w->job.nexthop);
+    list_add_last(&h->waiting, &w->link);
+    h->n_waiting++;
+    hop_serve(h);
+    return OK;
+}
+
+void work_answer(struct client *c, struct work *w, const struct result *r)
+{
+    struct buf b;
+
+    buf_init(&b, NULL, PORT_BODY_MAX);
+    result_pack(r, &b);
+    if (c->queue && !b.over)
+        port_answer(c->queue, &(struct frame){ .type = FACE_RESULT,
+                                               .id = w->id,
+                                               .body = buf_str(&b),
+                                               .fd = -1 });
+    buf_free(&b);
+    arena_reset(&w->memory);
+    heap_free(w);
+}
+
+err client_queue_run(struct task *t, struct client *c, struct port *p)
+{
+    struct frame f;
+    err e;
+
+    c->queue = p;
+    while (!(e = port_recv(t, p, NEVER, &f))) {
+        switch (f.type) {
+        case FACE_SEGMENT:
+            e = on_segment(t, c, &f);
+            break;
+        case FACE_JOB:
+            e = on_job(t, c, &f);
+            break;
+        default:
+            e = ERR_PEER;
+        }
+        if (e)
+            break;
+    }
+    if (e == ERR_PEER)
+        say(t, role_error, task_why(t));
+    c->queue = NULL; /* what is under way is answered to nobody */
+    port_close(p);
+    return e;
+}
