@@ -6,10 +6,11 @@
  *
  * The only place that reads the environment and the process' arguments.
  */
-#include "role/role.h"
+#include "role/start.h"
 #include "role/tool/tool.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 /* Commands that this build does not have are NULL here. */
 #define TOOL(name) extern tool_fn tool_##name __attribute__((weak));
@@ -79,9 +80,30 @@ static str last_part(const char *path)
 /* What `veredus` itself understands. */
 static int start_role(int argc, char **argv)
 {
-    (void)argc;
-    fprintf(stderr, "%s: fatal: roles cannot be started by hand\n", argv[0]);
-    return 1;
+    if (argc < 2)
+        return 1;
+    return role_start(str_from(argv[1]));
+}
+
+/* --master [CONFIG_DIR [READY_FD]] */
+static int start_master(int argc, char **argv)
+{
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    uint64_t fd;
+    struct master_options o = {
+        .config_dir = argc > 1 ? argv[1] : getenv("MAIL_CONFIG"),
+        .self = self,
+        .ready_fd = argc > 2 && str_uint(str_from(argv[2]), 1024, &fd)
+                        ? (int)fd : -1,
+    };
+
+    if (n <= 0)
+        return 1;
+    self[n] = 0;
+    if (!o.config_dir)
+        o.config_dir = "/etc/postfix";
+    return master_start(&o);
 }
 
 static int show_version(int argc, char **argv)
@@ -96,6 +118,7 @@ static const struct {
     int (*fn)(int argc, char **argv);
 } words[] = {
     { S_INIT("--role"), start_role },
+    { S_INIT("--master"), start_master },
     { S_INIT("--version"), show_version },
 };
 

@@ -90,6 +90,9 @@ struct role_listener *role_listener_take(struct role *r);
 const struct role_keys *role_keys_find(const struct role *r,
                                        uint32_t service);
 
+/* Whether this program has the role's body. */
+bool role_built(enum role_kind k);
+
 /* The roles' bodies. */
 #define ROLE(name, title) err role_##name##_run(struct task *t, struct role *r);
 #include "role/roles.def"

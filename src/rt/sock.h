@@ -39,6 +39,10 @@ struct sock;
 /* A listening socket.  backlog: connections not yet accepted. */
 err sock_listen(struct task *t, const struct endpoint *at, int backlog,
                 struct sock **out);
+/* The same as a plain descriptor, for a process that hands it on; mode: of a
+ * UNIX socket's file. */
+err sock_listen_fd(struct task *t, const struct endpoint *at, int backlog,
+                   uint32_t mode, int *fd);
 err sock_accept(struct task *t, struct sock *listener, when until,
                 struct sock **out, struct endpoint *peer);
 
@@ -52,6 +56,9 @@ err sock_adopt(struct task *t, int fd, struct sock **out);
 
 /* A connected pair; b stays a plain descriptor to hand to another process. */
 err sock_pair(struct task *t, struct sock **a, int *b);
+
+/* A connected pair for two other processes. */
+err sock_pair_fds(struct task *t, int fds[2]);
 
 void sock_close(struct sock *s); /* NULL is fine */
 void sock_close_any(void *s);    /* the same, for arena_own */

@@ -174,7 +174,8 @@ static err serve_here(struct task *t, struct queue *q, struct part *p)
 {
     struct transport *tr = p->to->transport;
     bool discard = str_eq(tr->command, S("discard"));
-    bool retry = str_eq(tr->command, S("retry"));
+    bool retry = str_eq(tr->command, S("retry"))
+                 || str_eq(tr->name, S("retry")); /* a line of error(8) */
     struct result_rcpt r = {
         .outcome = discard ? OUTCOME_SENT
                  : retry ? OUTCOME_DEFERRED : OUTCOME_BOUNCED,

@@ -112,8 +112,8 @@ static void unlink_stale(const struct endpoint *at)
         unlink(at->path);
 }
 
-err real_listen(struct task *t, const struct endpoint *at, int backlog,
-                struct sock **out)
+err sock_listen_fd(struct task *t, const struct endpoint *at, int backlog,
+                   uint32_t mode, int *out)
 {
     struct sockaddr_storage sa;
     socklen_t size;
@@ -129,11 +129,23 @@ err real_listen(struct task *t, const struct endpoint *at, int backlog,
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
     unlink_stale(at);
     endpoint_to_sockaddr(at, &sa, &size);
-    if (bind(fd, (struct sockaddr *)&sa, size) || listen(fd, backlog)) {
+    if (bind(fd, (struct sockaddr *)&sa, size)
+        || (at->kind == ENDPOINT_UNIX && chmod(at->path, mode))
+        || listen(fd, backlog)) {
         int number = errno;
         close(fd);
         return why(t, err_of_errno(number), "bind: %s", strerror(number));
     }
+    *out = fd;
+    return OK;
+}
+
+err real_listen(struct task *t, const struct endpoint *at, int backlog,
+                struct sock **out)
+{
+    int fd;
+
+    TRY(sock_listen_fd(t, at, backlog, 0666, &fd));
     *out = &real_sock_new(real_of(t->world), fd, true)->s;
     return OK;
 }
@@ -259,13 +271,19 @@ err sock_adopt(struct task *t, int fd, struct sock **out)
     return OK;
 }
 
+err sock_pair_fds(struct task *t, int fds[2])
+{
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+        return why(t, err_of_errno(errno), "socketpair: %s", strerror(errno));
+    return OK;
+}
+
 err real_pair(struct task *t, struct sock **a, int *b)
 {
     int fds[2];
     err e;
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
-        return why(t, err_of_errno(errno), "socketpair: %s", strerror(errno));
+    TRY(sock_pair_fds(t, fds));
     e = sock_adopt(t, fds[0], a);
     if (e) {
         close(fds[0]);

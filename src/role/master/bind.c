@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Listening sockets of master.cf's services.  A reload keeps those that both
+ * configurations have (I1).
+ */
+#include "role/master/master.h"
+
+#include "role/events.h"
+#include "role/service.h"
+
+#include <netdb.h>
+#include <unistd.h>
+
+enum { BACKLOG = 1024 };
+
+static struct bound *bound_find(struct master *m, str key)
+{
+    list_each(l, &m->bounds) {
+        struct bound *b = container_of(l, struct bound, link);
+        if (str_eq(b->key, key))
+            return b;
+    }
+    return NULL;
+}
+
+static err bind_one(struct task *t, struct master *m, uint32_t index,
+                    const struct service *s, const struct endpoint *at,
+                    uint32_t mode)
+{
+    struct arena *a = m->memory;
+    str key = arena_fmt(a, "%.*s", STR(endpoint_text(at, a)));
+    struct bound *b = bound_find(m, key);
+
+    if (!b) {
+        int fd;
+        if (sock_listen_fd(t, at, BACKLOG, mode, &fd))
+            return why(t, ERR_IO, "%.*s: line %d: %.*s: %s",
+                       STR(arena_fmt(a, "%.*s/master.cf",
+                                     STR(conf_dir(m->conf)))),
+                       s->line, STR(key), arena_cstr(a,
+                       str_from(task_why(t))));
+        if (at->kind == ENDPOINT_UNIX && m->root)
+            (void)!chown(at->path, m->uid, m->gid);
+        b = arena_new(a, struct bound);
+        b->key = key;
+        b->fd = fd;
+        list_add_last(&m->bounds, &b->link);
+    }
+    b->service = index;
+    b->command = arena_str(a, s->command);
+    b->used = true;
+    return OK;
+}
+
+static bool port_number(struct arena *a, str name, uint16_t *port)
+{
+    struct servent *found;
+    uint64_t n;
+
+    if (str_uint(name, 65535, &n)) {
+        *port = (uint16_t)n;
+        return true;
+    }
+    found = getservbyname(arena_cstr(a, name), "tcp");
+    if (!found)
+        return false;
+    *port = ntohs((uint16_t)found->s_port);
+    return true;
+}
+
+static bool protocol_wanted(const struct conf *c, enum endpoint_kind kind)
+{
+    struct conf_items list = conf_items(c, P_inet_protocols);
+
+    for (size_t i = 0; i < list.n; i++)
+        if (str_ieq(list.p[i], S("all"))
+            || (kind == ENDPOINT_IP4 && str_ieq(list.p[i], S("ipv4")))
+            || (kind == ENDPOINT_IP6 && str_ieq(list.p[i], S("ipv6"))))
+            return true;
+    return false;
+}
+
+/* Addresses of a host name, by the system's ways. */
+static err bind_name(struct task *t, struct master *m, uint32_t index,
+                     const struct service *s, str host, uint16_t port)
+{
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;
+    struct arena *a = m->memory;
+    err e = OK;
+
+    if (getaddrinfo(arena_cstr(a, host), NULL, &hints, &list))
+        return why(t, ERR_ABSENT, "master.cf: line %d: unknown host %.*s",
+                   s->line, STR(host));
+    for (struct addrinfo *i = list; i && !e; i = i->ai_next) {
+        char text[128];
+        struct endpoint at;
+        if (getnameinfo(i->ai_addr, i->ai_addrlen, text, sizeof(text), NULL,
+                        0, NI_NUMERICHOST)
+            || endpoint_parse(str_from(text), port, &at)
+            || !protocol_wanted(m->conf, at.kind))
+            continue;
+        e = bind_one(t, m, index, s, &at, 0);
+    }
+    freeaddrinfo(list);
+    return e;
+}
+
+static err bind_any(struct task *t, struct master *m, uint32_t index,
+                    const struct service *s, str address, uint16_t port)
+{
+    struct endpoint at;
+    err e;
+
+    if (endpoint_parse(address, port, &at))
+        return bind_name(t, m, index, s, address, port);
+    if (!protocol_wanted(m->conf, at.kind))
+        return OK;
+    e = bind_one(t, m, index, s, &at, 0);
+    if (e && at.kind == ENDPOINT_IP6
+        && (str_eq(address, S("::")) || str_eq(address, S("::1"))))
+        return OK; /* a host without IPv6 */
+    return e;
+}
+
+static err bind_interfaces(struct task *t, struct master *m, uint32_t index,
+                           const struct service *s, uint16_t port)
+{
+    struct conf_items list = conf_items(m->conf, P_inet_interfaces);
+
+    for (size_t i = 0; i < list.n; i++) {
+        if (str_ieq(list.p[i], S("all"))) {
+            TRY(bind_any(t, m, index, s, S("0.0.0.0"), port));
+            TRY(bind_any(t, m, index, s, S("::"), port));
+        } else if (str_ieq(list.p[i], S("loopback-only"))) {
+            TRY(bind_any(t, m, index, s, S("127.0.0.1"), port));
+            TRY(bind_any(t, m, index, s, S("::1"), port));
+        } else {
+            TRY(bind_any(t, m, index, s, list.p[i], port));
+        }
+    }
+    return OK;
+}
+
+static err bind_inet(struct task *t, struct master *m, uint32_t index,
+                     const struct service *s)
+{
+    size_t colon = str_rchr(s->name, ':');
+    str host = colon == STR_NONE ? S("") : str_head(s->name, colon);
+    str name = colon == STR_NONE ? s->name : str_skip(s->name, colon + 1);
+    uint16_t port;
+
+    if (!port_number(m->memory, name, &port))
+        return why(t, ERR_SYNTAX, "master.cf: line %d: unknown port %.*s",
+                   s->line, STR(name));
+    if (str_empty(host))
+        return bind_interfaces(t, m, index, s, port);
+    if (host.p[0] == '[' && host.p[host.n - 1] == ']')
+        host = str_head(str_skip(host, 1), host.n - 2);
+    return bind_any(t, m, index, s, host, port);
+}
+
+static err bind_unix(struct task *t, struct master *m, uint32_t index,
+                     const struct service *s, str name)
+{
+    struct endpoint at;
+    str path = arena_fmt(m->memory, "%.*s/%s/%.*s",
+                         STR(conf_str(m->conf, P_queue_directory)),
+                         s->private_ ? "private" : "public", STR(name));
+
+    if (endpoint_unix(path, &at))
+        return why(t, ERR_LIMIT, "%.*s: the path of a socket is too long",
+                   STR(path));
+    return bind_one(t, m, index, s, &at, s->private_ ? 0600 : 0666);
+}
+
+err master_bind(struct task *t, struct master *m)
+{
+    struct services all = conf_services(m->conf);
+
+    list_each(l, &m->bounds)
+        container_of(l, struct bound, link)->used = false;
+    for (size_t i = 0; i < all.n; i++) {
+        const struct service *s = &all.p[i];
+        const struct service_kind *k = service_kind(s->command);
+        if (!k)
+            return why(t, ERR_SYNTAX, "%.*s/master.cf: line %d: service "
+                       "\"%.*s\": the program \"%.*s\" is not built in",
+                       STR(conf_dir(m->conf)), s->line, STR(s->name),
+                       STR(s->command));
+        if (!k->listens)
+            continue;
+        if (s->type == SERVICE_INET)
+            TRY(bind_inet(t, m, (uint32_t)i, s));
+        else
+            TRY(bind_unix(t, m, (uint32_t)i, s, s->name));
+    }
+    list_each(l, &m->bounds) {
+        struct bound *b = container_of(l, struct bound, link);
+        if (!b->used) {
+            close(b->fd);
+            list_del(l);
+        }
+    }
+    return OK;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Role processes: starting, watching, starting again.
+ */
+#include "role/master/master.h"
+
+#include "role/events.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { CONTROL_FD = 3, FAST_DEATH_US = 5 * 1000 * 1000, THROTTLE_MAX_S = 60,
+       RESTART_MS = 100 };
+
+/* Who may change user ids keeps root's rights to do so. */
+static bool needs_root(enum role_kind k)
+{
+    return k == ROLE_deliver || k == ROLE_authd || k == ROLE_lookup
+           || k == ROLE_imapd;
+}
+
+static err spawn(struct task *t, struct child *c, struct sock **control)
+{
+    struct master *m = c->m;
+    const char *argv[] = { m->o->self, "--role", role_name(c->kind), NULL };
+    const char *env[] = {
+        arena_fmt(m->memory, "MAIL_CONFIG=%s", m->o->config_dir).p,
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        arena_fmt(m->memory, "TZ=%s", getenv("TZ") ? getenv("TZ") : "").p,
+        NULL,
+    };
+    int fds[CONTROL_FD + 1] = { -1, -1, 2, -1 };
+    struct process_plan plan = {
+        .argv = argv, .env = env, .fds = fds, .n_fds = CONTROL_FD + 1,
+        .dir = "/",
+        .set_ids = m->root && !needs_root(c->kind),
+        .uid = m->uid, .gid = m->gid,
+    };
+    int theirs;
+    err e;
+
+    if (!getenv("TZ"))
+        env[2] = NULL;
+    TRY(sock_pair(t, control, &theirs));
+    fds[CONTROL_FD] = theirs;
+    e = process_start(t, &plan, &c->process);
+    fd_close(theirs);
+    if (e)
+        sock_close(*control);
+    return e;
+}
+
+static err listen_to(struct task *t, struct child *c)
+{
+    struct frame f;
+    err e;
+
+    while (!(e = port_recv(t, c->control, NEVER, &f))) {
+        fd_close(f.fd);
+        if (f.type == CONTROL_READY && !c->ready) {
+            c->ready = true;
+            bell_ring_all(&c->m->changed);
+        }
+    }
+    return e;
+}
+
+static void say_death(struct task *t, const struct child *c, int status)
+{
+    if (WIFSIGNALED(status))
+        say(t, master_child_died, role_name(c->kind), c->process.pid,
+            "killed by signal", WTERMSIG(status));
+    else if (WEXITSTATUS(status) || !c->m->stopping)
+        say(t, master_child_died, role_name(c->kind), c->process.pid,
+            "exit status", WEXITSTATUS(status));
+}
+
+/* One life of a child. */
+static err live(struct task *t, struct child *c)
+{
+    struct sock *control;
+    int status = 0;
+    err e;
+
+    TRY(spawn(t, c, &control));
+    TRY(port_open(t, control, &c->control));
+    c->started = rt_now(t);
+    c->alive = true;
+    e = child_hand_all(t, c);
+    if (!e)
+        e = listen_to(t, c);
+    c->alive = c->ready = false;
+    if (e == ERR_STOPPED)
+        return e;
+    err_ignore(process_wait(t, &c->process, after_s(t, 10), &status));
+    say_death(t, c, status);
+    port_close(c->control);
+    c->control = NULL;
+    bell_ring_all(&c->m->changed);
+    return OK;
+}
+
+static err run_child(struct task *t, void *arg)
+{
+    struct child *c = arg;
+    int64_t pause_ms = RESTART_MS;
+
+    while (!c->m->stopping) {
+        err e = live(t, c);
+        if (e == ERR_STOPPED)
+            return e;
+        if (e)
+            say(t, role_error, task_why(t));
+        if (c->m->stopping)
+            break;
+        if (rt_now(t) - c->started < FAST_DEATH_US) {
+            pause_ms = pause_ms * 2 > THROTTLE_MAX_S * 1000
+                           ? THROTTLE_MAX_S * 1000 : pause_ms * 2;
+            if (pause_ms >= 1000)
+                say(t, master_throttled, role_name(c->kind));
+        } else {
+            pause_ms = RESTART_MS;
+        }
+        TRY(task_sleep(t, after_ms(t, pause_ms)));
+    }
+    return OK;
+}
+
+static void child_add(struct master *m, enum role_kind kind, uint32_t number)
+{
+    struct child *c = arena_new(m->memory, struct child);
+
+    c->m = m;
+    c->kind = kind;
+    c->number = number;
+    c->process.pidfd = -1;
+    list_add_last(&m->children, &c->link);
+    group_go(&m->group, "child", run_child, c);
+}
+
+static uint32_t n_processors(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return n < 1 ? 1 : n > 16 ? 16 : (uint32_t)n;
+}
+
+err children_start(struct task *t, struct master *m)
+{
+    (void)t;
+    for (enum role_kind k = 0; k < N_ROLES; k++) {
+        uint32_t copies = k == ROLE_smtpd ? n_processors() : 1;
+        if (!role_built(k))
+            continue;
+        for (uint32_t i = 0; i < copies; i++)
+            child_add(m, k, i);
+    }
+    return OK;
+}
+
+bool children_ready(const struct master *m)
+{
+    list_each(l, &m->children)
+        if (!container_of(l, struct child, link)->ready)
+            return false;
+    return true;
+}
+
+void children_configure(struct task *t, struct master *m)
+{
+    list_each(l, &m->children) {
+        struct child *c = container_of(l, struct child, link);
+        if (c->alive && child_hand_configuration(t, c))
+            say(t, role_error, task_why(t));
+    }
+}
+
+void children_tell(struct master *m, enum control_frame what)
+{
+    list_each(l, &m->children) {
+        struct child *c = container_of(l, struct child, link);
+        if (c->alive)
+            port_answer(c->control, &(struct frame){ .type = what,
+                                                     .fd = -1 });
+    }
+}
+
+static bool any_alive(const struct master *m)
+{
+    list_each(l, &m->children)
+        if (container_of(l, struct child, link)->alive)
+            return true;
+    return false;
+}
+
+void children_stop(struct task *t, struct master *m, int64_t patience_s)
+{
+    when until = after_s(t, patience_s);
+
+    children_tell(m, CONTROL_STOP);
+    while (any_alive(m) && !bell_wait(t, &m->changed, until))
+        continue;
+    list_each(l, &m->children) {
+        struct child *c = container_of(l, struct child, link);
+        if (c->alive)
+            err_ignore(process_signal(&c->process, SIGKILL)); /* may be gone */
+    }
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * TLS material of a service, read with master's rights and handed over as
+ * bytes: the roles that use it open no path.
+ */
+#include "role/master/master.h"
+
+#include "role/events.h"
+
+enum { PEM_MAX = 256 * 1024 };
+
+static bool read_pem(struct task *t, str path, struct arena *a, str *out)
+{
+    if (str_empty(path) || str_eq(path, S("none"))) {
+        *out = S("");
+        return false;
+    }
+    if (file_load(t, NULL, path, a, PEM_MAX, out)) {
+        say(t, role_warn, task_why(t));
+        *out = S("");
+        return false;
+    }
+    return true;
+}
+
+static const struct conf *overlaid(struct task *t, struct master *m,
+                                   const struct service *s, struct arena *a)
+{
+    struct conf_findings findings = { 0 };
+    struct conf *c;
+
+    if (s->n_overrides == 0
+        || conf_overlay(a, m->conf, s->overrides, s->n_overrides, &findings,
+                        &c))
+        return m->conf;
+    (void)t;
+    return c;
+}
+
+static bool tls_wanted(const struct conf *c)
+{
+    str level = conf_str(c, P_smtpd_tls_security_level);
+
+    return (!str_empty(level) && !str_ieq(level, S("none")))
+           || conf_bool(c, P_smtpd_use_tls)
+           || conf_bool(c, P_smtpd_enforce_tls)
+           || conf_bool(c, P_smtpd_tls_wrappermode);
+}
+
+bool master_keys_load(struct task *t, struct master *m,
+                      const struct service *s, struct arena *a,
+                      struct master_keys *out)
+{
+    const struct conf *c = overlaid(t, m, s, a);
+    struct conf_items chain = conf_items(c, P_smtpd_tls_chain_files);
+    str key_file = conf_str(c, P_smtpd_tls_key_file);
+
+    *out = (struct master_keys){ 0 };
+    if (str_eq(s->command, S("smtpd")) && !tls_wanted(c))
+        return false;
+    if (chain.n > 0) {
+        if (!read_pem(t, chain.p[0], a, &out->cert_pem))
+            return false;
+        out->key_pem = out->cert_pem;
+    } else {
+        if (!read_pem(t, conf_str(c, P_smtpd_tls_cert_file), a,
+                      &out->cert_pem))
+            return false;
+        if (!read_pem(t, key_file, a, &out->key_pem))
+            out->key_pem = out->cert_pem;
+    }
+    read_pem(t, conf_str(c, P_smtpd_tls_CAfile), a, &out->ca_pem);
+    return true;
+}

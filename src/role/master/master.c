@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The life of the system: start, signals, reload, end.
+ */
+#include "role/master/master.h"
+
+#include "role/events.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <unistd.h>
+
+enum { READY_S = 60, STOP_S = 10 };
+
+static err load(struct task *t, struct master *m, struct arena *a,
+                struct conf **out)
+{
+    struct conf_findings findings = { 0 };
+    struct conf_load l = { .dir = str_from(m->o->config_dir),
+                           .master_needed = true,
+                           .process_name = "master" };
+    err e = conf_load(t, a, &l, &findings, out);
+
+    for (size_t i = 0; i < findings.list.n; i++) {
+        const struct conf_finding *f = &findings.list.p[i];
+        say(t, master_finding, STR(f->file), f->line, STR(f->text));
+    }
+    return e;
+}
+
+static void find_owner(struct master *m)
+{
+    struct arena a;
+    struct passwd *pw;
+
+    arena_init(&a, 0);
+    m->root = geteuid() == 0;
+    m->uid = geteuid();
+    m->gid = getegid();
+    pw = getpwnam(arena_cstr(&a, conf_str(m->conf, P_mail_owner)));
+    if (m->root && pw) {
+        m->uid = pw->pw_uid;
+        m->gid = pw->pw_gid;
+    }
+    arena_reset(&a);
+}
+
+static err reload(struct task *t, struct master *m)
+{
+    struct arena fresh;
+    struct conf *c;
+
+    arena_init(&fresh, 0);
+    if (load(t, m, &fresh, &c)) {
+        say(t, role_error, task_why(t));
+        arena_reset(&fresh);
+        return OK; /* the old configuration goes on */
+    }
+    arena_reset(&m->conf_memory);
+    m->conf_memory = fresh;
+    m->conf = c;
+    say(t, master_reload, STR(str_from(VEREDUS_VERSION)),
+        STR(conf_dir(m->conf)));
+    TRY(master_log_open(t, m));
+    TRY(master_bind(t, m));
+    children_configure(t, m);
+    return OK;
+}
+
+static err handle_signals(struct task *t, struct master *m,
+                          struct signals *s)
+{
+    for (;;) {
+        int signo;
+        TRY(signals_wait(t, s, NEVER, &signo));
+        if (signo == SIGHUP) {
+            err e = reload(t, m);
+            if (e)
+                say(t, role_error, task_why(t));
+        } else if (signo == SIGUSR1) {
+            children_tell(m, CONTROL_FLUSH);
+        } else if (signo != SIGCHLD) {
+            say(t, master_stop, signo);
+            return OK;
+        }
+    }
+}
+
+/* Says on the caller's pipe that the system serves, or why not. */
+static void report(const struct master *m, const char *text)
+{
+    if (m->o->ready_fd < 0)
+        return;
+    (void)!write(m->o->ready_fd, text, strlen(text));
+    close(m->o->ready_fd);
+}
+
+static err start(struct task *t, struct master *m)
+{
+    when until = after_s(t, READY_S);
+
+    TRY(load(t, m, &m->conf_memory, &m->conf));
+    find_owner(m);
+    TRY(master_log_open(t, m));
+    TRY(master_directories(t, m));
+    TRY(master_pid_file(t, m));
+    TRY(master_bind(t, m));
+    if (!m->root)
+        say(t, master_plain);
+    TRY(children_start(t, m));
+    while (!children_ready(m))
+        if (bell_wait(t, &m->changed, until))
+            return why(t, ERR_LATE, "the roles did not get ready");
+    say(t, master_start, STR(str_from(VEREDUS_VERSION)),
+        STR(conf_dir(m->conf)));
+    return OK;
+}
+
+err role_master_run(struct task *t, const struct master_options *o)
+{
+    struct arena memory;
+    struct master *m;
+    struct signals *s = NULL;
+    uint64_t mask = 1u << SIGHUP | 1u << SIGTERM | 1u << SIGINT
+                    | 1u << SIGCHLD | 1u << SIGUSR1;
+    err e;
+
+    arena_init(&memory, 0);
+    m = arena_new(&memory, struct master);
+    m->o = o;
+    m->memory = &memory;
+    m->log_fd = -1;
+    list_init(&m->children);
+    list_init(&m->bounds);
+    arena_init(&m->conf_memory, 0);
+    group_open(t, &m->group);
+    log_name_set(t, "postfix/master");
+    e = signals_open(t, mask, &s);
+    if (!e)
+        e = start(t, m);
+    report(m, e ? task_why(t) : "ready");
+    if (!e)
+        e = handle_signals(t, m, s);
+    else
+        say(t, role_fatal, task_why(t));
+    m->stopping = true;
+    children_stop(t, m, STOP_S);
+    group_close(t, &m->group);
+    signals_close(s);
+    arena_reset(&m->conf_memory);
+    arena_reset(&memory);
+    return e;
+}

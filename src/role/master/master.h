@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Master: binds, starts roles, hands over what they need, starts them again.
+ * It runs as root (or as an ordinary user on high ports) and never reads a
+ * byte from the network.
+ *
+ * I1  A listening socket is bound once and kept over reloads and crashes: no
+ *     connection is refused meanwhile.
+ * I2  Two roles that talk share a socket pair made here; when one of them
+ *     starts again both get new ends.
+ */
+#ifndef ROLE_MASTER_MASTER_H
+#define ROLE_MASTER_MASTER_H
+
+#include "role/role.h"
+
+struct child {
+    struct link link;
+    struct master *m;
+    enum role_kind kind;
+    uint32_t number;
+    struct process process;
+    struct port *control;
+    when started;
+    uint32_t n_fast_deaths;
+    bool alive, ready;
+};
+
+/* One bound address of one service. */
+struct bound {
+    struct link link;
+    str key;                /* service type, name and address */
+    int fd;
+    uint32_t service;       /* index in the present configuration */
+    str command;
+    bool used;              /* by the present configuration */
+};
+
+struct master {
+    const struct master_options *o;
+    struct arena *memory;
+    struct arena conf_memory;
+    struct conf *conf;
+    struct link children, bounds;
+    struct task_group group;
+    struct bell changed;    /* a child became ready or ended */
+    bool root, stopping;
+    uint32_t uid, gid;      /* of mail_owner */
+    enum log_sink sink;
+    int log_fd, log_facility;
+};
+
+/* setup.c: directories, pid file, log. */
+err master_directories(struct task *t, struct master *m);
+err master_pid_file(struct task *t, struct master *m);
+err master_log_open(struct task *t, struct master *m);
+
+/* bind.c */
+err master_bind(struct task *t, struct master *m);
+
+/* child.c */
+err children_start(struct task *t, struct master *m);
+void children_configure(struct task *t, struct master *m);
+void children_tell(struct master *m, enum control_frame what);
+bool children_ready(const struct master *m);
+void children_stop(struct task *t, struct master *m, int64_t patience_s);
+
+/* hand.c: what a child is given. */
+err child_hand_all(struct task *t, struct child *c);
+err child_hand_configuration(struct task *t, struct child *c);
+
+/* keys.c: certificate and key of a service, read as root. */
+struct master_keys {
+    str cert_pem, key_pem, ca_pem;
+};
+bool master_keys_load(struct task *t, struct master *m,
+                      const struct service *s, struct arena *a,
+                      struct master_keys *out);
+
+#endif

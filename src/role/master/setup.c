@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What must be there before roles start: directories with their modes, the
+ * pid file, the log.
+ */
+#include "role/master/master.h"
+
+#include "role/events.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct wanted_dir {
+    str name;
+    uint32_t mode;
+    bool owned;     /* by mail_owner, else by root */
+};
+
+static const struct wanted_dir wanted[] = {
+    { S_INIT("pid"), 0755, false },
+    { S_INIT("public"), 0755, true },
+    { S_INIT("private"), 0700, true },
+    { S_INIT("log"), 0700, true },
+    { S_INIT("maildrop"), 01733, true },
+    { S_INIT("incoming"), 0700, true },
+    { S_INIT("active"), 0700, true },
+    { S_INIT("deferred"), 0700, true },
+    { S_INIT("hold"), 0700, true },
+    { S_INIT("corrupt"), 0700, true },
+};
+
+static void own(const struct master *m, str path, struct arena *a,
+                const struct wanted_dir *w)
+{
+    char *p = arena_cstr(a, path);
+
+    (void)!chmod(p, w->mode); /* `postfix check` says if it stays wrong */
+    if (m->root)
+        (void)!chown(p, w->owned ? m->uid : 0, w->owned ? m->gid : 0);
+}
+
+static err make(struct task *t, struct master *m, str path,
+                const struct wanted_dir *w, struct arena *a)
+{
+    struct file_stat st;
+
+    if (!file_stat_path(t, NULL, path, &st)) {
+        if (!st.is_dir)
+            return why(t, ERR_DENIED, "%.*s is not a directory", STR(path));
+        return OK;
+    }
+    TRY(dir_make(t, NULL, path, w->mode));
+    own(m, path, a, w);
+    return OK;
+}
+
+err master_directories(struct task *t, struct master *m)
+{
+    static const struct wanted_dir top = { S_INIT(""), 0755, false };
+    static const struct wanted_dir data = { S_INIT(""), 0700, true };
+    str queue = conf_str(m->conf, P_queue_directory);
+    struct arena a;
+    err e;
+
+    arena_init(&a, 0);
+    e = make(t, m, queue, &top, &a);
+    if (!e)
+        e = make(t, m, conf_str(m->conf, P_data_directory), &data, &a);
+    for (size_t i = 0; !e && i < sizeof(wanted) / sizeof(*wanted); i++)
+        e = make(t, m, arena_fmt(&a, "%.*s/%.*s", STR(queue),
+                                 STR(wanted[i].name)), &wanted[i], &a);
+    arena_reset(&a);
+    return e;
+}
+
+/* The lock stays with the descriptor until this process ends. */
+err master_pid_file(struct task *t, struct master *m)
+{
+    str queue = conf_str(m->conf, P_queue_directory);
+    str path = arena_fmt(m->memory, "%.*s/pid/master.pid", STR(queue));
+    struct file *f;
+
+    TRY(file_open(t, NULL, path, FILE_READ | FILE_WRITE | FILE_CREATE, 0644,
+                  &f));
+    arena_own(m->memory, file_close_any, f);
+    if (file_lock(t, f, true, rt_now(t)))
+        return why(t, ERR_DENIED, "the Postfix mail system is already "
+                   "running");
+    TRY(file_size_set(t, f, 0));
+    return file_write(t, f, 0, arena_fmt(m->memory, "%10d\n",
+                                         (int)getpid()));
+}
+
+static int facility_of(str name)
+{
+    static const struct { str name; int number; } facilities[] = {
+        { S_INIT("mail"), 2 },    { S_INIT("daemon"), 3 },
+        { S_INIT("user"), 1 },    { S_INIT("local0"), 16 },
+        { S_INIT("local1"), 17 }, { S_INIT("local2"), 18 },
+        { S_INIT("local3"), 19 }, { S_INIT("local4"), 20 },
+        { S_INIT("local5"), 21 }, { S_INIT("local6"), 22 },
+        { S_INIT("local7"), 23 },
+    };
+
+    for (size_t i = 0; i < sizeof(facilities) / sizeof(*facilities); i++)
+        if (str_eq(facilities[i].name, name))
+            return facilities[i].number;
+    return 2;
+}
+
+static int open_syslog(void)
+{
+    struct sockaddr_un at = { .sun_family = AF_UNIX,
+                              .sun_path = "/dev/log" };
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof(at))) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+err master_log_open(struct task *t, struct master *m)
+{
+    str path = conf_str(m->conf, P_maillog_file);
+    int fd;
+
+    m->log_facility = facility_of(conf_str(m->conf, P_syslog_facility));
+    if (str_eq(path, S("/dev/stdout")) || str_eq(path, S("/dev/stderr"))) {
+        fd = dup(str_eq(path, S("/dev/stdout")) ? 1 : 2);
+        m->sink = LOG_SINK_FILE;
+    } else if (!str_empty(path)) {
+        char *p = arena_cstr(m->memory, path);
+        fd = open(p, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
+                  0600);
+        m->sink = LOG_SINK_FILE;
+        if (fd < 0)
+            return why(t, ERR_DENIED, "maillog_file: cannot open %s", p);
+    } else {
+        fd = open_syslog();
+        m->sink = fd < 0 ? LOG_SINK_NONE : LOG_SINK_SYSLOG;
+    }
+    if (m->log_fd >= 0)
+        close(m->log_fd);
+    m->log_fd = fd;
+    log_open(t, m->sink, fd, conf_str(m->conf, P_myhostname),
+             m->log_facility);
+    must_report_to(fd >= 0 && m->sink == LOG_SINK_FILE ? fd : 2);
+    return OK;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Commands of master.cf and the roles that do their work.  Names of Postfix'
+ * inner daemons are accepted: their work is done inside other roles.
+ */
+#ifndef ROLE_SERVICE_H
+#define ROLE_SERVICE_H
+
+#include "role/role.h"
+
+struct service_kind {
+    str command;
+    bool listens;           /* its line is a socket that somebody serves */
+    enum role_kind role;    /* who serves it, N_ROLES: nobody needs to */
+};
+
+/* NULL: not built in. */
+const struct service_kind *service_kind(str command);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * `veredus --role NAME` and `veredus --master`: where a process becomes what
+ * it is.  The control port is descriptor 3.
+ */
+#include "role/start.h"
+
+enum { CONTROL_FD = 3 };
+
+/* Roles that this build does not have are NULL. */
+#define ROLE(name, title)                                                     \
+    extern err role_##name##_run(struct task *t, struct role *r)              \
+        __attribute__((weak));
+#include "role/roles.def"
+#undef ROLE
+
+typedef err role_fn(struct task *t, struct role *r);
+
+static role_fn *body(enum role_kind k)
+{
+    static role_fn *const bodies[] = {
+#define ROLE(name, title) role_##name##_run,
+#include "role/roles.def"
+#undef ROLE
+    };
+    return k < N_ROLES ? bodies[k] : NULL;
+}
+
+bool role_built(enum role_kind k)
+{
+    return body(k) != NULL;
+}
+
+static err run(struct task *t, void *arg)
+{
+    enum role_kind kind = *(enum role_kind *)arg;
+    struct arena memory;
+    struct role r;
+    struct sock *s;
+    err e;
+
+    arena_init(&memory, 0);
+    role_init(&r, kind, &memory);
+    e = sock_adopt(t, CONTROL_FD, &s);
+    if (!e)
+        e = port_open(t, s, &r.control);
+    if (!e) {
+        e = body(kind)(t, &r);
+        port_close(r.control);
+    }
+    arena_reset(&memory);
+    return e;
+}
+
+int role_start(str name)
+{
+    enum role_kind kind = role_find(name);
+
+    if (!body(kind))
+        return 1;
+    return world_run(role_title(kind), run, &kind) ? 1 : 0;
+}
+
+static err run_master(struct task *t, void *options)
+{
+    return role_master_run(t, options);
+}
+
+int master_start(const struct master_options *o)
+{
+    struct master_options copy = *o;
+
+    return world_run("postfix/master", run_master, &copy) ? 1 : 0;
+}
