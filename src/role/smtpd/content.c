@@ -92,9 +92,10 @@ static void note_field(struct visit *v, const struct header_field *f)
         break;
     case HEADER_MESSAGE_ID:
         if (!c->has_message_id)
-            c->message_id = str_head(str_trim(header_unfold(f->value,
-                                                            &c->memory)),
-                                     1000);
+            c->message_id = arena_str(
+                &c->memory,
+                str_head(str_trim(header_unfold(f->value, &c->memory)),
+                         1000));
         c->has_message_id = true;
         break;
     default:
@@ -257,7 +258,7 @@ static err expand(struct task *t, struct visit *v, struct envelope *env,
     int flags = 0;
 
     expand_begin(&x, v->l->route, &v->c.memory, flags, env);
-    TRY(expand_sender(t, &x, &v->mail.sender));
+    TRY(expand_sender(t, &x, &v->mail.sender, fault));
     for (size_t i = 0; i < v->rcpts.n && fault->code == 0; i++)
         TRY(expand_recipient(t, &x, &v->rcpts.p[i], fault));
     for (size_t i = 0; i < v->bcc.n && fault->code == 0; i++) {
