@@ -378,7 +378,7 @@ struct mime_wire mime_wire_of(str message, const struct mime_span *s,
 str mime_wire_next(struct mime_wire *w, char *room, size_t size)
 {
     str piece;
-    size_t lf;
+    size_t n = 0, cap;
 
     must(size >= 2);
     if (w->left == 0 || (w->rest.n == 0 && !w->half))
@@ -395,22 +395,29 @@ str mime_wire_next(struct mime_wire *w, char *room, size_t size)
         w->left -= piece.n;
         return piece;
     }
-    lf = 0;
-    for (size_t at = 0; at < w->rest.n && lf + 2 <= size; at++) {
-        char c = w->rest.p[at];
-        if (c == '\n' && !w->after_cr)
-            room[lf++] = '\r';
-        room[lf++] = c;
-        w->after_cr = c == '\r';
-        if (lf >= w->left || lf + 2 > size || at + 1 == w->rest.n) {
-            w->rest = str_skip(w->rest, at + 1);
+    cap = w->left < size ? (size_t)w->left : size;
+    while (n < cap && w->rest.n) {
+        str line = str_head(w->rest, str_chr(w->rest, '\n'));
+
+        line = str_head(line, cap - n);
+        memcpy(room + n, line.p, line.n);
+        n += line.n;
+        if (line.n)
+            w->after_cr = line.p[line.n - 1] == '\r';
+        w->rest = str_skip(w->rest, line.n);
+        if (n == cap || !w->rest.n)
             break;
+        /* a line end */
+        w->half = !w->after_cr;
+        w->after_cr = false;
+        w->rest = str_skip(w->rest, 1);
+        if (w->half)
+            room[n++] = '\r';
+        if (n < cap) {
+            room[n++] = '\n';
+            w->half = false;
         }
     }
-    if (lf > w->left) {     /* only the CR of a bare LF fits */
-        lf--;
-        w->half = true;
-    }
-    w->left -= lf;
-    return str_of(room, lf);
+    w->left -= n;
+    return str_of(room, n);
 }

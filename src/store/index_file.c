@@ -138,12 +138,12 @@ err index_catch_up(struct task *t, struct index *ix)
     err e;
 
     must(!ix->locked);
-    TRY(index_wake(t, ix));
     TRY(file_stat_path(t, ix->dir, INDEX_NAME, &st));
+    if (st.inode == ix->inode && st.size == ix->s.applied)
+        return OK;              /* even while it dozes */
+    TRY(index_wake(t, ix));
     if (st.inode != ix->inode)
         return load(t, ix);
-    if (st.size == ix->s.applied)
-        return OK;
     TRY(file_lock(t, ix->file, false, after_s(t, LOCK_S)));
     e = replay_new(t, ix);
     file_unlock(ix->file);

@@ -41,7 +41,8 @@ void index_close(struct index *ix);
 /* Makes the file unless there is one already. */
 err index_create(struct task *t, struct dir *dir, uint32_t mode, str bytes);
 
-/* Takes in what others appended. */
+/* Takes in what others appended; an index that dozes goes on if there is
+ * nothing. */
 err index_catch_up(struct task *t, struct index *ix);
 
 /* The exclusive lock, with the state as of now; a new frame is begun. */
@@ -60,5 +61,9 @@ uint64_t index_modseq_next(struct task *t, const struct index *ix);
  * restores exactly the same rows. */
 void index_doze(struct index *ix);
 err index_wake(struct task *t, struct index *ix);
+static inline bool index_dozes(const struct index *ix)
+{
+    return ix->map.n == 0;
+}
 
 #endif

@@ -66,7 +66,7 @@ err view_refresh(struct task *t, struct view *v)
         needed |= s->n_in_new > 0 || s->recent_from < s->uid_next;
     if (needed)
         TRY(sync_locked(t, v));
-    v->phase = WALK_EXPUNGE;
+    v->phase = index_dozes(&v->ix) ? WALK_DONE : WALK_EXPUNGE;
     v->walk = s->n_seen;
     return OK;
 }

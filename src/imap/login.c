@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What IMAP and POP3 share before login.
+ */
+#include "imap/login.h"
+
+enum { ANSWER_MAX = 12288 };
+
+when login_until(struct task *t, const struct login *l)
+{
+    return after_s(t, l->idle_s);
+}
+
+bool login_allowed(const struct login *l)
+{
+    return l->door->plaintext_allowed || conn_tls(l->conn)->on;
+}
+
+void login_note(struct task *t, struct login *l, const char *event, str text)
+{
+    if (l->door->note)
+        l->door->note(t, l, event, text);
+}
+
+err login_tls(struct task *t, struct login *l)
+{
+    err e = conn_tls_accept(t, l->conn, l->door->tls, login_until(t, l));
+
+    if (!e)
+        return OK;
+    l->tls_failed = true;
+    login_note(t, l, "TLS handshake failed", str_from(task_why(t)));
+    return ERR_END;
+}
+
+err login_challenge(struct task *t, struct login *l, str challenge,
+                    str *answer)
+{
+    enum line_end end;
+    str line;
+
+    conn_fmt(l->conn, "+ %.*s\r\n", STR(challenge));
+    TRY(conn_line(t, l->conn, ANSWER_MAX, login_until(t, l), &line, &end));
+    if (end == LINE_CUT)
+        return why(t, ERR_END, "answer is too long");
+    if (str_eq(line, S("*")))
+        return ERR_DENIED;
+    *answer = arena_str(&l->scratch, line);
+    return OK;
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Parsing SEARCH (RFC 3501 section 6.4.4, RFC 4731, RFC 5032, RFC 5182, RFC
+ * 7162): iteratively, with a stack of what is open.
+ */
+#include "imap/search.h"
+
+#include "mail/charset.h"
+#include "store/maildir.h"
+
+/* What is open: a group, or an operator that waits for operands. */
+struct open_key {
+    size_t at;              /* its node */
+    int wants;              /* operands still missing; -1: until ')' or end */
+};
+
+struct searching {
+    struct args *x;
+    vec_of(struct search_key) keys;
+    struct open_key stack[SEARCH_DEPTH_MAX];
+    size_t depth;
+    str charset;
+    bool modseq;
+};
+
+enum argument { NO_ARGUMENT, FLAG_ARGUMENT, DATE_ARGUMENT, NUMBER_ARGUMENT,
+                TEXT_ARGUMENT, FIELD_ARGUMENT, HEADER_ARGUMENT, SET_ARGUMENT,
+                WORD_ARGUMENT, MODSEQ_ARGUMENT };
+
+static const struct known {
+    str name;
+    enum key_kind kind;
+    enum argument argument;
+    uint64_t n;
+} known[] = {
+    { S_INIT("ALL"), KEY_ALL, NO_ARGUMENT, 0 },
+    { S_INIT("ANSWERED"), KEY_FLAG, FLAG_ARGUMENT, FLAG_ANSWERED },
+    { S_INIT("BCC"), KEY_HEADER, FIELD_ARGUMENT, 0 },
+    { S_INIT("BEFORE"), KEY_BEFORE, DATE_ARGUMENT, 0 },
+    { S_INIT("BODY"), KEY_BODY, TEXT_ARGUMENT, 0 },
+    { S_INIT("CC"), KEY_HEADER, FIELD_ARGUMENT, 0 },
+    { S_INIT("DELETED"), KEY_FLAG, FLAG_ARGUMENT, FLAG_DELETED },
+    { S_INIT("DRAFT"), KEY_FLAG, FLAG_ARGUMENT, FLAG_DRAFT },
+    { S_INIT("FLAGGED"), KEY_FLAG, FLAG_ARGUMENT, FLAG_FLAGGED },
+    { S_INIT("FROM"), KEY_HEADER, FIELD_ARGUMENT, 0 },
+    { S_INIT("HEADER"), KEY_HEADER, HEADER_ARGUMENT, 0 },
+    { S_INIT("KEYWORD"), KEY_KEYWORD, WORD_ARGUMENT, 0 },
+    { S_INIT("LARGER"), KEY_LARGER, NUMBER_ARGUMENT, 0 },
+    { S_INIT("MODSEQ"), KEY_MODSEQ, MODSEQ_ARGUMENT, 0 },
+    { S_INIT("NEW"), KEY_NEW, NO_ARGUMENT, 0 },
+    { S_INIT("OLD"), KEY_OLD, NO_ARGUMENT, 0 },
+    { S_INIT("OLDER"), KEY_OLDER, NUMBER_ARGUMENT, 0 },
+    { S_INIT("ON"), KEY_ON, DATE_ARGUMENT, 0 },
+    { S_INIT("RECENT"), KEY_RECENT, NO_ARGUMENT, 0 },
+    { S_INIT("SEEN"), KEY_FLAG, FLAG_ARGUMENT, FLAG_SEEN },
+    { S_INIT("SENTBEFORE"), KEY_SENT_BEFORE, DATE_ARGUMENT, 0 },
+    { S_INIT("SENTON"), KEY_SENT_ON, DATE_ARGUMENT, 0 },
+    { S_INIT("SENTSINCE"), KEY_SENT_SINCE, DATE_ARGUMENT, 0 },
+    { S_INIT("SINCE"), KEY_SINCE, DATE_ARGUMENT, 0 },
+    { S_INIT("SMALLER"), KEY_SMALLER, NUMBER_ARGUMENT, 0 },
+    { S_INIT("SUBJECT"), KEY_HEADER, FIELD_ARGUMENT, 0 },
+    { S_INIT("TEXT"), KEY_TEXT, TEXT_ARGUMENT, 0 },
+    { S_INIT("TO"), KEY_HEADER, FIELD_ARGUMENT, 0 },
+    { S_INIT("UID"), KEY_UID, SET_ARGUMENT, 0 },
+    { S_INIT("UNANSWERED"), KEY_NOT_FLAG, FLAG_ARGUMENT, FLAG_ANSWERED },
+    { S_INIT("UNDELETED"), KEY_NOT_FLAG, FLAG_ARGUMENT, FLAG_DELETED },
+    { S_INIT("UNDRAFT"), KEY_NOT_FLAG, FLAG_ARGUMENT, FLAG_DRAFT },
+    { S_INIT("UNFLAGGED"), KEY_NOT_FLAG, FLAG_ARGUMENT, FLAG_FLAGGED },
+    { S_INIT("UNKEYWORD"), KEY_NOT_KEYWORD, WORD_ARGUMENT, 0 },
+    { S_INIT("UNSEEN"), KEY_NOT_FLAG, FLAG_ARGUMENT, FLAG_SEEN },
+    { S_INIT("YOUNGER"), KEY_YOUNGER, NUMBER_ARGUMENT, 0 },
+};
+
+static bool push_key(struct searching *s, struct search_key key)
+{
+    if (s->keys.n == SEARCH_NODES_MAX)
+        return args_fail(s->x, "Too many search keys");
+    key.size = 1;
+    vec_push(s->x->a, &s->keys, key);
+    return true;
+}
+
+static bool open_push(struct searching *s, enum key_kind kind, int wants)
+{
+    if (s->depth == SEARCH_DEPTH_MAX)
+        return args_fail(s->x, "Too deeply nested search");
+    s->stack[s->depth++] = (struct open_key){ s->keys.n, wants };
+    return push_key(s, (struct search_key){ .kind = kind });
+}
+
+/* A key is complete: operators that waited for it may be too. */
+static void key_done(struct searching *s)
+{
+    while (s->depth) {
+        struct open_key *o = &s->stack[s->depth - 1];
+
+        if (o->wants < 0)
+            return;
+        if (--o->wants > 0)
+            return;
+        s->keys.p[o->at].size = s->keys.n - o->at;
+        s->depth--;
+    }
+}
+
+static bool take_argument(struct searching *s, const struct known *k,
+                          struct search_key *key)
+{
+    struct args *x = s->x;
+    int64_t days;
+    str text;
+
+    if (k->argument == NO_ARGUMENT || k->argument == FLAG_ARGUMENT)
+        return true;
+    if (k->argument == FIELD_ARGUMENT)
+        key->name = k->name;
+    args_space(x);
+    switch (k->argument) {
+    case DATE_ARGUMENT:
+        if (!args_date(x, &days))
+            return false;
+        key->n = (uint64_t)days;
+        return true;
+    case NUMBER_ARGUMENT:
+        return args_number(x, INT64_MAX, &key->n);
+    case SET_ARGUMENT:
+        return args_set(x, &key->set);
+    case WORD_ARGUMENT:
+        return args_atom(x, &key->name);
+    case MODSEQ_ARGUMENT:
+        s->modseq = true;
+        if (args_peek(x) == '"'     /* entry and type: all are one here */
+            && (!args_string(x, &text) || !args_space(x)
+                || !args_atom(x, &text) || !args_space(x)))
+            return false;
+        return args_number(x, INT64_MAX, &key->n);
+    case HEADER_ARGUMENT:
+        if (!args_astring(x, &key->name) || !args_space(x))
+            return false;
+        break;
+    default:
+        break;
+    }
+    if (!args_astring(x, &text))
+        return false;
+    key->needle = mime_needle_of(x->a, text, s->charset);
+    return true;
+}
+
+static const struct known *known_find(str name)
+{
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (str_ieq(known[i].name, name))
+            return &known[i];
+    return NULL;
+}
+
+/* One key, or the beginning of one; *whole: it needs nothing more. */
+static bool take_key(struct searching *s, bool *whole)
+{
+    struct search_key key = { 0 };
+    struct args *x = s->x;
+    const struct known *k;
+    str name;
+    int c = args_peek(x);
+
+    *whole = true;
+    if (c == '*' || c == '$' || is_digit((char)c)) {
+        key.kind = KEY_SEQ;
+        return args_set(x, &key.set) && push_key(s, key);
+    }
+    if (args_maybe(x, '(')) {
+        *whole = false;
+        return open_push(s, KEY_AND, -1);
+    }
+    if (!args_atom(x, &name))
+        return false;
+    if (str_ieq(name, S("NOT")) || str_ieq(name, S("OR"))) {
+        bool not = str_ieq(name, S("NOT"));
+        *whole = false;
+        return open_push(s, not ? KEY_NOT : KEY_OR, not ? 1 : 2)
+               && args_space(x);
+    }
+    k = known_find(name);
+    if (!k)
+        return args_fail(x, "Unknown search key");
+    key.kind = k->kind;
+    key.n = k->n;
+    return take_argument(s, k, &key) && push_key(s, key);
+}
+
+static bool take_keys(struct searching *s)
+{
+    struct args *x = s->x;
+    bool whole;
+
+    if (!open_push(s, KEY_AND, -1))
+        return false;
+    for (;;) {
+        if (!take_key(s, &whole))
+            return false;
+        if (!whole)
+            continue;
+        key_done(s);
+        /* groups that end here */
+        while (s->depth > 1 && s->stack[s->depth - 1].wants < 0
+               && args_maybe(x, ')')) {
+            struct open_key *o = &s->stack[--s->depth];
+            s->keys.p[o->at].size = s->keys.n - o->at;
+            key_done(s);
+        }
+        if (args_peek(x) != ' ')
+            break;
+        args_space(x);
+        if (scan_done(&x->in))
+            break;
+    }
+    s->keys.p[0].size = s->keys.n;
+    return s->depth == 1 ? args_end(x)
+                         : args_fail(x, "Missing search argument");
+}
+
+static bool take_return(struct args *x, struct search_plan *out)
+{
+    str word;
+
+    out->extended = true;
+    args_space(x);
+    args_byte(x, '(');
+    while (!x->error && !args_maybe(x, ')')) {
+        if (!args_atom(x, &word))
+            return false;
+        if (str_ieq(word, S("MIN")))
+            out->returns |= RETURN_MIN;
+        else if (str_ieq(word, S("MAX")))
+            out->returns |= RETURN_MAX;
+        else if (str_ieq(word, S("COUNT")))
+            out->returns |= RETURN_COUNT;
+        else if (str_ieq(word, S("ALL")))
+            out->returns |= RETURN_ALL;
+        else if (str_ieq(word, S("SAVE")))
+            out->returns |= RETURN_SAVE;
+        else
+            return args_fail(x, "Unknown SEARCH return option");
+        args_maybe(x, ' ');
+    }
+    if (!out->returns)
+        out->returns = RETURN_ALL;
+    return args_space(x);
+}
+
+/* Takes word and the space after it if it is next. */
+static bool maybe_word(struct args *x, str word)
+{
+    struct scan before = x->in;
+
+    if (scan_iword(&x->in, word) && scan_peek(&x->in) == ' ')
+        return true;
+    x->in = before;
+    return false;
+}
+
+bool search_parse(struct args *x, struct search_plan *out)
+{
+    struct searching s = { .x = x, .charset = S("utf-8") };
+
+    *out = (struct search_plan){ 0 };
+    args_space(x);
+    if (maybe_word(x, S("RETURN")) && !take_return(x, out))
+        return false;
+    if (maybe_word(x, S("CHARSET"))) {
+        args_space(x);
+        if (!args_astring(x, &s.charset) || !args_space(x))
+            return false;
+        out->bad_charset = !charset_known(s.charset);
+    }
+    if (!take_keys(&s))
+        return false;
+    out->p = s.keys.p;
+    out->n = s.keys.n;
+    out->modseq = s.modseq;
+    return true;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * STATUS (RFC 3501 section 6.3.10, RFC 7162, RFC 8438), also as part of LIST
+ * (RFC 5819).
+ */
+#include "imap/session.h"
+
+static const struct {
+    str name;
+    int item;
+} items_known[] = {
+    { S_INIT("MESSAGES"), STATUS_MESSAGES },
+    { S_INIT("RECENT"), STATUS_RECENT },
+    { S_INIT("UIDNEXT"), STATUS_UIDNEXT },
+    { S_INIT("UIDVALIDITY"), STATUS_UIDVALIDITY },
+    { S_INIT("UNSEEN"), STATUS_UNSEEN },
+    { S_INIT("HIGHESTMODSEQ"), STATUS_MODSEQ },
+    { S_INIT("SIZE"), STATUS_SIZE },
+    { S_INIT("APPENDLIMIT"), STATUS_APPENDLIMIT },
+    { S_INIT("DELETED"), STATUS_DELETED },
+};
+
+enum { N_ITEMS = sizeof(items_known) / sizeof(items_known[0]) };
+
+static int item_of(str word)
+{
+    for (size_t i = 0; i < N_ITEMS; i++)
+        if (str_ieq(word, items_known[i].name))
+            return items_known[i].item;
+    return 0;
+}
+
+bool imap_status_items(struct args *x, int *items)
+{
+    str word;
+
+    *items = 0;
+    args_byte(x, '(');
+    if (args_maybe(x, ')'))
+        return true;
+    do {
+        int item;
+        if (!args_atom(x, &word))
+            return false;
+        item = item_of(word);
+        if (!item)
+            return args_fail(x, "Unknown status item");
+        *items |= item;
+    } while (args_maybe(x, ' '));
+    return args_byte(x, ')');
+}
+
+static uint64_t value_of(const struct box_status *s, int item,
+                         const struct imap *im)
+{
+    switch (item) {
+    case STATUS_MESSAGES: return s->messages;
+    case STATUS_RECENT: return s->recent;
+    case STATUS_UIDNEXT: return s->uid_next;
+    case STATUS_UIDVALIDITY: return s->uid_validity;
+    case STATUS_UNSEEN: return s->unseen;
+    case STATUS_MODSEQ: return s->modseq;
+    case STATUS_SIZE: return s->size;
+    case STATUS_DELETED: return s->deleted;
+    default: return im->o->message_max;
+    }
+}
+
+err imap_put_status(struct task *t, struct imap *im, str name, int items)
+{
+    struct box_status s;
+    const char *space = "";
+
+    TRY(store_status(t, im->st, name, (items & STATUS_SIZE) != 0, &s));
+    conn_put(im->conn, S("* STATUS "));
+    imap_put_astring(im, name);
+    conn_put(im->conn, S(" ("));
+    for (size_t i = 0; i < N_ITEMS; i++) {
+        int item = items_known[i].item;
+
+        if (!(items & item))
+            continue;
+        conn_fmt(im->conn, "%s%.*s ", space, STR(items_known[i].name));
+        if (item == STATUS_APPENDLIMIT && !im->o->message_max)
+            conn_put(im->conn, S("NIL"));
+        else
+            conn_fmt(im->conn, "%" PRIu64, value_of(&s, item, im));
+        space = " ";
+    }
+    conn_put(im->conn, S(")\r\n"));
+    return imap_drain(t, im);
+}
+
+err imap_on_status(struct task *t, struct imap *im, struct imap_command *cmd)
+{
+    struct args *x = &cmd->args;
+    int items = 0;
+    str name;
+    err e;
+
+    args_space(x);
+    args_astring(x, &name);
+    args_space(x);
+    if (!x->error)
+        imap_status_items(x, &items);
+    if (!args_end(x))
+        return imap_bad(t, im, cmd);
+    if (items & STATUS_MODSEQ)
+        im->condstore = true;   /* RFC 7162: it enables */
+    e = imap_put_status(t, im, name, items);
+    return e ? imap_failed(t, im, cmd, e)
+             : imap_done(t, im, cmd, S("OK Status completed."));
+}
