@@ -49,6 +49,11 @@ $(BUILD)/libveredus.a: $(OBJ)
 $(BUILD)/unit: $(TEST_OBJ) $(BUILD)/libveredus.a
 	@echo "  $(MODE) $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+# Servers made of a few modules, for dialogues over real sockets.
+$(BUILD)/imap-test-server: $(BUILD)/test/talk/imap_server.o \
+                           $(BUILD)/libveredus.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 # Unit tests: `make unit MODE=asan TEST=name` runs those whose name starts so.
 unit: $(BUILD)/unit
 	$(BUILD)/unit $(TEST)

@@ -47,7 +47,7 @@ static err refuse(struct task *t, struct login *l,
         break;
     case ERR_ABSENT:
         reply(l, cmd, S("NO Unsupported authentication mechanism."));
-        break;
+        return OK;          /* nothing was tried */
     case ERR_END:
     case ERR_LATE:
     case ERR_STOPPED:

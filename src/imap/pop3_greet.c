@@ -42,7 +42,7 @@ static err refuse(struct task *t, struct login *l, err e)
         break;
     case ERR_ABSENT:
         put(l, S("-ERR Unsupported authentication mechanism."));
-        break;
+        return OK;          /* nothing was tried */
     case ERR_END:
     case ERR_LATE:
     case ERR_STOPPED:
