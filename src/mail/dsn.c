@@ -204,7 +204,8 @@ static void put_recipient(const struct dsn_report *r,
         header_fmt(to, S("Original-Recipient"), "%.*s;%.*s",
                    STR(str_head(orcpt, semi)), STR(str_skip(orcpt, semi + 1)));
     else if (d->recipient->original.n)
-        header_fmt(to, S("Original-Recipient"), "rfc822;%.*s",
+        header_fmt(to, S("Original-Recipient"), "%s; %.*s",
+                   address_type(d->recipient->original),
                    STR(d->recipient->original));
     header_put(to, S("Action"), dsn_action_name(d->action));
     header_put(to, S("Status"), d->status);
@@ -230,10 +231,10 @@ static void put_status(const struct dsn_report *r, struct arena *a,
     put_part(r, S("Delivery report"),
              is_utf8(r) ? S("message/global-delivery-status")
                         : S("message/delivery-status"), to);
-    if (e->envid.n)
-        header_put(to, S("Original-Envelope-Id"), e->envid);
     header_fmt(to, S("Reporting-MTA"), "dns; %.*s",
                STR(r->facts.myhostname));
+    if (e->envid.n)
+        header_put(to, S("Original-Envelope-Id"), e->envid);
     header_put(to, S("X-Postfix-Queue-ID"), r->queue_id);
     if (sender.n)
         header_fmt(to, S("X-Postfix-Sender"), "%s; %.*s",
@@ -246,11 +247,10 @@ static void put_status(const struct dsn_report *r, struct arena *a,
 
 static str original_description(const struct dsn_report *r, struct arena *a)
 {
-    const char *what = r->kind == DSN_FAILURE ? "Undelivered Message"
-                       : r->kind == DSN_DELAY ? "Delayed Message"
-                                              : "Message";
+    bool waits = r->kind == DSN_FAILURE || r->kind == DSN_DELAY;
 
-    return arena_fmt(a, "%s%s", what, dsn_wants_body(r) ? "" : " Headers");
+    return arena_fmt(a, "%sMessage%s", waits ? "Undelivered " : "",
+                     dsn_wants_body(r) ? "" : " Headers");
 }
 
 void dsn_head(const struct dsn_report *r, struct arena *scratch,
