@@ -21,7 +21,7 @@ static err known(struct task *t, const struct route *r, const struct maps *m,
                              flags | (e ? 0 : MAPS_USER), a, &value, NULL);
 }
 
-/* What a class is checked against; maps NULL: nobody is known. */
+/* What a class is checked against. */
 struct listing {
     const struct maps *maps;
     int64_t code;
@@ -36,9 +36,6 @@ static bool listing_of(const struct route *r, const struct destination *d,
         *out = (struct listing){ &r->local_recipient, r->local_code,
                                  "local recipient table" };
         return maps_any(out->maps);
-    case CLASS_ALIAS:
-        *out = (struct listing){ NULL, r->alias_code, "virtual alias table" };
-        return true;
     case CLASS_MAILBOX:
         *out = (struct listing){ &r->virtual_mailbox, r->mailbox_code,
                                  "virtual mailbox table" };
@@ -47,6 +44,7 @@ static bool listing_of(const struct route *r, const struct destination *d,
         *out = (struct listing){ &r->relay_recipient, r->relay_code,
                                  "relay recipient table" };
         return maps_any(out->maps);
+    case CLASS_ALIAS:   /* its transport refuses, or was overridden */
     case CLASS_DEFAULT:
         break;
     }
@@ -70,31 +68,74 @@ static err mapped(struct task *t, const struct route *r, bool is_sender,
     return ERR_ABSENT;
 }
 
+/* A status code said of a recipient, as it is said of a sender (RFC 3463:
+ * the bad one is the sender's mailbox or system). */
+static str dsn_of_sender(str dsn)
+{
+    if (str_ends(dsn, S(".1.1")) || str_ends(dsn, S(".1.3")) ||
+        str_ends(dsn, S(".1.6")))
+        return S("5.1.7");
+    return str_ends(dsn, S(".1.2")) ? S("5.1.8") : dsn;
+}
+
+/* The verdict: the DSN code begins as the reply code does. */
+static void refuse(struct arena *a, bool is_sender, int code, str dsn,
+                   str shown, str text, struct reply *verdict)
+{
+    if (is_sender)
+        dsn = dsn_of_sender(dsn);
+    *verdict = reply_fmt(a, code, arena_cstr(a, dsn),
+                         "<%.*s>: %s address rejected: %.*s", STR(shown),
+                         is_sender ? "Sender" : "Recipient", STR(text));
+    verdict->dsn[0] = code < 500 ? '4' : '5';
+}
+
+/* The error and retry transports give their reason as the next hop. */
+static bool refuse_by_transport(const struct route *r, bool is_sender,
+                                str shown, const struct destination *d,
+                                struct arena *a, struct reply *verdict)
+{
+    bool retry = str_eq(d->transport, S("retry"));
+    size_t n = dsn_span(d->nexthop);
+    str dsn = n ? str_head(d->nexthop, n) : is_sender ? S("5.1.0")
+                                                      : S("5.1.1");
+    int code = retry ? 450 : d->class == CLASS_ALIAS ? (int)r->alias_code
+                                                     : 550;
+
+    if (!retry && !str_eq(d->transport, S("error")))
+        return false;
+    refuse(a, is_sender, code, dsn, shown,
+           str_trim(str_skip(d->nexthop, n)), verdict);
+    return true;
+}
+
 err recipient_check(struct task *t, const struct route *r, bool is_sender,
                     str shown, const struct address *x,
                     const struct destination *d, struct arena *a,
                     struct reply *verdict)
 {
     struct listing l;
+    str text;
     err e;
 
     verdict->code = 0;
-    if (d->bad || !listing_of(r, d, &l) ||
-        (d->class == CLASS_LOCAL && str_ieq(x->local, r->double_bounce)))
+    if (d->bad)
         return OK;
-    if (str_eq(d->transport, S("error")) && d->class != CLASS_ALIAS)
-        return OK; /* the transport has a reason of its own */
     e = mapped(t, r, is_sender, x, a);
-    if (e == ERR_ABSENT && l.maps)
-        e = known(t, r, l.maps, x, a);
     if (e != ERR_ABSENT)
         return e;
-    *verdict = reply_fmt(a, (int)l.code,
-                         is_sender ? (l.code < 500 ? "4.1.0" : "5.1.0")
-                                   : (l.code < 500 ? "4.1.1" : "5.1.1"),
-                         "<%.*s>: %s address rejected: User unknown%s%s",
-                         STR(shown), is_sender ? "Sender" : "Recipient",
-                         r->show_table_name ? " in " : "",
-                         r->show_table_name ? l.title : "");
+    if (refuse_by_transport(r, is_sender, shown, d, a, verdict))
+        return OK;
+    if (!listing_of(r, d, &l) ||
+        (d->class == CLASS_LOCAL && str_ieq(x->local, r->double_bounce)))
+        return OK;
+    e = known(t, r, l.maps, x, a);
+    if (e != ERR_ABSENT)
+        return e;
+    text = r->show_table_name
+               ? arena_fmt(a, "User unknown in %s", l.title)
+               : S("User unknown");
+    refuse(a, is_sender, (int)l.code, is_sender ? S("5.1.0") : S("5.1.1"),
+           shown, text, verdict);
     return OK;
 }

@@ -36,7 +36,10 @@ myorigin = example.com
 mydestination = $myhostname, local.org, localhost
 inet_interfaces = 127.0.0.1
 alias_maps =
-local_recipient_maps =
+local_recipient_maps = inline:{{ {{joe=x}}, {{ann@local.org=x}} }}
+relay_recipient_maps = inline:{{ {{r@relay.org=x}}, {{@sub.relay.org=x}} }}
+virtual_mailbox_maps = inline:{{ {{m@vm.org=x}} }}
+unknown_relay_recipient_reject_code = 450
 virtual_alias_domains = va.org
 virtual_mailbox_domains = inline:{{ {{vm.org=x}} }}
 virtual_transport = lmtp:unix:private/x
@@ -82,6 +85,9 @@ sender_dependent_default_transport_maps = inline:{{ {{u@s.org=slow:[slow]}},
 
 MASTER_CF = """
 127.0.0.1:{port} inet n - n - - smtpd
+127.0.0.1:{strict} inet n - n - - smtpd
+    -o smtpd_reject_unlisted_recipient=yes
+    -o smtpd_reject_unlisted_sender=yes
 anvil unix - - n - 1 anvil
 cleanup unix n - n - 0 cleanup
 rewrite unix - - n - - trivial-rewrite
@@ -129,6 +135,17 @@ HEADERS = [("To", "ann"), ("To", "joe (Joe), \"A, B\" <u@d.org>"),
            ("To", "undisclosed-recipients:;"), ("From", "r@a.org"),
            ("To", "r@a.org"), ("Sender", "a!b"), ("To", "u%h"),
            ("Errors-To", "joe"), ("Resent-To", "joe"), ("To", "<joe>")]
+
+CHECK = [("rcpt", a) for a in """joe@local.org joe+x@local.org bob@local.org
+bob JOE@LOCAL.org ann@local.org ann@mx.example.com joe@mx.example.com
+joe@example.com bob@example.com r@relay.org q@relay.org z@sub.relay.org
+z@sub2.relay.org m@vm.org m+x@vm.org n@vm.org u@va.org list@local.org
+u@d.org double-bounce@local.org far@far.org left@local.org moved@local.org
+u%far.org@local.org bob%local.org@local.org bob@[127.0.0.1] u@a..b u@no.org
+u@retry.org u@gone.org left+x@far.org postmaster joe@tlocal.org 1@a.org v1@a.org""".split()]
+CHECK += [("mail", a) for a in """joe@local.org bob@local.org u@va.org n@vm.org
+q@relay.org s@a.org far@far.org u@retry.org u@gone.org moved@local.org
+u@no.org""".split()]
 
 CLASSES = {256: "local", 512: "alias", 1024: "mailbox", 2048: "relay",
            4096: "default"}
@@ -233,7 +250,25 @@ def peer_header(root, place, port, name, value):
     return ""
 
 
-def start(root, place, port):
+def peer_check(port, what, address):
+    """The reply to an address, without its code when that is good."""
+    with socket.create_connection(("127.0.0.1", port), 10) as peer:
+        f = peer.makefile("rwb")
+        sender, to = (address, "u@z.org") if what == "mail" else ("", address)
+        answer = ""
+        for line in ("", "EHLO x", "MAIL FROM:<%s>" % sender,
+                     "RCPT TO:<%s>" % to):
+            f.write((line + "\r\n").encode() if line else b"")
+            f.flush()
+            answer = f.readline().decode()
+            while answer[3:4] == "-":
+                answer = f.readline().decode()
+            if answer[0] not in "23":
+                break
+        return "" if answer[0] == "2" else answer.strip()
+
+
+def start(root, place, port, strict):
     for name in ("etc", "data", "spool"):
         os.makedirs(os.path.join(place, name))
     shutil.chown(os.path.join(place, "data"), "daemon")
@@ -245,7 +280,7 @@ def start(root, place, port):
     with open(os.path.join(place, "etc", "main.cf"), "w") as f:
         f.write(MAIN_CF.format(dir=place, root=root))
     with open(os.path.join(place, "etc", "master.cf"), "w") as f:
-        f.write(MASTER_CF.format(port=port))
+        f.write(MASTER_CF.format(port=port, strict=strict))
     env = dict(os.environ, MAIL_CONFIG=os.path.join(place, "etc"),
                LD_LIBRARY_PATH=os.path.join(root, "usr/lib/postfix"))
     return subprocess.Popen(
@@ -259,13 +294,14 @@ def normal(line):
     return " ".join(line.split()).replace(" ,", ",").replace("; ", ";")
 
 
-def compare(root, place, port, probe):
+def compare(root, place, port, strict, probe):
     path = os.path.join(place, "spool/private/rewrite")
     cases = [("rewrite", c, a) for c in ("local", "remote") for a in REWRITE]
     cases += [("resolve", "f@z.org", a) for a in RESOLVE]
     cases += [("resolve", s, a) for s, a in BY_SENDER]
     cases += [("expand", s, a) for s, a in EXPAND]
     cases += [("header", s, a) for s, a in HEADERS]
+    cases += [("check", s, a) for s, a in CHECK]
     ours = subprocess.run(
         [probe, os.path.join(place, "etc", "main.cf")], text=True,
         input="".join("\t".join(c) + "\n" for c in cases),
@@ -277,6 +313,8 @@ def compare(root, place, port, probe):
                               ("address", address)])["address"]
         elif what == "expand":
             want = peer_expand(root, place, port, first, address)
+        elif what == "check":
+            want = peer_check(strict, first, address)
         elif what == "header":
             want = normal(peer_header(root, place, port, first, address))
             mine = normal(mine)
@@ -300,16 +338,17 @@ def main():
         return 77
     with tempfile.TemporaryDirectory(dir="/tmp") as place:
         os.chmod(place, 0o755)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        master = start(root, place, port)
+        with socket.create_server(("127.0.0.1", 0)) as one, \
+                socket.create_server(("127.0.0.1", 0)) as two:
+            port, strict = one.getsockname()[1], two.getsockname()[1]
+        master = start(root, place, port, strict)
         try:
             for _ in range(100):
                 if os.path.exists(os.path.join(place,
                                                "spool/private/rewrite")):
                     break
                 time.sleep(0.1)
-            return compare(root, place, port, probe)
+            return compare(root, place, port, strict, probe)
         except OSError:
             with open(os.path.join(place, "log")) as log:
                 sys.stderr.write(log.read()[-2000:])

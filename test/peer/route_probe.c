@@ -6,12 +6,13 @@
  *     resolve TAB sender TAB address            (internal form)
  *     expand TAB sender TAB recipient           (external form)
  *     header TAB field TAB text
+ *     check TAB mail|rcpt TAB address           (external form)
  * One line each on standard output.
  */
 #include "conf/conf.h"
 #include "mail/address.h"
 #include "route/expand.h"
-#include "route/resolve.h"
+#include "route/recipient.h"
 #include "rt/world.h"
 
 #include <stdio.h>
@@ -97,6 +98,29 @@ static void do_header(struct task *t, const struct route *r, str name,
     say_line(str_rtrim(raw));
 }
 
+/* The refusal of an unlisted address, or an empty line. */
+static void do_check(struct task *t, const struct route *r, str what,
+                     str text, struct arena *a)
+{
+    struct address shown, x;
+    struct destination d;
+    struct reply v = { 0 };
+
+    if (address_parse(text, a, 0, &shown)) {
+        say_line(S("!"));
+        return;
+    }
+    x = rewrite_standard(r, REWRITE_LOCAL, &shown, a);
+    if (resolve(t, r, NULL, &x, a, &d) ||
+        recipient_check(t, r, str_eq(what, S("mail")), shown.text, &x, &d, a,
+                        &v))
+        v = reply_fmt(a, 451, "4.3.0", "%s", task_why(t));
+    else if (d.bad)
+        v = reply_fmt(a, 501, "5.1.3", "Bad recipient address syntax");
+    say_line(v.code ? arena_fmt(a, "%d %s %.*s", v.code, v.dsn, STR(v.text))
+                    : S(""));
+}
+
 static err run(struct task *t, void *arg)
 {
     struct conf_findings findings = { { 0 } };
@@ -126,6 +150,8 @@ static err run(struct task *t, void *arg)
             do_rewrite(r, first, rest, &line_a);
         else if (str_eq(what, S("expand")))
             do_expand(t, r, first, rest, &line_a);
+        else if (str_eq(what, S("check")))
+            do_check(t, r, first, rest, &line_a);
         else if (str_eq(what, S("header")))
             do_header(t, r, first, rest, &line_a);
         else
