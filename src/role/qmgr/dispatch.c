@@ -16,7 +16,7 @@ enum {
     JOBS_PER_CONNECTION = 2, /* so that a connection never runs dry */
 };
 
-static bool may_serve(const struct destination *d)
+static bool may_serve(const struct next_hop *d)
 {
     const struct transport *tr = d->transport;
 
@@ -25,7 +25,7 @@ static bool may_serve(const struct destination *d)
                || tr->n_active < tr->service_max * JOBS_PER_CONNECTION);
 }
 
-void destination_ready(struct queue *q, struct destination *d)
+void next_hop_ready(struct queue *q, struct next_hop *d)
 {
     if (!may_serve(d) || link_on(&d->ready))
         return;
@@ -33,19 +33,19 @@ void destination_ready(struct queue *q, struct destination *d)
     bell_ring(&q->work);
 }
 
-struct destination *destination_get(struct queue *q, struct transport *tr,
+struct next_hop *next_hop_get(struct queue *q, struct transport *tr,
                                     str nexthop)
 {
     struct arena *a = q->role->memory;
     char text[1200];
     struct buf b;
-    struct destination *d;
+    struct next_hop *d;
 
     buf_init(&b, NULL, sizeof(text));
     buf_fmt(&b, "%.*s\n%.*s", STR(tr->name), STR(str_head(nexthop, 1000)));
     d = map_get(&q->destinations, buf_str(&b));
     if (!d) {
-        d = arena_new(a, struct destination);
+        d = arena_new(a, struct next_hop);
         d->key = arena_str(a, buf_str(&b));
         d->nexthop = str_skip(d->key, tr->name.n + 1);
         d->queue = q;
@@ -57,14 +57,14 @@ struct destination *destination_get(struct queue *q, struct transport *tr,
     return d;
 }
 
-void destination_add(struct task *t, struct queue *q, struct part *p)
+void next_hop_add(struct task *t, struct queue *q, struct part *p)
 {
-    struct destination *d = p->to;
+    struct next_hop *d = p->to;
 
     (void)t;
     list_add_last(&d->parts, &p->link);
     d->n_parts++;
-    destination_ready(q, d);
+    next_hop_ready(q, d);
 }
 
 /* --- jobs ----------------------------------------------------------------- */
@@ -199,7 +199,7 @@ static err serve_here(struct task *t, struct queue *q, struct part *p)
 }
 
 /* Serves the destination once. */
-static err serve(struct task *t, struct queue *q, struct destination *d)
+static err serve(struct task *t, struct queue *q, struct next_hop *d)
 {
     struct link *l = d->parts.next;
     struct part *p = container_of(l, struct part, link);
@@ -245,7 +245,7 @@ err dispatch_run(struct task *t, void *queue)
 
         list_init(&blocked);
         while ((l = list_pop(&q->ready))) {
-            struct destination *d = container_of(l, struct destination,
+            struct next_hop *d = container_of(l, struct next_hop,
                                                  ready);
             err e = may_serve(d) ? serve(t, q, d) : OK;
             if (e == ERR_ABSENT) {
@@ -253,7 +253,7 @@ err dispatch_run(struct task *t, void *queue)
                 continue;
             }
             TRY(e);
-            destination_ready(q, d);
+            next_hop_ready(q, d);
         }
         while ((l = list_pop(&blocked)))
             list_add_last(&q->ready, l);
@@ -317,7 +317,7 @@ static err on_result(struct task *t, struct worker *w, struct frame *f)
     job_off(s);
     e = result_take(t, q, s, &r);
     heap_free(s);
-    destination_ready(q, p->to);
+    next_hop_ready(q, p->to);
     bell_ring(&q->work);
     if (p->at == p->n && p->n_jobs == 0)
         part_done(t, q, p);
@@ -347,7 +347,7 @@ static void give_back(struct queue *q, struct worker *w)
         p->to->n_parts++;
         if (p->at == p->n && p->n_jobs == 0)
             part_done(NULL, q, p);
-        destination_ready(q, again->to);
+        next_hop_ready(q, again->to);
         heap_free(s);
     }
     bell_ring(&q->work);

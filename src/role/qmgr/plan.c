@@ -86,7 +86,7 @@ static void add_to_part(struct arena *a, struct map *parts,
                         struct queue *q, struct message *m, uint32_t index,
                         const struct where *w, struct transport *tr)
 {
-    struct destination *d = destination_get(q, tr, w->nexthop);
+    struct next_hop *d = next_hop_get(q, tr, w->nexthop);
     struct part *p = map_get(parts, d->key);
 
     if (!p) {
@@ -184,7 +184,7 @@ err message_activate(struct task *t, struct queue *q, struct message *m)
         void *p;
         if (!map_next(&parts, &at, &key, &p))
             break;
-        destination_add(t, q, p);
+        next_hop_add(t, q, p);
     }
     m->forced = false;
     if (!e && parts.n == 0)

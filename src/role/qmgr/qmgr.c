@@ -8,6 +8,7 @@
 
 #include "role/events.h"
 #include "role/qmgr/admin.h"
+#include "role/qmgr/where.h"
 
 static err control(struct task *t, void *role)
 {
@@ -115,18 +116,24 @@ static void flush_all(struct task *t, struct queue *q)
     bell_ring_all(&q->timer);
 }
 
+/* The old tables stay until the role ends: a look-up may be under way. */
 static void reconfigure(struct task *t, struct queue *q)
 {
+    const struct conf *before = q->conf;
+
+    q->epoch = q->role->epoch;
     q->conf = q->role->conf;
-    if (transports_load(t, q))
+    if (places_open(t, q, &q->places) || transports_load(t, q)) {
         say(t, role_error, task_why(t));
+        q->conf = before;
+    }
 }
 
 static err serve(struct task *t, struct queue *q)
 {
     while (!q->role->stop && !q->failed) {
         take_peers(t, q);
-        if (q->role->go && q->conf != q->role->conf)
+        if (q->role->go && q->epoch != q->role->epoch)
             reconfigure(t, q);
         if (q->role->flush) {
             q->role->flush = false;
@@ -154,6 +161,11 @@ err role_qmgr_run(struct task *t, struct role *r)
     e = role_wait_go(t, r);
     if (!e) {
         q->conf = r->conf;
+        q->epoch = r->epoch;
+        q->opener = table_opener_files();
+        e = places_open(t, q, &q->places);
+    }
+    if (!e) {
         e = queue_open(t, q);
     }
     if (!e) {

@@ -20,6 +20,7 @@
 #include "role/role.h"
 #include "spool/face.h"
 #include "spool/spool.h"
+#include "table/table.h"
 
 enum rcpt_status { RCPT_OPEN, RCPT_DONE, RCPT_FAILED, RCPT_DEFERRED };
 
@@ -57,7 +58,7 @@ struct transport {
     uint32_t n_active;
 };
 
-struct destination {
+struct next_hop {
     struct queue *queue;
     struct link ready;          /* queue->ready when it can be served */
     str key;
@@ -73,7 +74,7 @@ struct destination {
 struct part {
     struct link link;           /* destination->parts */
     struct message *message;
-    struct destination *to;
+    struct next_hop *to;
     uint32_t *index;            /* of recipients */
     uint32_t n, at;             /* those before at were cut into jobs */
     uint32_t n_jobs;            /* in flight */
@@ -99,14 +100,18 @@ struct worker {
     uint32_t *numbers;
 };
 
+struct places;
 struct queue {
     struct role *role;
     const struct conf *conf;
+    uint32_t epoch;             /* of conf */
     struct spool *spool;
+    struct places *places;      /* tables and routes of conf (where.c) */
+    struct table_opener opener;
     struct link messages;
     struct heap timers;
     struct link transports;
-    struct map destinations;    /* key -> struct destination */
+    struct map destinations;    /* key -> struct next_hop */
     struct link ready;
     struct link workers;
     struct bell work;           /* something can be dispatched */
@@ -150,10 +155,10 @@ err transports_load(struct task *t, struct queue *q);
 
 /* --- dispatch.c ---------------------------------------------------------- */
 
-void destination_add(struct task *t, struct queue *q, struct part *p);
-struct destination *destination_get(struct queue *q, struct transport *tr,
+void next_hop_add(struct task *t, struct queue *q, struct part *p);
+struct next_hop *next_hop_get(struct queue *q, struct transport *tr,
                                     str nexthop);
-void destination_ready(struct queue *q, struct destination *d);
+void next_hop_ready(struct queue *q, struct next_hop *d);
 err dispatch_run(struct task *t, void *queue);
 err worker_run(struct task *t, void *worker);
 struct worker *worker_new(struct queue *q, struct role_port *p);

@@ -40,8 +40,8 @@ void rcpt_result(struct message *m, uint32_t index,
     s->diagnostic = arena_str(&m->memory, r->diagnostic);
 }
 
-static void destination_died(struct task *t, struct queue *q,
-                             struct destination *d, str reason)
+static void next_hop_died(struct task *t, struct queue *q,
+                             struct next_hop *d, str reason)
 {
     d->dead_until_us = rt_wall(t)
                        + conf_seconds(q->conf, P_minimal_backoff_time)
@@ -68,7 +68,7 @@ static void retry_part(struct queue *q, struct part *p,
     again->message->n_parts++;
     list_add_first(&p->to->parts, &again->link);
     p->to->n_parts++;
-    destination_ready(q, p->to);
+    next_hop_ready(q, p->to);
 }
 
 err result_take(struct task *t, struct queue *q, struct sent_job *s,
@@ -82,7 +82,7 @@ err result_take(struct task *t, struct queue *q, struct sent_job *s,
         if (r->rcpts[i].outcome != OUTCOME_RETRY)
             rcpt_result(m, p->index[s->from + i], &r->rcpts[i]);
     if (r->destination_dead)
-        destination_died(t, q, p->to, r->dead_reason);
+        next_hop_died(t, q, p->to, r->dead_reason);
     else
         p->to->dead_until_us = 0;
     retry_part(q, p, s, r);

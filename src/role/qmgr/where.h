@@ -7,6 +7,11 @@
 
 #include "role/qmgr/queue.h"
 
+/* Opens tables and routes of q->conf; sessions of look-ups that run go on
+ * with what they have only until places_close. */
+err places_open(struct task *t, struct queue *q, struct places **out);
+void places_close(struct places *p);
+
 struct where {
     str transport, nexthop;
 };
@@ -14,5 +19,6 @@ struct where {
 /* In a.  An error is temporary: a table or the directory failed. */
 err where_to(struct task *t, struct queue *q, const struct message *m,
              uint32_t index, struct arena *a, struct where *out);
+
 
 #endif

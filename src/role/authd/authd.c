@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The authentication role.  Powers: reads password tables.  Answers yes or no
+ * with a user's attributes to the roles that ask over ports; never sees mail.
+ */
+#include "auth/auth.h"
+#include "role/role.h"
+
+#include "role/events.h"
+
+enum { FAILURE_MS = 2000 };
+
+struct authd {
+    struct role *role;
+    struct auth *auth;
+    uint32_t epoch;
+    struct task_group group;
+};
+
+struct asker {
+    struct authd *d;
+    struct port *port;
+};
+
+static err control(struct task *t, void *role)
+{
+    return role_control(t, role);
+}
+
+/* A reload gives new sources to ports that come later; those of now are
+ * opened anew by the roles that reload as well. */
+static err serve_port(struct task *t, void *arg)
+{
+    struct asker *a = arg;
+    err e = auth_serve(t, a->d->auth, a->port);
+
+    if (e == ERR_PEER)
+        say(t, role_error, task_why(t));
+    port_close(a->port);
+    heap_free(a);
+    return OK;
+}
+
+static err open_sources(struct task *t, struct authd *d)
+{
+    const struct conf *c = d->role->conf;
+    struct auth_settings s = {
+        .sources = conf_raw(c, P_auth_sources),
+        .realm = conf_str(c, P_smtpd_sasl_local_domain),
+        .failure_ms = FAILURE_MS,
+    };
+
+    d->epoch = d->role->epoch;
+    return auth_open(t, d->role->memory, &s, &d->auth);
+}
+
+static void take_ports(struct authd *d)
+{
+    for (enum role_kind k = 0; k < N_ROLES; k++) {
+        struct role_port *p;
+        while ((p = role_port_take(d->role, k))) {
+            struct asker *a = heap_new(struct asker);
+            *a = (struct asker){ d, p->port };
+            group_go(&d->group, "asker", serve_port, a);
+        }
+    }
+}
+
+static err serve(struct task *t, struct authd *d)
+{
+    while (!d->role->stop) {
+        if (d->role->go && d->epoch != d->role->epoch) {
+            err e = open_sources(t, d);
+            if (e && !d->auth)
+                return e;
+            if (e)
+                say(t, role_error, task_why(t));
+            role_ready(d->role);
+        }
+        if (d->auth)
+            take_ports(d);
+        TRY(bell_wait(t, &d->role->changed, NEVER));
+    }
+    return OK;
+}
+
+err role_authd_run(struct task *t, struct role *r)
+{
+    struct authd *d = arena_new(r->memory, struct authd);
+    err e;
+
+    d->role = r;
+    group_open(t, &d->group);
+    if (r->control)
+        group_go(&d->group, "control", control, r);
+    e = role_wait_go(t, r);
+    if (!e)
+        e = serve(t, d);
+    if (e && e != ERR_STOPPED)
+        say(t, role_fatal, task_why(t));
+    group_close(t, &d->group);
+    return e;
+}
