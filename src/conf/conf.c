@@ -282,26 +282,57 @@ err conf_read(struct arena *a, const struct conf_source *src,
     return OK;
 }
 
+/* c is a copy of a snapshot with further overrides in its source: reads all
+ * values anew. */
+static err read_again(struct arena *a, struct conf *c,
+                      struct conf_findings *findings)
+{
+    size_t before = findings->list.n;
+    struct reading r = { .arena = a, .findings = findings, .conf = c };
+
+    r.main_file = arena_fmt(a, "%.*s/main.cf", STR(c->source.dir));
+    read_overrides(&r);
+    read_values(&r);
+    return any_fatal(findings, before) ? ERR_SYNTAX : OK; /* I2 */
+}
+
+static struct conf *copy_with(struct arena *a, const struct conf *base,
+                              const str *overrides, size_t n)
+{
+    struct conf *c = arena_new(a, struct conf);
+    size_t n_base = base->source.n_overrides;
+    str *all = arena_array(a, str, n_base + n);
+
+    *c = *base;
+    for (size_t i = 0; i < n_base + n; i++)
+        all[i] = i < n_base ? base->source.overrides[i]
+                            : overrides[i - n_base];
+    c->source.overrides = all;
+    c->source.n_overrides = n_base + n;
+    return c;
+}
+
 err conf_overlay(struct arena *a, const struct conf *base,
                  const str *overrides, size_t n,
                  struct conf_findings *findings, struct conf **out)
 {
-    struct conf *c = arena_new(a, struct conf);
-    struct conf_source *src = &c->source;
-    size_t n_base = base->source.n_overrides, before = findings->list.n;
-    str *all = arena_array(a, str, n_base + n);
-    struct reading r = { .arena = a, .findings = findings, .conf = c };
+    struct conf *c = copy_with(a, base, overrides, n);
 
-    *c = *base;
-    for (size_t i = 0; i < n_base + n; i++)
-        all[i] = i < n_base ? src->overrides[i] : overrides[i - n_base];
-    src->overrides = all;
-    src->n_overrides = n_base + n;
-    r.main_file = arena_fmt(a, "%.*s/main.cf", STR(src->dir));
-    read_overrides(&r);
-    read_values(&r);
-    if (any_fatal(findings, before))
-        return ERR_SYNTAX;
+    TRY(read_again(a, c, findings));
+    *out = c;
+    return OK;
+}
+
+err conf_of_service(struct arena *a, const struct conf *base,
+                    const struct service *service,
+                    struct conf_findings *findings, struct conf **out)
+{
+    struct conf *c = copy_with(a, base, service->overrides,
+                               service->n_overrides);
+
+    c->source.facts.service_name = service->name;
+    c->source.facts.process_name = service->command;
+    TRY(read_again(a, c, findings));
     *out = c;
     return OK;
 }
@@ -453,6 +484,7 @@ void conf_pack(const struct conf *c, struct buf *to)
     pack_str(to, facts->origin_file);
     pack_str(to, facts->process_name);
     pack_str(to, facts->process_id);
+    pack_str(to, facts->service_name);
     pack_u32(to, (uint32_t)facts->n_interfaces);
     for (size_t i = 0; i < facts->n_interfaces; i++) {
         pack_u8(to, facts->interfaces[i].ipv6);
@@ -473,6 +505,7 @@ static void unpack_facts(struct arena *a, struct unpack *u,
     facts->origin_file = unpack_str(u, PACK_TEXT_MAX);
     facts->process_name = unpack_str(u, PACK_TEXT_MAX);
     facts->process_id = unpack_str(u, PACK_TEXT_MAX);
+    facts->service_name = unpack_str(u, PACK_TEXT_MAX);
     facts->n_interfaces = unpack_count(u, 22);
     interfaces = arena_array(a, struct conf_interface, facts->n_interfaces);
     for (size_t i = 0; i < facts->n_interfaces; i++) {

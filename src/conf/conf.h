@@ -63,6 +63,7 @@ struct conf_facts {
     str hostname;        /* as gethostname(2); myhostname's default */
     str origin_file;     /* first line of the file that myorigin names */
     str process_name, process_id;
+    str service_name;    /* of the service whose overlay this is, or empty */
     const struct conf_interface *interfaces; /* mynetworks' default */
     size_t n_interfaces;
 };
@@ -94,6 +95,7 @@ struct conf_source {
 };
 
 struct conf;             /* the snapshot */
+struct service;
 
 /* Reads a snapshot.  Everything is allocated in a and lives as long; texts
  * and facts of src are borrowed.  ERR_SYNTAX with fatal findings when the configuration cannot be used;
@@ -124,6 +126,12 @@ err conf_facts_find(struct task *t, struct arena *a, const char *process_name,
 err conf_overlay(struct arena *a, const struct conf *base,
                  const str *overrides, size_t n,
                  struct conf_findings *findings, struct conf **out);
+
+/* The snapshot as the processes of one service see it: its -o options on top
+ * of base, $service_name and $process_name its own. */
+err conf_of_service(struct arena *a, const struct conf *base,
+                    const struct service *service,
+                    struct conf_findings *findings, struct conf **out);
 
 /* Packs what conf_read needs, for handing to a sandboxed role, and back. */
 void conf_pack(const struct conf *c, struct buf *to);

@@ -26,7 +26,7 @@ static err read_both(struct fixture *f, str main_cf, str master_cf)
         .dir = S("/etc/postfix"),
         .main_cf = main_cf,
         .master_cf = master_cf,
-        .facts = { S("vm"), S("from.file"), S("unit"), S("1"), interfaces, 5 },
+        .facts = { S("vm"), S("from.file"), S("unit"), S("1"), S(""), interfaces, 5 },
     };
 
     arena_init(&f->arena, 0);
@@ -264,11 +264,14 @@ TEST(conf_overlays_and_packs)
     static const str overrides[] = { S_INIT("smtpd_banner=$x hi"),
                                      S_INIT("x = new") };
     static const str bad[] = { S_INIT("smtpd_timeout=never") };
+    struct service s = { .name = S("sub"), .command = S("smtpd") };
     struct fixture f;
     struct conf *over, *again;
     struct buf packed;
 
     check_ok(read_both(&f, S("x = old\nmyorigin = /etc/mailname\n"
+                             "syslog_name = postfix/$service_name/"
+                             "$process_name\n"
                              "smtpd_helo_required = yes\n"), S("")));
     check_str(conf_str(f.conf, P_myorigin), S("from.file"));
     check_ok(conf_overlay(&f.arena, f.conf, overrides, 2, &f.findings,
@@ -277,6 +280,11 @@ TEST(conf_overlays_and_packs)
     check(conf_is_set(over, P_smtpd_banner));
     check(conf_bool(over, P_smtpd_helo_required));
     check(!conf_is_set(f.conf, P_smtpd_banner));
+    s.n_overrides = 2;
+    s.overrides = overrides;
+    check_ok(conf_of_service(&f.arena, f.conf, &s, &f.findings, &again));
+    check_str(conf_str(again, P_syslog_name), S("postfix/sub/smtpd"));
+    check_str(conf_str(again, P_smtpd_banner), S("new hi"));
     check_int(conf_overlay(&f.arena, f.conf, bad, 1, &f.findings, &again),
               ERR_SYNTAX);
     buf_init(&packed, &f.arena, 1 << 20);

@@ -25,16 +25,20 @@ static void new_line(struct layout *l)
     l->fresh = true;
 }
 
-void layout_word(struct layout *l, str word)
+/* The blank before a word of that size, or a new line instead. */
+static void make_room(struct layout *l, size_t size)
 {
     bool blank = l->column > 0 && !l->fresh;
 
-    if (l->fold && blank && l->column + 1 + word.n > MARGIN) {
+    if (l->fold && blank && l->column + 1 + size + l->command > MARGIN)
         new_line(l);
-        blank = false;
-    }
-    if (blank)
+    else if (blank)
         layout_text(l, S(" "));
+}
+
+void layout_word(struct layout *l, str word)
+{
+    make_room(l, word.n);
     layout_text(l, word);
 }
 
@@ -46,24 +50,20 @@ void layout_value(struct layout *l, str value)
         layout_word(l, word);
 }
 
-/* An argument as it must be written to be read again as it is. */
-static void argument(struct layout *l, str arg, str before)
+/* An argument as it must be written to be read again as it is.  Whether it
+ * fits is judged without its braces, as in Postfix. */
+static void argument(struct layout *l, str option, str arg)
 {
-    struct buf b;
+    bool bare = arg.n && arg.p[0] != '{'
+                && str_any(arg, CONF_SPACES) == STR_NONE;
 
-    if (arg.n && arg.p[0] != '{' && str_any(arg, CONF_SPACES) == STR_NONE
-        && before.n == 0) {
-        layout_word(l, arg);
-        return;
-    }
-    buf_init(&b, NULL, 1 << 20);
-    buf_add(&b, before);
-    if (arg.n && arg.p[0] != '{' && str_any(arg, CONF_SPACES) == STR_NONE)
-        buf_add(&b, arg);
-    else
-        buf_fmt(&b, "{%.*s}", STR(arg));
-    layout_word(l, buf_str(&b));
-    buf_free(&b);
+    make_room(l, option.n + arg.n);
+    layout_text(l, option);
+    if (!bare)
+        layout_text(l, S("{"));
+    layout_text(l, arg);
+    if (!bare)
+        layout_text(l, S("}"));
 }
 
 void layout_command(struct layout *l, const struct service *s)
@@ -71,14 +71,15 @@ void layout_command(struct layout *l, const struct service *s)
     bool alone = false; /* the line so far ends with an -o option */
 
     layout_word(l, s->command);
+    l->command = true;
     for (size_t i = 0; i < s->n_argv; i++) {
         bool pair = i + 1 < s->n_options && str_eq(s->argv[i], S("-o"));
         if (l->fold && (pair || alone))
             new_line(l);
         if (pair)
-            argument(l, s->argv[++i], S("-o "));
+            argument(l, S("-o "), s->argv[++i]);
         else
-            argument(l, s->argv[i], S(""));
+            argument(l, S(""), s->argv[i]);
         alone = pair;
     }
 }
@@ -102,5 +103,5 @@ void layout_end(struct layout *l)
 {
     buf_byte(l->out, '\n');
     l->column = 0;
-    l->fresh = false;
+    l->fresh = l->command = false;
 }

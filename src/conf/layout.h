@@ -12,6 +12,7 @@ struct layout {
     struct buf *out;
     bool fold;
     size_t column;       /* where the line stands */
+    bool command;        /* folds one column earlier, as Postfix does */
     bool fresh;          /* a continuation line was begun: no blank is due */
 };
 

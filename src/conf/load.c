@@ -93,6 +93,7 @@ err conf_facts_find(struct task *t, struct arena *a, const char *process_name,
         .origin_file = S(""),
         .process_name = arena_str(a, str_from(process_name)),
         .process_id = arena_fmt(a, "%d", getpid()),
+        .service_name = S(""),
     };
     return find_interfaces(t, a, out);
 }

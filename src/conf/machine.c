@@ -6,8 +6,8 @@
  *     mydomain     myhostname without its first part, or "localdomain"
  *     mynetworks   networks.c
  *
- * myhostname is set and mentions $mydomain, which is not set: then $mydomain
- * is empty there, as in Postfix.
+ * If myhostname is set and mentions $mydomain, and mydomain is not set, then
+ * $mydomain is empty there, as in Postfix; conf_read refuses what comes of it.
  */
 #include "conf/machine.h"
 
@@ -18,7 +18,7 @@ static str domain_of(str host)
 {
     size_t dot = str_chr(host, '.');
 
-    if (dot == STR_NONE || dot + 1 == host.n)
+    if (dot == STR_NONE)
         return S("localdomain");
     return str_skip(host, dot + 1);
 }
@@ -35,6 +35,7 @@ err machine_names(struct arena *a, struct conf_scope *s, str dir,
         .config_directory = dir,
         .process_name = facts->process_name,
         .process_id = facts->process_id,
+        .service_name = facts->service_name,
     };
     if (host)
         TRY(macro_expand(s, a, host->value, &name, complaint));

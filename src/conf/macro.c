@@ -169,7 +169,8 @@ static err parse_comparison(struct walk *w, struct scan *s,
                         STR(before), STR(first20(s)));
     suffix = scan_class(s, is_alnum);
     if (suffix.n && !str_eq(suffix, S("level")))
-        return complain(w, "bad operator suffix: %.*s", STR(suffix));
+        return complain(w, "bad operator suffix at: \"...%.*s>>>%.*s\"",
+                        STR(r->operator_), STR(suffix));
     r->operator_ = taken_since(s, operator_at);
     rest = str_head(scan_rest(s), 20);
     skip_spaces(s);
@@ -313,7 +314,7 @@ static err expand_reference(struct walk *w, const struct reference *r,
         buf_add(out, value);
         return OK;
     }
-    if (depth > MACRO_DEPTH_MAX)
+    if (depth >= MACRO_DEPTH_MAX)
         return complain(w, "unreasonable macro call nesting: \"%.*s\"",
                         STR(r->name));
     return walk_text(w, value, depth, out);

@@ -77,7 +77,7 @@ TEST(macro_complains)
         { "${{a}=={b}|x}", "! \"?\" or \":\" expected at: \"...}>>>|x\"" },
         { "${{1.} ==level {1.0}?y:n}",
           "! malformed compatibility level syntax: \"1.\"" },
-        { "${{1} ==lev {1}?y:n}", "! bad operator suffix: lev" },
+        { "${{1} ==lev {1}?y:n}", "! bad operator suffix at: \"...==>>>lev\"" },
         { "$loop", "! unreasonable macro call nesting: \"loop\"" },
         { "$fat", "! too many macro references" },
     };

@@ -46,6 +46,9 @@ bool scope_preset(const struct conf_scope *s, str name, str *text)
     case P_process_id:
         *text = s->machine.process_id;
         return true;
+    case P_service_name:
+        *text = s->machine.service_name;
+        return true;
     case N_PARAMS:
         break;
     default:

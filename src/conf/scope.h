@@ -18,7 +18,7 @@ struct conf_entry {
 /* Defaults that the machine gives. */
 struct conf_machine {
     str myhostname, mydomain, mynetworks, config_directory;
-    str process_name, process_id;
+    str process_name, process_id, service_name;
 };
 
 struct conf_scope {

@@ -218,6 +218,11 @@ static err read_master(struct task *t, struct postconf *p)
     err e = file_load(t, NULL, p->master_file, &p->arena, TOOL_FILE_MAX,
                       &text);
 
+    if (e && (asked(p, 'M') || asked(p, 'F') || asked(p, 'P'))) {
+        tool_fatal(p->args, "open %.*s: %s", STR(p->master_file),
+                   tool_reason(e));
+        return e;
+    }
     if (e) {
         tool_warn(p->args, "open %.*s: %s", STR(p->master_file),
                   tool_reason(e));
@@ -284,17 +289,27 @@ void postconf_setting(struct postconf *p, str name, str value)
     layout_end(&l);
 }
 
-void postconf_doubts(struct postconf *p, bool main_too)
+static void say_doubts(struct postconf *p, bool unused, bool main_too)
 {
     const struct name_doubts *doubts = names_doubts(p->known);
 
     for (size_t i = 0; i < doubts->list.n; i++) {
         const struct name_doubt *d = &doubts->list.p[i];
         str file = d->in_master ? p->master_file : p->main_file;
-        if (d->in_master || main_too)
+        if ((d->kind == DOUBT_UNUSED) == unused && (d->in_master || main_too))
             tool_warn(p->args, "%.*s: %.*s", STR(file),
                       STR(name_doubt_text(&p->arena, d)));
     }
+}
+
+void postconf_say_undefined(struct postconf *p)
+{
+    say_doubts(p, false, true);
+}
+
+void postconf_say_unused(struct postconf *p, bool main_too)
+{
+    say_doubts(p, true, main_too);
 }
 
 bool postconf_parts(str text, size_t max, str parts[3], size_t *n)

@@ -61,8 +61,11 @@ err postconf_expand(struct postconf *p, const struct conf_scope *scope,
 /* "name = value" as -f, -h and -H want it. */
 void postconf_setting(struct postconf *p, str name, str value);
 
-/* Doubts about names in main.cf and master.cf, or in master.cf only. */
-void postconf_doubts(struct postconf *p, bool main_too);
+/* Says which parameters are asked for and not there, or set and cannot be. */
+void postconf_say_undefined(struct postconf *p);
+
+/* Says which are set and mean nothing, in master.cf and perhaps main.cf. */
+void postconf_say_unused(struct postconf *p, bool main_too);
 
 err postconf_show_main(struct postconf *p);
 err postconf_show_master(struct postconf *p);

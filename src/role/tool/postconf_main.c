@@ -52,6 +52,14 @@ static err show_named(struct postconf *p)
     return OK;
 }
 
+/* The two with built-in defaults of a transport's own parameters count among
+ * those that services give. */
+static int class_of(enum param p)
+{
+    return str_starts(conf_param(p)->name, S("local_destination_"))
+        ? CLASS_SERVICE : CLASS_BUILTIN;
+}
+
 static int by_bytes(const void *a, const void *b)
 {
     return str_cmp(*(const str *)a, *(const str *)b);
@@ -64,8 +72,9 @@ static err show_all(struct postconf *p)
     void *item;
     size_t at;
 
-    for (int i = 0; p->classes & CLASS_BUILTIN && i < N_PARAMS; i++)
-        vec_push(&p->arena, &names, conf_param((enum param)i)->name);
+    for (int i = 0; i < N_PARAMS; i++)
+        if (p->classes & class_of((enum param)i))
+            vec_push(&p->arena, &names, conf_param((enum param)i)->name);
     for (at = 0; p->classes & CLASS_SERVICE
                  && map_next(p->scope.transports, &at, &name, &item);)
         vec_push(&p->arena, &names, name);
@@ -83,6 +92,9 @@ static err show_all(struct postconf *p)
 err postconf_show_main(struct postconf *p)
 {
     if (!asked(p, 'd'))
-        postconf_doubts(p, true);
-    return p->n_names ? show_named(p) : show_all(p);
+        postconf_say_undefined(p);
+    TRY(p->n_names ? show_named(p) : show_all(p));
+    if (!asked(p, 'd'))
+        postconf_say_unused(p, true);
+    return OK;
 }

@@ -72,7 +72,7 @@ static err read_requests(struct postconf *p, struct request *requests)
     return OK;
 }
 
-/* The names that the -o options of a service see. */
+/* The names that the -o options of a service see: as its process would. */
 static struct conf_scope scope_of(struct postconf *p, const struct service *s)
 {
     struct conf_scope scope = p->scope;
@@ -82,14 +82,9 @@ static struct conf_scope scope_of(struct postconf *p, const struct service *s)
     for (size_t at = 0; service_option_next(s, &at, &name, &value);)
         must(main_cf_override(&p->arena, s->argv[at], own, &complaint));
     scope.overrides = own;
+    scope.machine.process_name = s->command;
+    scope.machine.service_name = s->name;
     return scope;
-}
-
-static bool is_raw(str name)
-{
-    enum param p = conf_param_find(name);
-
-    return p != N_PARAMS && conf_param(p)->kind == CONF_RAW;
 }
 
 /* The same service with the values of its -o options expanded (-x). */
@@ -103,8 +98,6 @@ static err expanded(struct postconf *p, const struct service *s,
     for (size_t i = 0; i < s->n_argv; i++)
         argv[i] = s->argv[i];
     for (size_t at = 0; service_option_next(s, &at, &name, &value);) {
-        if (is_raw(name))
-            continue;
         TRY(postconf_expand(p, &scope, value, &value));
         argv[at] = arena_fmt(&p->arena, "%.*s=%.*s", STR(name), STR(value));
     }
@@ -193,7 +186,7 @@ err postconf_show_master(struct postconf *p)
     struct request *requests = arena_array(&p->arena, struct request,
                                            p->n_names);
 
-    postconf_doubts(p, false);
+    postconf_say_undefined(p);
     TRY(read_requests(p, requests));
     for (size_t i = 0; i < p->services.list.n; i++) {
         struct service s = p->services.list.p[i];
@@ -205,5 +198,6 @@ err postconf_show_master(struct postconf *p)
         if (!requests[i].matched)
             tool_warn(p->args, "unmatched request: \"%.*s\"",
                       STR(requests[i].written));
+    postconf_say_unused(p, false);
     return OK;
 }
