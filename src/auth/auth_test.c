@@ -6,6 +6,7 @@
 #include "auth/directory.h"
 #include "auth/password.h"
 #include "auth/source.h"
+#include "table/table.h"
 
 #include "test/unit/check.h"
 
@@ -255,5 +256,60 @@ TASK_TEST(auth_port)
     group_close(t, &g);
     port_close(server.port);
     port_close(client.port);
+    place_drop(&p);
+}
+
+/* Asks a sqlite: table over the directory. */
+static str asked(struct task *t, struct tables *ts, struct place *p,
+                 const char *query, const char *key)
+{
+    str cf = arena_fmt(&p->a, "%s/view.cf", p->dir), value = S("");
+    str text = arena_fmt(&p->a, "dbpath = %.*s\nquery = %s\n", STR(p->db),
+                         query);
+    struct table *tb;
+    err e;
+
+    check_ok(file_replace(t, NULL, cf, text, 0600));
+    check_ok(tables_get(t, ts, arena_fmt(&p->a, "sqlite:%.*s", STR(cf)),
+                        &tb));
+    e = table_find(t, tb, str_from(key), &p->a, &value);
+    unlink(arena_cstr(&p->a, cf));
+    return e == OK ? value : e == ERR_ABSENT ? S("-")
+                                             : str_from(task_why(t));
+}
+
+TASK_TEST(auth_directory_views)
+{
+    static const struct { const char *query, *key, *want; } cases[] = {
+        { "SELECT name FROM virtual_domain WHERE name = '%s'",
+          "example.com", "example.com" },
+        { "SELECT name FROM alias_domain WHERE name = '%s'", "va.org",
+          "va.org" },
+        { "SELECT name FROM relay_domain WHERE name = '%s'", "va.org", "-" },
+        { "SELECT path FROM virtual_mailbox WHERE address = '%s'",
+          "Joe@example.com", "example.com/joe/" },
+        { "SELECT targets FROM virtual_alias WHERE address = '%s'",
+          "a@va.org", "b@x, c@x" },
+    };
+    struct conf_source src = { .dir = S("/nonexistent") };
+    struct conf_findings findings = { { 0 } };
+    struct directory *d;
+    struct conf *c;
+    struct place p;
+
+    place_make(&p);
+    check_ok(directory_open(t, &p.a, p.db, DIRECTORY_CREATE, &d));
+    check_ok(directory_domain_add(t, d, S("example.com"), S("mailbox")));
+    check_ok(directory_domain_add(t, d, S("va.org"), S("alias")));
+    check_int(directory_user_add(t, d, S("joe@va.org"), S("x"), 0),
+              ERR_DENIED);
+    check_ok(directory_user_add(t, d, S("joe@example.com"), S("x"), 0));
+    check_ok(directory_alias_add(t, d, S("a@va.org"), S("c@x")));
+    check_ok(directory_alias_add(t, d, S("a@va.org"), S("b@x")));
+    check_ok(conf_read(&p.a, &src, &findings, &c));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        check_str(asked(t, tables_new(&p.a, c, table_opener_files()), &p,
+                        cases[i].query, cases[i].key),
+                  str_from(cases[i].want));
     place_drop(&p);
 }
