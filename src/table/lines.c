@@ -93,6 +93,8 @@ bool lines_next(struct lines *l, str *logical, int *line)
             continue;
         *line = l->line;
         *logical = gather(l, first);
+        if (str_empty(*logical))
+            continue; /* it began with a NUL */
         if (!is_space(first.p[0]))
             return true;
         /* Only the first one can be: the others continue something. */

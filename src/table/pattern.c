@@ -205,8 +205,7 @@ void pattern_parse(const struct engine *e, struct arena *a, str text,
     str logical;
 
     while (lines_next(&lines, &logical, &p.line))
-        if (!str_empty(logical))
-            parse_line(&p, logical);
+        parse_line(&p, logical);
     rules_end(out, notes);
 }
 
@@ -216,6 +215,7 @@ err pattern_find(const struct engine *e, const struct rules *r, str key,
     str groups[100];
     bool held = true;
 
+    key = arena_str(a, key); /* regexec() likes a NUL behind it */
     for (size_t i = 0; i < r->list.n; i = rules_step(r, i, held)) {
         const struct rule *rule = &r->list.p[i];
         const char *trouble = NULL;
