@@ -300,8 +300,11 @@ err file_replace(struct task *t, struct dir *at, str path, str bytes,
     e = replace_write(t, at, temporary, bytes, mode);
     if (!e)
         e = file_rename(t, at, temporary, at, path);
-    if (e)
-        err_ignore(file_unlink(t, at, temporary)); /* leave no litter */
+    if (e) { /* leave no litter; the first reason is the one to tell */
+        str said = arena_str(&a, str_from(task_why(t)));
+        err_ignore(file_unlink(t, at, temporary));
+        e = why(t, e, "%.*s", STR(said));
+    }
     if (!e)
         e = dir_open(t, at, dir_of(path), &d);
     if (!e)

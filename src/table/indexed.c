@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: ISC
  *
- * hash, btree, dbm and cdb tables: constant databases (table/cdb.h), mapped
- * into memory.
+ * hash, btree, dbm and cdb tables: constant databases (table/cdb.h).
+ *
+ * Small files are read, large ones mapped into memory.  Our own tools replace
+ * a file by another; whoever writes into a mapped one instead ("cp" over it)
+ * can make the process that reads it die, which is why most are not mapped.
  *
  * A file that ends keys with a NUL, as some writers do, is understood too:
  * a key is asked first without, then with it.
@@ -9,7 +12,8 @@
 #include "table/cdb.h"
 #include "table/kind.h"
 
-/* The mapped file. */
+enum { READ_MAX = 1 << 20 };
+
 struct indexed {
     str bytes;
 };
@@ -17,6 +21,25 @@ struct indexed {
 static void unmap(void *indexed)
 {
     file_unmap(((struct indexed *)indexed)->bytes);
+}
+
+/* The file's bytes, for as long as the arena lives. */
+static err load(struct task *t, struct file *f, struct arena *a,
+                struct indexed *x)
+{
+    struct file_stat st;
+    size_t n;
+
+    TRY(file_stat_open(t, f, &st));
+    if (st.size <= READ_MAX) {
+        char *room = arena_alloc(a, st.size);
+        TRY(file_read(t, f, 0, room, st.size, &n));
+        x->bytes = str_of(room, n);
+        return OK;
+    }
+    TRY(file_map(t, f, &x->bytes));
+    arena_own(a, unmap, x);
+    return OK;
 }
 
 /* Berkeley DB files carry their kind's number at byte 12, in the order of
@@ -79,12 +102,11 @@ static err indexed_open(struct task *t, struct table *tb,
 {
     static const struct table_ops ops = { find, walk };
     struct indexed *x = arena_new(tb->arena, struct indexed);
-    err e = file_map(t, data->file, &x->bytes);
+    err e = load(t, data->file, tb->arena, x);
 
     file_close(data->file);
     if (e)
         return e;
-    arena_own(tb->arena, unmap, x);
     if (is_berkeley(x->bytes))
         return why(t, ERR_CORRUPT, "open database %.*s: the file was made by "
                    "Berkeley DB; run \"postmap %.*s\" (an alias file: "

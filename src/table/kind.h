@@ -54,6 +54,7 @@ struct table {
     /* Where it came from, when it was opened by path: for noticing change. */
     str path;
     struct file_stat stat;
+    bool live;              /* sees writes to its file by itself */
     struct table **inner;
     size_t n_inner;
 };

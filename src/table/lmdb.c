@@ -303,6 +303,7 @@ err table_open_lmdb(struct task *t, struct table *tb,
         return table_database_why(t, tb->arena, e);
     TRY(file_stat_path(t, NULL, path, &tb->stat));
     tb->path = path;
+    tb->live = true;
     table_warn_if_older(t, tb);
     tb->ops = &ops;
     tb->state = db;

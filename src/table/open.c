@@ -227,6 +227,8 @@ bool table_changed(struct task *t, const struct table *tb)
             return true;
     if (str_empty(tb->path) || file_stat_path(t, NULL, tb->path, &st))
         return false;
-    return st.mtime_us != tb->stat.mtime_us || st.inode != tb->stat.inode
-        || st.device != tb->stat.device || st.size != tb->stat.size;
+    if (st.inode != tb->stat.inode || st.device != tb->stat.device)
+        return true;
+    return !tb->live && (st.mtime_us != tb->stat.mtime_us
+                         || st.size != tb->stat.size);
 }

@@ -284,13 +284,29 @@ static uint32_t mode_of(struct task *t, const struct table_writer *w,
     return *exists ? st->mode & 07777 : w->mode;
 }
 
+/* Messages name the file that was meant, not the temporary one. */
+static err replace_file(struct task *t, struct table_writer *w, str path,
+                        str bytes, uint32_t mode)
+{
+    err e = file_replace(t, NULL, path, bytes, mode);
+    str said;
+    size_t colon;
+
+    if (!e || e == ERR_STOPPED)
+        return e;
+    said = arena_str(w->arena, str_from(task_why(t)));
+    colon = str_rchr(said, ':');
+    return why(t, e, "open database %.*s:%.*s", STR(path),
+               STR(str_skip(said, colon == STR_NONE ? 0 : colon + 1)));
+}
+
 static err commit_bytes(struct task *t, struct table_writer *w, str bytes)
 {
     struct file_stat st;
     bool exists;
     uint32_t mode = mode_of(t, w, &st, &exists);
 
-    TRY(file_replace(t, NULL, w->path, bytes, mode));
+    TRY(replace_file(t, w, w->path, bytes, mode));
     /* root keeps another one's file theirs */
     if (exists && geteuid() == 0 && (st.uid != 0 || st.gid != 0)) {
         struct file *f;
@@ -301,7 +317,7 @@ static err commit_bytes(struct task *t, struct table_writer *w, str bytes)
     }
     /* dbm's readers elsewhere expect both files of the pair */
     if (str_eq(w->tb->type, S("dbm")))
-        return file_replace(t, NULL,
+        return replace_file(t, w,
                             arena_cat(w->arena, w->tb->name, S(".dir")),
                             S(""), mode);
     return OK;
