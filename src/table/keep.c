@@ -28,6 +28,7 @@ struct kept {
     struct edition *now;  /* NULL: could not be opened yet */
     when look_next;
     bool looking;
+    bool stale;           /* somebody said that it has changed */
 };
 
 struct tables {
@@ -88,21 +89,34 @@ static void look(struct task *t, struct kept *k)
     struct edition *ed = k->now, *opened;
     bool changed = true;
 
-    if (ed) {
+    if (ed && !k->stale) {
         ed->n_users++;
         changed = table_changed(t, ed->table);
         edition_leave(ed);
     }
     if (!changed)
         return;
+    k->stale = false; /* now: it may be said again while we open */
     if (edition_open(t, k->tables, k->handle.spec, k->handle.flags,
                      &opened)) {
+        k->stale = true;
         table_warn(t, &k->tables->env, str_from(task_why(t)));
         return;
     }
     if (ed)
         say(t, table_reopened, STR(k->handle.spec));
     replace(k, opened);
+}
+
+void tables_stale(struct tables *ts, str spec)
+{
+    for (size_t i = 0; i < ts->list.n; i++) {
+        struct kept *k = ts->list.p[i];
+        if (!str_empty(spec) && !str_eq(spec, k->handle.spec))
+            continue;
+        k->stale = true;
+        k->look_next = 0;
+    }
 }
 
 static err enter(struct task *t, struct kept *k, struct edition **out)

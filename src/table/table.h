@@ -101,6 +101,11 @@ err tables_get(struct task *t, struct tables *ts, str spec,
 err tables_get_flags(struct task *t, struct tables *ts, str spec, int flags,
                      struct table **out);
 
+/* Opens the table of this spec anew, whatever its flags, before it is asked
+ * again: for roles that are told of changes instead of looking at files.  An
+ * empty spec means all tables. */
+void tables_stale(struct tables *ts, str spec);
+
 /* Asks.  OK: *value is in a.  ERR_ABSENT: no such key.  Anything else: the
  * map failed, try again later; task_why() names the table.  The key is used
  * as it is, except that types which fold keys fold it. */

@@ -282,9 +282,14 @@ TASK_TEST(table_kept)
     check_str(ask_table(t, &b, tb, "a"), S("1"));
     check_ok(task_sleep(t, after_ms(t, 1050)));
     check_str(ask_table(t, &b, tb, "a"), S("2"));
+    write_one(t, &b, spec(&b, "hash", "k"), TABLE_WRITE_NEW, "a", "3", OK);
+    tables_stale(b.tables, S("hash:/other"));
+    check_str(ask_table(t, &b, tb, "a"), S("2"));
+    tables_stale(b.tables, spec(&b, "hash", "k"));
+    check_str(ask_table(t, &b, tb, "a"), S("3"));
     put_file(t, &b, "k.db", S("rubbish"));
     check_ok(task_sleep(t, after_ms(t, 1050)));
-    check_str(ask_table(t, &b, tb, "a"), S("2"));
+    check_str(ask_table(t, &b, tb, "a"), S("3"));
     bench_close(t, &b);
 }
 
