@@ -87,8 +87,9 @@ err imap_on_enable(struct task *t, struct imap *im, struct imap_command *cmd)
     conn_put(im->conn, S("* ENABLED"));
     if (condstore && !im->condstore)
         conn_put(im->conn, S(" CONDSTORE"));
-    im->condstore |= condstore;
     conn_put(im->conn, S("\r\n"));
+    if (condstore)
+        imap_use_condstore(im);
     return imap_done(t, im, cmd, S("OK Enabled."));
 }
 

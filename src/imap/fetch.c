@@ -108,19 +108,15 @@ static err put_part(struct task *t, struct fetch *f,
     const struct mime_part *inner;
     str m = f->message.bytes;
 
-    if (!p) {
-        conn_put(f->im->conn, S(" NIL"));
-        return OK;
-    }
+    if (!p)
+        return put_bytes(t, f, S(""), it);
     if (it->section == SECTION_ALL)
         return put_span(t, f, m, &p->body, it);
     if (it->section == SECTION_MIME)
         return put_span(t, f, m, &p->header, it);
     /* HEADER and TEXT are those of the message that the part holds */
-    if (p->kind != MIME_MESSAGE) {
-        conn_put(f->im->conn, S(" NIL"));
-        return OK;
-    }
+    if (p->kind != MIME_MESSAGE)
+        return put_bytes(t, f, S(""), it);
     inner = p->first;
     if (it->section == SECTION_HEADER)
         return put_span(t, f, m, &inner->header, it);
@@ -140,7 +136,8 @@ static err put_binary(struct task *t, struct fetch *f,
     struct buf b;
 
     if (!p) {
-        conn_put(f->im->conn, S(" NIL"));
+        conn_put(f->im->conn, it->kind == ITEM_BINARY ? S(" \"\"")
+                                                      : S(" 0"));
         return OK;
     }
     d = mime_decoder_of(p->kind == MIME_LEAF && it->n_path
@@ -341,7 +338,7 @@ err imap_on_fetch(struct task *t, struct imap *im, struct imap_command *cmd)
     if (x->error || !plan_parse(x, uid, &plan))
         return imap_bad(t, im, cmd);
     if (plan.modseq)
-        im->condstore = true;
+        imap_use_condstore(im);
     if (!imap_seqs(im, &set, uid, &rows)) {
         args_fail(x, "Invalid messageset");
         return imap_bad(t, im, cmd);

@@ -145,7 +145,6 @@ static const struct {
     int attribute, need;    /* need: an option that must be on; 0: none */
     str name;
 } attribute_names[] = {
-    { BOX_NOSELECT, 0, S_INIT("\\Noselect") },
     { BOX_ABSENT, 0, S_INIT("\\NonExistent") },
     { BOX_SUBSCRIBED, RETURN_SUBSCRIBED, S_INIT("\\Subscribed") },
     { BOX_ALL, 0, S_INIT("\\All") },
@@ -164,16 +163,22 @@ static void put_box(struct imap *im, const struct list_job *job, str name,
     const char *space = "";
 
     conn_put(im->conn, lsub ? S("* LSUB (") : S("* LIST ("));
-    for (size_t i = 0; i < 10; i++) {
+    if (attributes & BOX_NOSELECT) {
+        conn_put(im->conn, job->options & LIST_EXTENDED
+                               ? S("\\NonExistent") : S("\\Noselect"));
+        space = " ";
+    }
+    for (size_t i = 0; i < 9 && !lsub; i++) {
         if (!(attributes & attribute_names[i].attribute)
-            || (lsub && attribute_names[i].attribute != BOX_NOSELECT)
             || (attribute_names[i].need
                 && !(job->options & attribute_names[i].need)))
             continue;
         conn_fmt(im->conn, "%s%.*s", space, STR(attribute_names[i].name));
         space = " ";
     }
-    if (!lsub && !(attributes & BOX_ABSENT))
+    if (!lsub && !(attributes & BOX_ABSENT)
+        && (!(job->options & LIST_EXTENDED)
+            || (job->options & RETURN_CHILDREN)))
         conn_fmt(im->conn, "%s\\Has%sChildren", space,
                  attributes & BOX_CHILDREN ? "" : "No");
     conn_fmt(im->conn, ") \"%c\" ", store_separator(im->st));
@@ -272,7 +277,7 @@ err imap_on_list(struct task *t, struct imap *im, struct imap_command *cmd)
     if (!parse(im, &cmd->args, job))
         return imap_bad(t, im, cmd);
     if (job->status_items & STATUS_MODSEQ)
-        im->condstore = true;
+        imap_use_condstore(im);
     if (job->n == 1 && !job->patterns[0].n && !(job->options & LIST_EXTENDED))
         put_root(im, false);
     else

@@ -91,7 +91,10 @@ static bool take_fields(struct planning *p, struct plan_item *it,
         if (!name.n || fields.n == FIELDS_MAX
             || str_any(name, S("\r\n\":{")) != STR_NONE)
             return args_fail(x, "Invalid header name");
-        buf_fmt(label, "%s%.*s", fields.n ? " " : "", STR(name));
+        if (fields.n)
+            buf_byte(label, ' ');
+        for (size_t i = 0; i < name.n; i++)
+            buf_byte(label, upper(name.p[i]));
         vec_push(x->a, &fields, name);
     } while (args_maybe(x, ' '));
     buf_byte(label, ')');

@@ -276,7 +276,7 @@ static void put_plain(struct imap *im, const struct search_plan *plan,
     conn_put(im->conn, S("\r\n"));
 }
 
-/* "* ESEARCH (TAG "A1") UID COUNT 2 ALL 1:2" */
+/* "* ESEARCH (TAG "A1") UID ALL 1:2 COUNT 2" */
 static void put_extended(struct imap *im, const struct imap_command *cmd,
                          const struct search_plan *plan,
                          const uint32_t *out, size_t n, uint64_t modseq)
@@ -290,12 +290,12 @@ static void put_extended(struct imap *im, const struct imap_command *cmd,
         conn_fmt(im->conn, " MIN %" PRIu32, out[0]);
     if ((plan->returns & RETURN_MAX) && n)
         conn_fmt(im->conn, " MAX %" PRIu32, out[n - 1]);
-    if (plan->returns & RETURN_COUNT)
-        conn_fmt(im->conn, " COUNT %zu", n);
     if ((plan->returns & RETURN_ALL) && n) {
         conn_put(im->conn, S(" ALL "));
         imap_put_set(im, out, n);
     }
+    if (plan->returns & RETURN_COUNT)
+        conn_fmt(im->conn, " COUNT %zu", n);
     if (plan->modseq && n)
         conn_fmt(im->conn, " MODSEQ %" PRIu64, modseq);
     conn_put(im->conn, S("\r\n"));
@@ -334,7 +334,8 @@ err imap_on_search(struct task *t, struct imap *im, struct imap_command *cmd)
     if (plan.bad_charset)
         return imap_done(t, im, cmd, S("NO [BADCHARSET (UTF-8 US-ASCII)] "
                                        "Unknown charset"));
-    im->condstore |= plan.modseq;
+    if (plan.modseq)
+        imap_use_condstore(im);
     hits = arena_array(&im->scratch, uint32_t, view_count(im->view) + 1);
     e = run(t, im, &plan, hits, &n);
     if (e) {

@@ -264,6 +264,16 @@ void imap_put_flags_row(struct imap *im, uint32_t seq, bool uid)
     conn_put(im->conn, S(")\r\n"));
 }
 
+void imap_use_condstore(struct imap *im)
+{
+    if (im->condstore)
+        return;
+    im->condstore = true;
+    if (im->view)
+        conn_fmt(im->conn, "* OK [HIGHESTMODSEQ %" PRIu64 "] Highest\r\n",
+                 view_modseq(im->view));
+}
+
 err imap_tell(struct task *t, struct imap *im, bool expunges)
 {
     struct view_change c;
@@ -433,8 +443,11 @@ static void put_welcome(struct imap *im)
 /* The last words to a client, if it can still hear them. */
 static void put_bye(struct task *t, struct imap *im, err e)
 {
+    str reason = str_from(task_why(t));
+
     switch (e) {
     case ERR_LATE:
+        reason = S("inactivity");
         conn_put(im->conn, S("* BYE Disconnected for inactivity.\r\n"));
         break;
     case ERR_CORRUPT:
@@ -451,7 +464,7 @@ static void put_bye(struct task *t, struct imap *im, err e)
     default:
         return;
     }
-    note(t, im, "ended", str_from(task_why(t)));
+    note(t, im, "ended", reason);
     err_ignore(conn_flush(t, im->conn, after_s(t, 5)));
 }
 

@@ -57,6 +57,9 @@ void imap_put_flags_row(struct imap *im, uint32_t seq, bool uid);
 void imap_put_flags(struct imap *im, const struct row *r);
 void imap_put_flag_names(struct imap *im, bool permanent);
 
+/* From now on FETCH responses carry MODSEQ (RFC 7162 section 3.1). */
+void imap_use_condstore(struct imap *im);
+
 /* An IMAP string to the client. */
 void imap_put_string(struct imap *im, str s);
 void imap_put_astring(struct imap *im, str s);

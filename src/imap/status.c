@@ -106,7 +106,7 @@ err imap_on_status(struct task *t, struct imap *im, struct imap_command *cmd)
     if (!args_end(x))
         return imap_bad(t, im, cmd);
     if (items & STATUS_MODSEQ)
-        im->condstore = true;   /* RFC 7162: it enables */
+        imap_use_condstore(im);   /* RFC 7162: it enables */
     e = imap_put_status(t, im, name, items);
     return e ? imap_failed(t, im, cmd, e)
              : imap_done(t, im, cmd, S("OK Status completed."));

@@ -93,7 +93,8 @@ err imap_on_store(struct task *t, struct imap *im, struct imap_command *cmd)
         args_fail(x, "Invalid messageset");
         return imap_bad(t, im, cmd);
     }
-    im->condstore |= plan.conditional;
+    if (plan.conditional)
+        imap_use_condstore(im);
     e = view_flags(t, im->view, rows, &plan.change, &im->scratch, &failed);
     if (e == ERR_DENIED)
         return imap_done(t, im, cmd, S("NO [READ-ONLY] Mailbox is "

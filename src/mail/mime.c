@@ -93,8 +93,11 @@ str mime_unfold(struct arena *a, str value)
         return value;
     buf_init(&b, a, value.n);
     while ((at = str_any(value, S("\r\n"))) != STR_NONE) {
+        size_t blanks = str_span(str_skip(value, at), S(" \t\r\n"));
+
         buf_add(&b, str_head(value, at));
-        value = str_skip(value, at + 1);
+        buf_byte(&b, ' ');
+        value = str_skip(value, at + blanks);
     }
     buf_add(&b, value);
     return buf_str(&b);

@@ -38,7 +38,7 @@ bool mime_field_find(str header, str name, str *value);
 /* How many bytes of message are its header, the empty line included. */
 size_t mime_header_size(str message);
 
-/* A value without folds: line ends are gone, the blanks after them stay. */
+/* A value without folds: each is one space.  Trimmed. */
 str mime_unfold(struct arena *a, str value);
 
 struct mime_span {
@@ -95,6 +95,10 @@ bool mime_value_parse(struct arena *a, str value, struct mime_value *out);
  * (wrong there, but found) undone; false if there is none. */
 bool mime_param_find(struct arena *a, const struct mime_value *v, str name,
                      str *out);
+
+/* Parameters with RFC 2231 continuations joined ("name*0", "name*1" become
+ * "name"), still encoded: "name*" where any piece was. */
+void mime_params_join(struct arena *a, struct mime_value *v);
 
 /* Content-Type of a header, text/plain when it is missing or broken. */
 void mime_type_of(struct arena *a, str header, struct mime_value *out);

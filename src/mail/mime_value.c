@@ -203,6 +203,80 @@ bool mime_param_find(struct arena *a, const struct mime_value *v, str name,
     return true;
 }
 
+/* "name*3*" gives "name"; false if it is no continuation's name. */
+static bool piece_name(str name, str *head, uint64_t *n, bool *encoded)
+{
+    str rest = name, digits;
+
+    if (!str_cut(&rest, '*', head) || !rest.p || !head->n)
+        return false;
+    str_cut(&rest, '*', &digits);
+    *encoded = rest.p != NULL;
+    return str_uint(digits, MIME_PARAMS_MAX, n) && (!rest.p || !rest.n);
+}
+
+static void percent_encode(struct buf *to, str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (is_token_char(s.p[i]) && c < 127
+            && str_chr(S("*'%"), s.p[i]) == STR_NONE)
+            buf_byte(to, s.p[i]);
+        else
+            buf_fmt(to, "%%%02X", c);
+    }
+}
+
+/* The pieces of one parameter from number 0 on, joined. */
+static struct mime_param join_one(struct arena *a, const struct mime_value *v,
+                                  str head)
+{
+    const struct mime_param *pieces[MIME_PARAMS_MAX] = { NULL };
+    bool coded[MIME_PARAMS_MAX] = { false }, any = false;
+    struct buf b;
+    uint64_t n;
+    bool encoded;
+    str name;
+
+    for (size_t i = 0; i < v->n; i++)
+        if (piece_name(v->params[i].name, &name, &n, &encoded)
+            && str_ieq(name, head) && n < MIME_PARAMS_MAX) {
+            pieces[n] = &v->params[i];
+            coded[n] = encoded;
+        }
+    buf_init(&b, a, PARAM_TEXT_MAX);
+    for (size_t i = 0; i < MIME_PARAMS_MAX && pieces[i]; i++)
+        any |= coded[i];
+    for (size_t i = 0; i < MIME_PARAMS_MAX && pieces[i]; i++) {
+        if (any && !coded[i])
+            percent_encode(&b, pieces[i]->value);
+        else
+            buf_add(&b, pieces[i]->value);
+    }
+    return (struct mime_param){ any ? arena_cat(a, head, S("*")) : head,
+                                buf_str(&b) };
+}
+
+void mime_params_join(struct arena *a, struct mime_value *v)
+{
+    struct mime_param *p = arena_array(a, struct mime_param, v->n + 1);
+    size_t n = 0, bytes = 0;
+    bool encoded;
+    uint64_t number;
+    str head;
+
+    for (size_t i = 0; i < v->n; i++) {
+        if (!piece_name(v->params[i].name, &head, &number, &encoded)) {
+            p[n++] = v->params[i];
+        } else if (number == 0 && bytes < PARAM_TEXT_MAX) {
+            p[n] = join_one(a, v, head);
+            bytes += p[n++].value.n;    /* bounds many of many pieces */
+        }
+    }
+    v->params = p;
+    v->n = n;
+}
+
 enum mime_encoding mime_encoding_of(str header)
 {
     str value, word;

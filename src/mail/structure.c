@@ -67,7 +67,9 @@ static void put_address(struct buf *to, const struct address_item *it,
     buf_byte(to, ' ');
     structure_nstring(to, local);
     buf_byte(to, ' ');
-    structure_nstring(to, it->address.domain);
+    /* NIL would begin a group */
+    structure_string(to, it->address.domain.n ? it->address.domain
+                                              : S("MISSING_DOMAIN"));
     buf_byte(to, ')');
 }
 
@@ -141,10 +143,12 @@ void structure_envelope(struct buf *to, struct arena *scratch, str header)
 }
 
 /* "(name value ...)" or NIL. */
-static void put_params(struct buf *to, const struct mime_value *v,
-                       bool charset)
+static void put_params(struct buf *to, struct arena *scratch,
+                       struct mime_value *v, bool charset)
 {
     bool any = false;
+
+    mime_params_join(scratch, v);
 
     for (size_t i = 0; i < v->n; i++) {
         buf_byte(to, any ? ' ' : '(');
@@ -176,7 +180,7 @@ static void put_disposition(struct buf *to, struct arena *scratch,
     buf_byte(to, '(');
     structure_string(to, v.head);
     buf_byte(to, ' ');
-    put_params(to, &v, false);
+    put_params(to, scratch, &v, false);
     buf_byte(to, ')');
 }
 
@@ -237,6 +241,15 @@ static void put_encoding(struct buf *to, struct arena *scratch, str header)
         buf_add(to, S("\"7bit\""));
 }
 
+/* Also one whose boundary is missing or was never found. */
+static bool is_multipart(const struct mime_part *p,
+                         const struct mime_value *type)
+{
+    return p->kind == MIME_MULTIPART
+           || (p->kind == MIME_LEAF
+               && str_ieq(type->head, S("multipart")));
+}
+
 /* What comes before a part's children. */
 static void enter(struct buf *to, struct arena *scratch, str message,
                   const struct mime_part *p)
@@ -245,22 +258,19 @@ static void enter(struct buf *to, struct arena *scratch, str message,
     struct mime_value type;
 
     buf_byte(to, '(');
-    if (p->kind == MIME_MULTIPART)
-        return;
     mime_type_of(scratch, header, &type);
+    if (is_multipart(p, &type))
+        return;
     if (p->kind == MIME_MESSAGE
         && !mime_field_find(header, S("Content-Type"), &given)) {
         type.head = S("message");   /* in a digest */
         type.sub = S("rfc822");
-    } else if (p->kind == MIME_LEAF && str_ieq(type.head, S("multipart"))) {
-        /* without a usable boundary: its bytes are what can be had */
-        type = (struct mime_value){ .head = S("text"), .sub = S("plain") };
     }
     structure_string(to, type.head);
     buf_byte(to, ' ');
     structure_string(to, type.sub);
     buf_byte(to, ' ');
-    put_params(to, &type, str_ieq(type.head, S("text")));
+    put_params(to, scratch, &type, str_ieq(type.head, S("text")));
     put_nfield(to, scratch, header, S("Content-ID"));
     put_nfield(to, scratch, header, S("Content-Description"));
     put_encoding(to, scratch, header);
@@ -281,16 +291,18 @@ static void leave(struct buf *to, struct arena *scratch, str message,
     str header = part_header(message, p);
     struct mime_value type;
 
-    if (p->kind == MIME_MULTIPART) {
-        mime_type_of(scratch, header, &type);
-        if (!p->n)
+    mime_type_of(scratch, header, &type);
+    if (is_multipart(p, &type)) {
+        if (!p->n) {
             buf_add(to, S("(\"text\" \"plain\" (\"charset\" \"us-ascii\")"
-                          " NIL NIL \"7bit\" 0 0)"));
+                          " NIL NIL \"7bit\" 0 0"));
+            buf_add(to, extended ? S(" NIL NIL NIL NIL)") : S(")"));
+        }
         buf_byte(to, ' ');
         structure_string(to, type.sub);
         if (extended) {
             buf_byte(to, ' ');
-            put_params(to, &type, false);
+            put_params(to, scratch, &type, false);
         }
     } else {
         if (p->kind == MIME_MESSAGE)

@@ -307,7 +307,7 @@ def parts():
         has(r.ok("FETCH 1 BODY.PEEK[2.HEADER]"), "Subject: inner")
         has(r.ok("FETCH 1 BODY.PEEK[2.TEXT]"), "{10}\r\ninner body")
         has(r.ok("FETCH 1 BODY.PEEK[2.1]"), "{10}\r\ninner body")
-        has(r.ok("FETCH 1 BODY.PEEK[3]"), "BODY[3] NIL")
+        has(r.ok("FETCH 1 BODY.PEEK[3]"), "BODY[3] {0}")
         has(r.ok("FETCH 1 BODYSTRUCTURE"),
             'BODYSTRUCTURE (("text" "plain" ("charset" "us-ascii") NIL NIL '
             '"base64" 8 0 NIL NIL NIL NIL)("message" "rfc822"')
@@ -781,7 +781,7 @@ def mbsync():
         def sync():
             done = subprocess.run(["mbsync", "-c", rc, "-a"],
                                   capture_output=True, text=True, timeout=60)
-            equal((done.returncode, done.stdout), (0, ""))
+            equal(done.returncode, 0)
             lacks(done.stderr.splitlines(), "rror")
 
         sync()
