@@ -25,7 +25,7 @@ struct conn {
     size_t in_at, in_n;
     struct buf out;
     size_t out_at;
-    bool closed;
+    bool closed, split;
 };
 
 static void conn_done(void *arg)
@@ -167,9 +167,9 @@ static err fill(struct task *t, struct conn *c, when until)
             return why(t, e, "lost connection");
         if (c->in_n == 0)
             conn_discard(c); /* an idle connection holds no buffer */
-        if (c->out.n)
+        if (c->out.n && !c->split)
             TRY(conn_flush(t, c, until)); /* I2 */
-        TRY(want_write ? sock_wait_writable(t, c->sock, until)
+        TRY(want_write && !c->split ? sock_wait_writable(t, c->sock, until)
                        : sock_wait_readable(t, c->sock, until));
     }
 }
@@ -228,6 +228,41 @@ void conn_unread(struct conn *c, size_t n)
 err conn_wait(struct task *t, struct conn *c, when until)
 {
     return conn_pending(c) ? OK : fill(t, c, until);
+}
+
+void conn_feed(struct conn *c, str bytes)
+{
+    must(!c->in && bytes.n <= IN_SIZE);
+    if (bytes.n == 0)
+        return;
+    c->in = heap_resize(NULL, IN_SIZE);
+    memcpy(c->in, bytes.p, bytes.n);
+    c->in_at = 0;
+    c->in_n = bytes.n;
+}
+
+void conn_split(struct conn *c)
+{
+    c->split = true;
+}
+
+str conn_take(struct conn *c, struct arena *a)
+{
+    str taken = arena_str(a, str_of(c->in ? c->in + c->in_at : "",
+                                    c->in_n - c->in_at));
+
+    conn_discard(c);
+    return taken;
+}
+
+struct sock *conn_release(struct conn *c)
+{
+    struct sock *s = c->sock;
+
+    must(!c->tls && !c->closed && !conn_pending(c) && c->out.n == 0);
+    c->sock = NULL;
+    conn_close(c);
+    return s;
 }
 
 /* --- TLS ----------------------------------------------------------------- */

@@ -32,6 +32,20 @@ err conn_line(struct task *t, struct conn *c, size_t max, when until,
 err conn_piece(struct task *t, struct conn *c, size_t max, when until,
                str *piece);
 
+/* Input that somebody else has read already comes first. */
+void conn_feed(struct conn *c, str bytes);
+
+/* From now on one task may read while another writes: reading no longer
+ * flushes. */
+void conn_split(struct conn *c);
+
+/* What is buffered and unread, at most 32 KiB; it is taken. */
+str conn_take(struct conn *c, struct arena *a);
+
+/* The socket itself, when there is no TLS and nothing is buffered; the
+ * connection is closed without it. */
+struct sock *conn_release(struct conn *c);
+
 /* Gives the last n bytes of the last piece back, to be read again. */
 void conn_unread(struct conn *c, size_t n);
 

@@ -5,6 +5,7 @@
 #include "role/master/master.h"
 
 #include "role/events.h"
+#include "role/service.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -16,9 +17,12 @@ enum { CONTROL_FD = 3, FAST_DEATH_US = 5 * 1000 * 1000, THROTTLE_MAX_S = 60,
 /* Who may change user ids keeps root's rights to do so. */
 static bool needs_root(enum role_kind k)
 {
-    return k == ROLE_deliver || k == ROLE_authd || k == ROLE_lookup
-           || k == ROLE_imapd;
+    return k == ROLE_deliver || k == ROLE_authd || k == ROLE_lookup;
 }
+
+static err run_child(struct task *t, void *child);
+static struct child *child_new(struct master *m, enum role_kind kind,
+                               uint32_t number);
 
 static err spawn(struct task *t, struct child *c, struct sock **control)
 {
@@ -35,7 +39,8 @@ static err spawn(struct task *t, struct child *c, struct sock **control)
         .argv = argv, .env = env, .fds = fds, .n_fds = CONTROL_FD + 1,
         .dir = "/",
         .set_ids = m->root && !needs_root(c->kind),
-        .uid = m->uid, .gid = m->gid,
+        .uid = c->kind == ROLE_reader ? c->number : m->uid,
+        .gid = c->kind == ROLE_reader ? c->gid : m->gid,
     };
     int theirs;
     err e;
@@ -51,6 +56,32 @@ static err spawn(struct task *t, struct child *c, struct sock **control)
     return e;
 }
 
+/* A reader for a door: the one of this user id, or a new one.  What a door
+ * asks is checked: never root, never a system account. */
+static err on_want(struct task *t, struct child *door, str body)
+{
+    struct master *m = door->m;
+    struct unpack u = unpack_of(body);
+    uint32_t uid = unpack_u32(&u), gid = unpack_u32(&u);
+    struct child *c;
+
+    if (!unpack_end(&u) || door->kind != ROLE_imapd || uid == 0 || gid == 0
+        || (m->root && uid < (uint32_t)conf_int(m->conf,
+                                                P_virtual_minimum_uid))
+        || (!m->root && uid != geteuid()))
+        return why(t, ERR_DENIED, "no reader for user id %u", uid);
+    list_each(l, &m->children) {
+        c = container_of(l, struct child, link);
+        if (c->kind == ROLE_reader && c->number == uid)
+            return c->alive ? children_connect(t, c, door) : OK;
+    }
+    c = child_new(m, ROLE_reader, uid);
+    c->gid = gid;
+    c->once = true;
+    group_go(&m->group, "reader", run_child, c);
+    return OK;
+}
+
 static err listen_to(struct task *t, struct child *c)
 {
     struct frame f;
@@ -61,6 +92,8 @@ static err listen_to(struct task *t, struct child *c)
         if (f.type == CONTROL_READY && !c->ready) {
             c->ready = true;
             bell_ring_all(&c->m->changed);
+        } else if (f.type == CONTROL_WANT && on_want(t, c, f.body)) {
+            say(t, role_warn, task_why(t));
         }
     }
     return e;
@@ -112,7 +145,7 @@ static err run_child(struct task *t, void *arg)
             return e;
         if (e)
             say(t, role_error, task_why(t));
-        if (c->m->stopping)
+        if (c->m->stopping || c->once)
             break;
         if (rt_now(t) - c->started < FAST_DEATH_US) {
             pause_ms = pause_ms * 2 > THROTTLE_MAX_S * 1000
@@ -124,10 +157,13 @@ static err run_child(struct task *t, void *arg)
         }
         TRY(task_sleep(t, after_ms(t, pause_ms)));
     }
+    if (c->once)
+        list_del(&c->link);
     return OK;
 }
 
-static void child_add(struct master *m, enum role_kind kind, uint32_t number)
+static struct child *child_new(struct master *m, enum role_kind kind,
+                               uint32_t number)
 {
     struct child *c = arena_new(m->memory, struct child);
 
@@ -136,7 +172,7 @@ static void child_add(struct master *m, enum role_kind kind, uint32_t number)
     c->number = number;
     c->process.pidfd = -1;
     list_add_last(&m->children, &c->link);
-    group_go(&m->group, "child", run_child, c);
+    return c;
 }
 
 static uint32_t n_processors(void)
@@ -146,15 +182,30 @@ static uint32_t n_processors(void)
     return n < 1 ? 1 : n > 16 ? 16 : (uint32_t)n;
 }
 
+/* Doors are only there when a line of master.cf asks for one. */
+static bool wanted(const struct master *m, enum role_kind k)
+{
+    struct services all = conf_services(m->conf);
+
+    if (k != ROLE_imapd)
+        return true;
+    for (size_t i = 0; i < all.n; i++) {
+        const struct service_kind *sk = service_kind(all.p[i].command);
+        if (sk && sk->role == k)
+            return true;
+    }
+    return false;
+}
+
 err children_start(struct task *t, struct master *m)
 {
     (void)t;
     for (enum role_kind k = 0; k < N_ROLES; k++) {
         uint32_t copies = k == ROLE_smtpd ? n_processors() : 1;
-        if (!role_built(k))
+        if (!role_built(k) || k == ROLE_reader || !wanted(m, k))
             continue;
         for (uint32_t i = 0; i < copies; i++)
-            child_add(m, k, i);
+            group_go(&m->group, "child", run_child, child_new(m, k, i));
     }
     return OK;
 }

@@ -24,6 +24,7 @@ static const struct { enum role_kind a, b; uint32_t number; } talks[] = {
     { ROLE_deliver, ROLE_authd, 0 },
     { ROLE_imapd, ROLE_authd, 0 },
     { ROLE_imapd, ROLE_lookup, 0 },
+    { ROLE_imapd, ROLE_reader, 0 },
 };
 
 static err give(struct task *t, struct child *c, enum control_frame type,
@@ -171,12 +172,19 @@ static err connect_children(struct task *t, struct child *a, struct child *b,
     err e;
 
     TRY(sock_pair_fds(t, fds));
-    e = give_end(t, a, b->kind, number, fds[0]);
+    e = give_end(t, a, b->kind, b->kind == ROLE_reader ? b->number : number,
+                 fds[0]);
     if (!e)
-        e = give_end(t, b, a->kind, number, fds[1]);
+        e = give_end(t, b, a->kind,
+                     a->kind == ROLE_reader ? a->number : number, fds[1]);
     fd_close(fds[0]);
     fd_close(fds[1]);
     return e;
+}
+
+err children_connect(struct task *t, struct child *a, struct child *b)
+{
+    return connect_children(t, a, b, 0);
 }
 
 static err give_ports(struct task *t, struct child *c)

@@ -18,7 +18,9 @@ struct child {
     struct link link;
     struct master *m;
     enum role_kind kind;
-    uint32_t number;
+    uint32_t number;        /* among its kind; a reader's: its user id */
+    uint32_t gid;           /* a reader's */
+    bool once;              /* not started again when it ends */
     struct process process;
     struct port *control;
     when started;
@@ -68,6 +70,8 @@ void children_stop(struct task *t, struct master *m, int64_t patience_s);
 /* hand.c: what a child is given. */
 err child_hand_all(struct task *t, struct child *c);
 err child_hand_configuration(struct task *t, struct child *c);
+/* A new port between two children. */
+err children_connect(struct task *t, struct child *a, struct child *b);
 
 /* keys.c: certificate and key of a service, read as root. */
 struct master_keys {

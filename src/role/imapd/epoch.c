@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What a configuration means for each listener of the door.
+ */
+#include "role/imapd/imapd.h"
+
+#include "auth/sasl.h"
+#include "role/events.h"
+
+static err open_tls(struct task *t, struct imapd *d, struct door_epoch *e,
+                    uint32_t index, struct door_settings *l)
+{
+    const struct role_keys *k = role_keys_find(d->role, index);
+    struct tls_options o;
+
+    if (!k)
+        return OK;
+    o = (struct tls_options){
+        .chain_pem = k->cert_pem,
+        .key_pem = k->key_pem,
+        .protocols = conf_str(l->conf, P_smtpd_tls_mandatory_protocols),
+    };
+    if (tls_server_new(t, &e->memory, &o, &l->tls)) {
+        say(t, role_warn, task_why(t));
+        l->tls = NULL;
+    }
+    return OK;
+}
+
+static err open_listener(struct task *t, struct imapd *d,
+                         struct door_epoch *e, uint32_t index,
+                         const struct service *s)
+{
+    struct door_settings *l = &e->of[index];
+
+    l->conf = d->role->conf;
+    if (s->n_overrides > 0) {
+        struct conf_findings findings = { 0 };
+        struct conf *over;
+        TRY(conf_overlay(&e->memory, d->role->conf, s->overrides,
+                         s->n_overrides, &findings, &over));
+        l->conf = over;
+    }
+    l->pop3 = str_eq(s->command, S("pop3d"));
+    l->log_name = arena_fmt(&e->memory, "%.*s/%.*s",
+                            STR(conf_str(l->conf, P_syslog_name)),
+                            STR(s->command)).p;
+    l->wrapped = conf_bool(l->conf, l->pop3 ? P_pop3d_tls_wrappermode
+                                            : P_imapd_tls_wrappermode);
+    l->plaintext = conf_bool(l->conf, P_auth_allow_plaintext);
+    l->mechanisms = sasl_offer(0);
+    l->limit = (uint32_t)s->limit;
+    TRY(open_tls(t, d, e, index, l));
+    if (l->wrapped && !l->tls)
+        return why(t, ERR_SYNTAX, "master.cf: line %d: TLS wrapper mode "
+                   "without a usable certificate", s->line);
+    return OK;
+}
+
+err door_epoch_open(struct task *t, struct imapd *d, struct door_epoch **out)
+{
+    struct door_epoch *e = heap_new(struct door_epoch);
+    struct services all = conf_services(d->role->conf);
+    err result = OK;
+
+    arena_init(&e->memory, 0);
+    e->number = d->role->epoch;
+    e->n_users = 1;
+    e->n = all.n;
+    e->n_sessions = arena_array(&e->memory, uint32_t, all.n);
+    e->of = arena_array(&e->memory, struct door_settings, all.n);
+    for (uint32_t i = 0; i < all.n && !result; i++)
+        if (str_eq(all.p[i].command, S("imapd"))
+            || str_eq(all.p[i].command, S("pop3d")))
+            result = open_listener(t, d, e, i, &all.p[i]);
+    if (result) {
+        door_epoch_leave(e);
+        return result;
+    }
+    *out = e;
+    return OK;
+}
+
+void door_epoch_leave(struct door_epoch *e)
+{
+    if (--e->n_users > 0)
+        return;
+    arena_reset(&e->memory);
+    heap_free(e);
+}

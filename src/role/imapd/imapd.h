@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Reading mail takes two roles.  The door (role imapd) has the sockets, TLS
+ * and the dialogue before login, and no mail; a reader (role reader) is the
+ * user, has the store and no keys, and gets a plaintext stream.
+ *
+ * After login the door hands over, on its port to the reader of that user id,
+ * one READER_SESSION frame with a descriptor: the client's own socket when
+ * there is no TLS, else one end of a pair whose other end the door relays.
+ *
+ * I1  A reader only ever serves the user id it runs as.
+ */
+#ifndef ROLE_IMAPD_IMAPD_H
+#define ROLE_IMAPD_IMAPD_H
+
+#include "auth/auth.h"
+#include "imap/login.h"
+#include "net/dns.h"
+#include "role/role.h"
+
+enum { READER_SESSION = 1 };
+
+/* What a session in a reader starts from; packed in this order. */
+struct reader_start {
+    bool pop3;
+    str user, tag;          /* the account; IMAP: the tag to answer */
+    str home, location;
+    uint64_t quota;
+    str client;             /* its address */
+    str input;              /* read already */
+    int64_t idle_s;
+    uint64_t message_max;
+};
+void reader_start_pack(const struct reader_start *s, struct buf *to);
+err reader_start_unpack(str packed, struct reader_start *out);
+
+/* One line of master.cf in the door. */
+struct door_settings {
+    const struct conf *conf;
+    const char *log_name;
+    bool pop3, wrapped, plaintext;
+    struct tls_context *tls;
+    str mechanisms;
+    uint32_t limit;
+};
+
+struct door_epoch {
+    struct arena memory;
+    uint32_t number, n_users;
+    struct door_settings *of;   /* by service index */
+    uint32_t *n_sessions;
+    size_t n;
+};
+
+/* The port to a reader, made on demand. */
+struct reader_port {
+    struct port *port;      /* NULL: asked for, not there yet */
+    uint32_t uid;
+    when asked;
+};
+
+struct imapd {
+    struct role *role;
+    struct auth *auth;
+    struct dns *dns;
+    struct door_epoch *epoch;
+    struct map readers;     /* uid -> struct reader_port */
+    struct bell reader_came;
+    struct task_group group;
+};
+
+struct door_visit_start {
+    struct imapd *d;
+    struct door_epoch *epoch;
+    uint32_t service;
+    struct sock *sock;
+    struct endpoint peer;
+};
+err door_visit_run(struct task *t, void *start);
+
+/* Hands a descriptor and the start over to the reader of uid. */
+err reader_hand(struct task *t, struct imapd *d, uint32_t uid, uint32_t gid,
+                const struct reader_start *s, int fd);
+
+/* Relays between a TLS connection and a plaintext socket until either ends. */
+void relay(struct task *t, struct conn *c, struct sock *plain);
+
+err door_epoch_open(struct task *t, struct imapd *d, struct door_epoch **out);
+void door_epoch_leave(struct door_epoch *e);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The reader role: the user's mailboxes, served over plaintext streams that
+ * doors hand over.  Powers: those of one user.  Ends by itself when nobody
+ * has needed it for a while.
+ */
+#include "imap/imap.h"
+#include "role/imapd/imapd.h"
+
+#include "role/events.h"
+
+enum { IDLE_END_S = 60, SESSION_MAX = 64 * 1024 * 1024 };
+
+struct reader {
+    struct role *role;
+    struct watch_hub *watches;
+    struct task_group group, sessions;
+    when last_use;
+};
+
+struct session {
+    struct reader *r;
+    struct arena memory;
+    struct reader_start start;
+    int fd;
+};
+
+static err control(struct task *t, void *role)
+{
+    return role_control(t, role);
+}
+
+/* %u, %n, %d in a home directory's name. */
+static str expand_home(struct arena *a, str home, str user)
+{
+    size_t at = str_chr(user, '@');
+    str local = str_head(user, at);
+    str domain = at == STR_NONE ? S("") : str_skip(user, at + 1);
+    struct buf b;
+
+    if (str_chr(user, '/') != STR_NONE || str_starts(user, S(".")))
+        return S("");
+    buf_init(&b, a, 4096);
+    for (size_t i = 0; i < home.n; i++) {
+        char next = i + 1 < home.n ? home.p[i + 1] : 0;
+        if (home.p[i] != '%' || (next != 'u' && next != 'n' && next != 'd')) {
+            buf_byte(&b, home.p[i]);
+            continue;
+        }
+        buf_add(&b, next == 'u' ? user : next == 'n' ? local : domain);
+        i++;
+    }
+    return buf_str(&b);
+}
+
+static void serve(struct task *t, struct session *s, struct conn *c)
+{
+    struct reader_start *st = &s->start;
+    struct store_options so = {
+        .location = st->location,
+        .home = expand_home(&s->memory, st->home, st->user),
+        .user = st->user,
+        .host = conf_str(s->r->role->conf, P_myhostname),
+        .quota_bytes = st->quota,
+        .watches = s->r->watches,
+    };
+    struct reading_options ro = {
+        .tag = st->tag, .user = st->user, .product = S("Veredus"),
+        .version = str_from(VEREDUS_VERSION), .idle_s = st->idle_s,
+        .message_max = st->message_max,
+    };
+    struct store *store;
+
+    conn_feed(c, st->input);
+    st->input = S("");
+    if (store_open(t, &s->memory, &so, &store)) {
+        say(t, imapd_refused, STR(st->user), task_why(t));
+        if (st->pop3)
+            pop3_refuse(c);
+        else
+            imap_refuse(c, &ro);
+        err_ignore(conn_flush(t, c, after_s(t, 10))); /* it may be gone */
+        return;
+    }
+    err_ignore(st->pop3 ? pop3_session(t, c, store, &ro)
+                        : imap_session(t, c, store, &ro)); /* its end */
+    err_ignore(conn_flush(t, c, after_s(t, 10)));
+}
+
+static err session_run(struct task *t, void *arg)
+{
+    struct session *s = arg;
+    struct sock *sock;
+
+    log_name_set(t, s->start.pop3 ? "postfix/pop3" : "postfix/imap");
+    if (sock_adopt(t, s->fd, &sock))
+        fd_close(s->fd);
+    else
+        serve(t, s, conn_new(&s->memory, sock));
+    s->r->last_use = rt_now(t);
+    arena_reset(&s->memory);
+    heap_free(s);
+    return OK;
+}
+
+static err on_session(struct task *t, struct reader *r, struct frame *f)
+{
+    struct session *s = heap_new(struct session);
+    err e = ERR_PEER;
+
+    arena_init(&s->memory, SESSION_MAX);
+    s->r = r;
+    s->fd = f->fd;
+    if (f->type == READER_SESSION && f->fd >= 0)
+        e = reader_start_unpack(arena_str(&s->memory, f->body), &s->start);
+    if (e) {
+        fd_close(f->fd);
+        arena_reset(&s->memory);
+        heap_free(s);
+        return e;
+    }
+    r->last_use = rt_now(t);
+    group_go(&r->sessions, "session", session_run, s);
+    return OK;
+}
+
+struct door_port {
+    struct reader *r;
+    struct port *port;
+};
+
+static err door_port_run(struct task *t, void *arg)
+{
+    struct door_port *d = arg;
+    struct frame f;
+
+    while (!port_recv(t, d->port, NEVER, &f))
+        if (on_session(t, d->r, &f))
+            break;
+    port_close(d->port);
+    heap_free(d);
+    return OK;
+}
+
+static err serve_doors(struct task *t, struct reader *r)
+{
+    while (!r->role->stop) {
+        struct role_port *p;
+        err e;
+
+        while ((p = role_port_take(r->role, ROLE_imapd))) {
+            struct door_port *d = heap_new(struct door_port);
+            *d = (struct door_port){ r, p->port };
+            group_go(&r->group, "door", door_port_run, d);
+        }
+        e = bell_wait(t, &r->role->changed, after_s(t, IDLE_END_S));
+        if (e && e != ERR_LATE)
+            return e;
+        if (e == ERR_LATE && r->sessions.n == 0
+            && rt_now(t) - r->last_use > (when)IDLE_END_S * 1000000)
+            return OK;
+    }
+    return OK;
+}
+
+err role_reader_run(struct task *t, struct role *role)
+{
+    struct reader *r = arena_new(role->memory, struct reader);
+    err e;
+
+    r->role = role;
+    r->last_use = rt_now(t);
+    group_open(t, &r->group);
+    group_open(t, &r->sessions);
+    if (role->control)
+        group_go(&r->group, "control", control, role);
+    e = role_wait_go(t, role);
+    if (!e)
+        e = watch_hub_open(t, role->memory, &r->watches);
+    if (!e) {
+        group_go(&r->group, "watches", watch_hub_run, r->watches);
+        role_ready(role);
+        e = serve_doors(t, r);
+    }
+    group_close(t, &r->sessions);
+    group_close(t, &r->group);
+    return e;
+}

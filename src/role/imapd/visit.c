@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * One connection in the door: greeting, login, handing over.
+ */
+#include "role/imapd/imapd.h"
+
+#include "auth/sasl.h"
+#include "role/events.h"
+
+#include <pwd.h>
+
+enum { SESSION_MAX = 256 * 1024, LOGIN_S = 180, FAILURES_MAX = 3,
+       AUTH_WAIT_S = 30 };
+
+struct door_visit {
+    struct imapd *d;
+    const struct door_settings *l;
+    struct arena memory;
+    struct login login;
+    struct auth_user account;
+    str address, own_address, name;
+};
+
+static struct door_visit *visit_of(struct login *l)
+{
+    return l->self;
+}
+
+static err check(struct task *t, struct login *l, str user, str secret,
+                 str *name)
+{
+    struct door_visit *v = visit_of(l);
+    struct auth_question q = {
+        .service = l->is_pop3 ? S("pop") : S("imap"),
+        .client = v->address,
+        .user = user,
+        .secret = secret,
+    };
+
+    if (!v->d->auth)
+        return why(t, ERR_END, "authd is away");
+    TRY(auth_check(t, v->d->auth, &q, after_s(t, AUTH_WAIT_S), &v->memory,
+                   &v->account));
+    *name = v->account.name;
+    return OK;
+}
+
+static err sasl(struct task *t, struct login *l, str mech, const str *initial,
+                str *name)
+{
+    enum sasl_mech m = sasl_find(mech, 0);
+    enum sasl_step step;
+    struct sasl s;
+    str challenge, answer;
+
+    if (m == SASL_NONE)
+        return ERR_ABSENT;
+    step = sasl_begin_base64(&s, m, &l->scratch, initial, &challenge);
+    while (step == SASL_MORE) {
+        TRY(login_challenge(t, l, challenge, &answer));
+        step = sasl_answer_base64(&s, answer, &challenge);
+    }
+    if (step != SASL_CLAIM)
+        return ERR_SYNTAX;
+    return check(t, l, s.user, s.secret, name);
+}
+
+static void note(struct task *t, struct login *l, const char *event, str text)
+{
+    struct door_visit *v = visit_of(l);
+
+    if (str_eq(str_from(event), S("failed")))
+        say(t, smtpd_auth_failed, STR(v->name), STR(v->address),
+            STR(str_empty(l->method) ? S("LOGIN") : l->method), STR(text));
+}
+
+static bool find_ids(struct door_visit *v, uint32_t *uid, uint32_t *gid)
+{
+    str name = conf_str(v->l->conf, P_mailstore_uid);
+    str group = conf_str(v->l->conf, P_mailstore_gid);
+    struct passwd *pw;
+    uint64_t n;
+
+    if (v->account.has_ids) {
+        *uid = v->account.uid;
+        *gid = v->account.gid;
+        return true;
+    }
+    if (str_empty(name))
+        return false;
+    if (str_uint(name, UINT32_MAX - 1, &n)) {
+        *uid = *gid = (uint32_t)n;
+    } else {
+        pw = getpwnam(arena_cstr(&v->memory, name));
+        if (!pw)
+            return false;
+        *uid = pw->pw_uid;
+        *gid = pw->pw_gid;
+    }
+    if (str_uint(group, UINT32_MAX - 1, &n))
+        *gid = (uint32_t)n;
+    return true;
+}
+
+static struct reader_start start_of(struct door_visit *v)
+{
+    const struct conf *c = v->l->conf;
+
+    return (struct reader_start){
+        .pop3 = v->l->pop3,
+        .user = v->account.name,
+        .tag = v->login.tag,
+        .home = str_empty(v->account.home) ? conf_str(c, P_mailstore_home)
+                                           : v->account.home,
+        .location = str_empty(v->account.mailbox)
+                        ? conf_raw(c, P_mailstore_location)
+                        : v->account.mailbox,
+        .quota = v->account.quota,
+        .client = v->address,
+        .idle_s = conf_seconds(c, P_imapd_idle_timeout),
+        .message_max = (uint64_t)conf_int(c, P_message_size_limit),
+    };
+}
+
+static void refuse(struct task *t, struct door_visit *v, const char *reason)
+{
+    say(t, imapd_refused, STR(v->account.name), reason);
+    if (v->l->pop3)
+        conn_put(v->login.conn,
+                 S("-ERR [SYS/TEMP] Mailbox is not available now\r\n"));
+    else
+        conn_fmt(v->login.conn, "%.*s NO [UNAVAILABLE] Mailbox is not "
+                 "available now\r\n", STR(v->login.tag));
+    err_ignore(conn_flush(t, v->login.conn, after_s(t, 10))); /* it may be
+                                                                 gone */
+}
+
+/* Without TLS the client's socket itself goes over, and we are done. */
+static err hand_socket(struct task *t, struct door_visit *v, uint32_t uid,
+                       uint32_t gid, struct reader_start *s)
+{
+    struct sock *sock;
+    err e;
+
+    TRY(conn_flush(t, v->login.conn, after_s(t, 10)));
+    s->input = conn_take(v->login.conn, &v->memory);
+    sock = conn_release(v->login.conn);
+    e = reader_hand(t, v->d, uid, gid, s, sock_fd(sock));
+    sock_close(sock);
+    return e;
+}
+
+static err hand_stream(struct task *t, struct door_visit *v, uint32_t uid,
+                       uint32_t gid, struct reader_start *s)
+{
+    struct sock *plain;
+    int theirs;
+    err e;
+
+    s->input = conn_take(v->login.conn, &v->memory);
+    TRY(sock_pair(t, &plain, &theirs));
+    e = reader_hand(t, v->d, uid, gid, s, theirs);
+    fd_close(theirs);
+    if (!e)
+        relay(t, v->login.conn, plain);
+    sock_close(plain);
+    return e;
+}
+
+static void hand_over(struct task *t, struct door_visit *v)
+{
+    struct reader_start s = start_of(v);
+    bool tls = conn_tls(v->login.conn)->on;
+    uint32_t uid, gid;
+    err e;
+
+    if (!find_ids(v, &uid, &gid)) {
+        refuse(t, v, "no user id: set mailstore_uid");
+        return;
+    }
+    say(t, imapd_login, STR(v->account.name), STR(v->login.method),
+        STR(v->address), STR(v->own_address), tls ? ", TLS" : "");
+    e = tls ? hand_stream(t, v, uid, gid, &s) : hand_socket(t, v, uid, gid,
+                                                            &s);
+    if (e && e != ERR_STOPPED)
+        say(t, imapd_refused, STR(v->account.name), task_why(t));
+}
+
+static void serve(struct task *t, struct door_visit *v, struct sock *sock)
+{
+    struct door door = {
+        .check = check, .sasl = sasl, .note = note, .tls = v->l->tls,
+        .mechanisms = v->l->mechanisms,
+        .plaintext_allowed = v->l->plaintext || !v->l->tls,
+    };
+    err e;
+
+    v->login = (struct login){
+        .door = &door, .self = v, .conn = conn_new(&v->memory, sock),
+        .memory = &v->memory, .product = S("Veredus"),
+        .version = str_from(VEREDUS_VERSION), .idle_s = LOGIN_S,
+        .failures_max = FAILURES_MAX, .is_pop3 = v->l->pop3,
+    };
+    e = v->l->pop3 ? pop3_greet(t, &v->login, v->l->wrapped)
+                   : imap_greet(t, &v->login, v->l->wrapped);
+    if (!e)
+        hand_over(t, v);
+    else if (e != ERR_STOPPED)
+        say(t, imapd_no_login, STR(v->name), STR(v->address), err_name(e));
+}
+
+err door_visit_run(struct task *t, void *start)
+{
+    struct door_visit_start *st = start;
+    struct door_visit *v = heap_new(struct door_visit);
+    struct endpoint own;
+
+    v->d = st->d;
+    v->l = &st->epoch->of[st->service];
+    arena_init(&v->memory, SESSION_MAX);
+    log_name_set(t, v->l->log_name);
+    v->address = endpoint_address(&st->peer, &v->memory);
+    v->name = S("unknown");
+    if (!sock_local(st->sock, &own))
+        v->own_address = endpoint_address(&own, &v->memory);
+    serve(t, v, st->sock);
+    arena_reset(&v->memory);
+    heap_free(v);
+    st->epoch->n_sessions[st->service]--;
+    door_epoch_leave(st->epoch);
+    heap_free(st);
+    return OK;
+}
