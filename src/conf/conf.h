@@ -98,9 +98,10 @@ struct conf;             /* the snapshot */
 struct service;
 
 /* Reads a snapshot.  Everything is allocated in a and lives as long; texts
- * and facts of src are borrowed.  ERR_SYNTAX with fatal findings when the configuration cannot be used;
- * warnings (unknown parameters with the nearest name, bad values) are
- * findings too. */
+ * and facts of src are borrowed.  ERR_SYNTAX with fatal findings (a line that
+ * cannot be read, a bad value) when the configuration cannot be used; the
+ * other findings are warnings, such as unknown names with the nearest known
+ * one. */
 err conf_read(struct arena *a, const struct conf_source *src,
               struct conf_findings *findings, struct conf **out);
 

@@ -26,7 +26,8 @@ static err read_both(struct fixture *f, str main_cf, str master_cf)
         .dir = S("/etc/postfix"),
         .main_cf = main_cf,
         .master_cf = master_cf,
-        .facts = { S("vm"), S("from.file"), S("unit"), S("1"), S(""), interfaces, 5 },
+        .facts = { S("vm"), S("from.file"), S("unit"), S("1"), S(""),
+                   interfaces, 5 },
     };
 
     arena_init(&f->arena, 0);

@@ -25,20 +25,27 @@ static void new_line(struct layout *l)
     l->fresh = true;
 }
 
-/* The blank before a word of that size, or a new line instead. */
-static void make_room(struct layout *l, size_t size)
+/* The blank before a word of that size, or a new line instead; but a line
+ * that begins with # would be a comment. */
+static void make_room(struct layout *l, size_t size, bool may_begin)
 {
     bool blank = l->column > 0 && !l->fresh;
 
-    if (l->fold && blank && l->column + 1 + size + l->command > MARGIN)
+    if (l->fold && blank && may_begin
+        && l->column + 1 + size + l->command > MARGIN)
         new_line(l);
     else if (blank)
         layout_text(l, S(" "));
 }
 
+static bool may_begin_line(str word)
+{
+    return !str_starts(word, S("#"));
+}
+
 void layout_word(struct layout *l, str word)
 {
-    make_room(l, word.n);
+    make_room(l, word.n, may_begin_line(word));
     layout_text(l, word);
 }
 
@@ -57,7 +64,7 @@ static void argument(struct layout *l, str option, str arg)
     bool bare = arg.n && arg.p[0] != '{'
                 && str_any(arg, CONF_SPACES) == STR_NONE;
 
-    make_room(l, option.n + arg.n);
+    make_room(l, option.n + arg.n, option.n || !bare || may_begin_line(arg));
     layout_text(l, option);
     if (!bare)
         layout_text(l, S("{"));
@@ -74,7 +81,7 @@ void layout_command(struct layout *l, const struct service *s)
     l->command = true;
     for (size_t i = 0; i < s->n_argv; i++) {
         bool pair = i + 1 < s->n_options && str_eq(s->argv[i], S("-o"));
-        if (l->fold && (pair || alone))
+        if (l->fold && (pair || alone) && may_begin_line(s->argv[i]))
             new_line(l);
         if (pair)
             argument(l, S("-o "), s->argv[++i]);

@@ -21,7 +21,7 @@
 #include "conf/scope.h"
 
 #define MACRO_DEPTH_MAX 100
-#define MACRO_STEPS_MAX 100000
+#define MACRO_STEPS_MAX 10000
 #define MACRO_SIZE_MAX ((size_t)1 << 20)
 
 /* Expands text in a.  ERR_SYNTAX with *complaint (in a) if it cannot be. */

@@ -167,7 +167,8 @@ LONG = " ".join(["a.example.com"] + ["b" * 40 + ",cc"] * 3
 
 
 def cases_defaults():
-    for args in (["-d"], ["-dx"], ["-df"], ["-dh", "myorigin", "relayhost"], ["-dH"], [], ["-x"],
+    for args in (["-d"], ["-dx"], ["-df"], ["-dH"], [], ["-x"],
+                 ["-dh", "myorigin", "relayhost"],
                  ["-f"], ["-n"], ["-C", "service"],
                  ["-C", "builtin"], ["-C", "user"], ["-C", "user,service"],
                  ["-p"], ["-h", "mynetworks"], ["-d", "mynetworks"]):
@@ -340,7 +341,8 @@ MASTER_LINES = [H + x for x in (
     "smtpd -o a=", "smtpd -o {a=}", "smtpd -o {a=b c} {x",
     "smtpd -o {a=b}c", "smtpd -v -v -o a=b",
     "smtpd -x foo -o a=b", "smtpd -o a=b -x foo",
-    "smtpd -o a={b} -o {c={ d }}", "smtpd -o a={ b }", "smtpd x a={b c} {a b}{c d}",
+    "smtpd -o a={b} -o {c={ d }}", "smtpd -o a={ b }",
+    "smtpd x a={b c} {a b}{c d}",
     "smtpd -o {a = b  c }", "smtpd -- -o a=b", "smtpd -vo a=b",
     "smtpd -o -v -o a=b", "smtpd -vD x", "smtpd -n foo -o a=b",
     "smtpd -vvoa=b", "smtpd -xo a=b", "smtpd -oa={b c}", "smtpd -o{a=b c}",
