@@ -57,14 +57,6 @@ static bool is_berkeley(str b)
     return false;
 }
 
-/* Takes one NUL off the end. */
-static str bare(str s)
-{
-    if (s.n && s.p[s.n - 1] == 0)
-        s.n--;
-    return s;
-}
-
 static err find(struct task *t, struct table *tb, str key, struct arena *a,
                 str *value)
 {
@@ -78,7 +70,7 @@ static err find(struct task *t, struct table *tb, str key, struct arena *a,
         return table_failed(t, tb, e, "the database is damaged");
     if (e)
         return e;
-    *value = arena_str(a, bare(found));
+    *value = arena_str(a, table_bare(found));
     return OK;
 }
 
@@ -92,8 +84,8 @@ static err walk(struct task *t, struct table *tb, uint64_t *cursor,
         return table_failed(t, tb, e, "the database is damaged");
     if (e)
         return e;
-    *key = arena_str(a, bare(*key));
-    *value = arena_str(a, bare(*value));
+    *key = arena_str(a, table_bare(*key));
+    *value = arena_str(a, table_bare(*value));
     return OK;
 }
 

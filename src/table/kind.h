@@ -99,6 +99,14 @@ err table_database_why(struct task *t, struct arena *a, err e);
 /* Complains when the file that the table was made from is newer. */
 void table_warn_if_older(struct task *t, const struct table *tb);
 
+/* Without the one NUL that some writers end keys and values with. */
+static inline str table_bare(str s)
+{
+    if (s.n && s.p[s.n - 1] == 0)
+        s.n--;
+    return s;
+}
+
 /* Finds changes: whether a file that this table, or one inside it, was opened
  * from is another one by now. */
 bool table_changed(struct task *t, const struct table *tb);

@@ -233,13 +233,6 @@ err lmdb_write(struct lmdb *db, bool clear, const struct lmdb_change *p,
 
 /* --- the tables -------------------------------------------------------- */
 
-static str bare(str s)
-{
-    if (s.n && s.p[s.n - 1] == 0)
-        s.n--;
-    return s;
-}
-
 static err find(struct task *t, struct table *tb, str key, struct arena *a,
                 str *value)
 {
@@ -256,7 +249,7 @@ static err find(struct task *t, struct table *tb, str key, struct arena *a,
     if (e && e != ERR_ABSENT)
         return table_failed(t, tb, e, reason);
     if (!e)
-        *value = bare(*value);
+        *value = table_bare(*value);
     return e;
 }
 
@@ -281,9 +274,9 @@ static err walk(struct task *t, struct table *tb, uint64_t *cursor,
         return table_failed(t, tb, e, reason);
     if (e)
         return e;
-    *cursor = 1 + (key->n > bare(*key).n);
-    *key = bare(*key);
-    *value = bare(*value);
+    *cursor = 1 + (key->n > table_bare(*key).n);
+    *key = table_bare(*key);
+    *value = table_bare(*value);
     return OK;
 }
 

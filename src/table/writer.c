@@ -65,13 +65,6 @@ static void entry_add(struct table_writer *w, str key, str value,
 
 /* --- opening ----------------------------------------------------------- */
 
-static str bare(str s)
-{
-    if (s.n && s.p[s.n - 1] == 0)
-        s.n--;
-    return s;
-}
-
 /* Opens and locks the file as it is now. */
 static err lock_old(struct task *t, struct table_writer *w)
 {
@@ -108,7 +101,7 @@ static err load_old(struct task *t, struct table_writer *w)
         return why(t, ERR_CORRUPT, "open database %.*s: not an indexed file "
                    "of ours; make it anew without -i or -d", STR(w->path));
     while ((e = cdb_walk(w->old, &at, &key, &value)) == OK)
-        entry_add(w, bare(key), bare(value), false);
+        entry_add(w, table_bare(key), table_bare(value), false);
     return e == ERR_END ? OK
          : why(t, e, "%.*s: the database is damaged", STR(w->path));
 }
@@ -203,7 +196,7 @@ static err fetch(struct task *t, struct table_writer *w, str key)
         return OK;
     if (e)
         return table_failed(t, w->tb, e, reason);
-    entry_add(w, arena_str(w->arena, key), bare(value), false);
+    entry_add(w, arena_str(w->arena, key), table_bare(value), false);
     return OK;
 }
 
