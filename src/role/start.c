@@ -5,6 +5,8 @@
  */
 #include "role/start.h"
 
+#include "role/sandbox.h"
+
 enum { CONTROL_FD = 3 };
 
 /* Roles that this build does not have are NULL. */
@@ -44,6 +46,8 @@ static err run(struct task *t, void *arg)
     e = sock_adopt(t, CONTROL_FD, &s);
     if (!e)
         e = port_open(t, s, &r.control);
+    if (!e)
+        e = sandbox_enter(t, sandbox_powers(kind), NULL, 0);
     if (!e) {
         e = body(kind)(t, &r);
         port_close(r.control);

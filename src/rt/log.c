@@ -22,6 +22,7 @@ void log_open(struct task *t, enum log_sink sink, int fd, str host,
     w->log.sink = sink;
     w->log.fd = fd;
     w->log.facility = facility;
+    w->log.pid = (int)getpid();
     if (host.n >= sizeof(w->log.host))
         host.n = sizeof(w->log.host) - 1;
     memcpy(w->log.host, host.p, host.n);
@@ -91,10 +92,10 @@ void log_event(struct task *t, const struct event *e, const char *format, ...)
     if (log->sink == LOG_SINK_SYSLOG)
         buf_fmt(&log->lines, "<%d>%s %s[%d]: %s%.*s\n",
                 priority(log, e->level), stamp(t), t->log_name,
-                (int)getpid(), prefix(e->level), n, text);
+                log->pid, prefix(e->level), n, text);
     else
         buf_fmt(&log->lines, "%s %s %s[%d]: %s%.*s\n", stamp(t), log->host,
-                t->log_name, (int)getpid(), prefix(e->level), n, text);
+                t->log_name, log->pid, prefix(e->level), n, text);
 }
 
 void log_flush(struct world *w)

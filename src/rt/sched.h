@@ -42,6 +42,7 @@ struct log_state {
     int fd;
     char host[256];
     int facility;
+    int pid;
     struct buf lines;       /* records: u32 size, bytes */
     int64_t stamp_s;        /* the second that stamp[] shows */
     char stamp[16];

@@ -18,14 +18,17 @@ struct real_world {
     struct helpers *helpers;
 };
 
-/* A socket: registered once, edge-triggered.  readable and writable mean
+/* A socket: registered once, edge-triggered.  A listener is level-triggered
+ * and exclusive, and takes one connection a turn, so that several processes
+ * share the work; one that nobody accepts on is taken off the poll meanwhile
+ * (detached).  readable and writable mean
  * "not known to be exhausted"; hung_up is sticky, since its edge comes only
  * once. */
 struct real_sock {
     struct sock s;
     struct real_world *rw;
     int fd;
-    bool readable, writable, hung_up, listener;
+    bool readable, writable, hung_up, listener, detached;
     struct task *reader, *writer;
 };
 
@@ -56,6 +59,9 @@ err err_of_errno(int number);
 
 /* A registered sock over fd, which must be non-blocking. */
 struct real_sock *real_sock_new(struct real_world *rw, int fd, bool listener);
+
+/* An event for a listener that nobody accepts on. */
+void real_listener_detach(struct real_sock *s);
 
 err real_listen(struct task *, const struct endpoint *, int, struct sock **);
 err real_accept(struct task *, struct sock *, when, struct sock **,

@@ -16,21 +16,37 @@
 
 enum { FDS_PER_MESSAGE_MAX = 4 };
 
+static void poll_add(struct real_sock *s)
+{
+    struct epoll_event ev = {
+        .events = s->listener
+                      ? (uint32_t)EPOLLIN | (uint32_t)EPOLLEXCLUSIVE
+                      : (uint32_t)(EPOLLIN | EPOLLOUT | EPOLLRDHUP)
+                            | (uint32_t)EPOLLET,
+        .data.ptr = s,
+    };
+
+    must(epoll_ctl(s->rw->epoll_fd, EPOLL_CTL_ADD, s->fd, &ev) == 0);
+}
+
 struct real_sock *real_sock_new(struct real_world *rw, int fd, bool listener)
 {
     struct real_sock *s = heap_new(struct real_sock);
-    struct epoll_event ev = { .events = EPOLLET, .data.ptr = s };
 
     s->s.ops = &real_ops;
     s->rw = rw;
     s->fd = fd;
     s->listener = listener;
-    s->readable = true;
+    s->readable = !listener;
     s->writable = true;
-    ev.events |= listener ? (uint32_t)EPOLLIN | (uint32_t)EPOLLEXCLUSIVE
-                          : (uint32_t)(EPOLLIN | EPOLLOUT | EPOLLRDHUP);
-    must(epoll_ctl(rw->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0);
+    poll_add(s);
     return s;
+}
+
+void real_listener_detach(struct real_sock *s)
+{
+    epoll_ctl(s->rw->epoll_fd, EPOLL_CTL_DEL, s->fd, NULL);
+    s->detached = true;
 }
 
 void real_sock_close(struct sock *sock)
@@ -174,8 +190,12 @@ err real_accept(struct task *t, struct sock *listener, when until,
 
         if (t->stopped)
             return ERR_STOPPED;
+        if (l->detached)
+            poll_add(l);
+        l->detached = false;
         if (!l->readable)
             TRY(park_on(t, &l->reader, until));
+        l->readable = false; /* the next turn tells of the next */
         fd = accept4(l->fd, (struct sockaddr *)&sa, &size,
                      SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
@@ -185,9 +205,7 @@ err real_accept(struct task *t, struct sock *listener, when until,
             *out = &real_sock_new(l->rw, fd, false)->s;
             return OK;
         }
-        if (errno == EAGAIN)
-            l->readable = false;
-        else if (errno != EINTR && errno != ECONNABORTED)
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
             return why(t, err_of_errno(errno), "accept: %s", strerror(errno));
     }
 }
