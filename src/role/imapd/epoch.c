@@ -32,15 +32,11 @@ static err open_listener(struct task *t, struct imapd *d,
                          const struct service *s)
 {
     struct door_settings *l = &e->of[index];
+    struct conf_findings findings = { 0 };
+    struct conf *own;
 
-    l->conf = d->role->conf;
-    if (s->n_overrides > 0) {
-        struct conf_findings findings = { 0 };
-        struct conf *over;
-        TRY(conf_overlay(&e->memory, d->role->conf, s->overrides,
-                         s->n_overrides, &findings, &over));
-        l->conf = over;
-    }
+    TRY(conf_of_service(&e->memory, d->role->conf, s, &findings, &own));
+    l->conf = own;
     l->pop3 = str_eq(s->command, S("pop3d"));
     l->log_name = arena_fmt(&e->memory, "%.*s/%.*s",
                             STR(conf_str(l->conf, P_syslog_name)),

@@ -29,12 +29,8 @@ static const struct conf *overlaid(struct task *t, struct master *m,
     struct conf_findings findings = { 0 };
     struct conf *c;
 
-    if (s->n_overrides == 0
-        || conf_overlay(a, m->conf, s->overrides, s->n_overrides, &findings,
-                        &c))
-        return m->conf;
     (void)t;
-    return c;
+    return conf_of_service(a, m->conf, s, &findings, &c) ? m->conf : c;
 }
 
 static bool tls_wanted(const struct conf *c)

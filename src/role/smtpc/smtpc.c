@@ -72,16 +72,11 @@ static err load_one(struct task *t, struct client *c,
 {
     struct arena *a = c->role->memory;
     struct client_settings *s = arena_new(a, struct client_settings);
-    const struct conf *conf = c->role->conf;
+    struct conf_findings findings = { 0 };
+    struct conf *conf;
     int64_t limit;
 
-    if (sv->n_overrides > 0) {
-        struct conf_findings findings = { 0 };
-        struct conf *over;
-        TRY(conf_overlay(a, conf, sv->overrides, sv->n_overrides, &findings,
-                         &over));
-        conf = over;
-    }
+    TRY(conf_of_service(a, c->role->conf, sv, &findings, &conf));
     s->name = sv->name;
     s->conf = conf;
     s->lmtp = str_eq(sv->command, S("lmtp"));

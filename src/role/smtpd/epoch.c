@@ -116,18 +116,14 @@ static const char *log_name(struct arena *a, const struct conf *c,
 static err open_listener(struct task *t, struct smtpd *d, struct epoch *e,
                          struct listener_settings *l)
 {
+    struct conf_findings findings = { 0 };
     const struct conf *c;
+    struct conf *own;
 
     l->pickup = str_eq(l->service->command, S("pickup"));
-    if (l->service->n_overrides > 0) {
-        struct conf_findings findings = { 0 };
-        struct conf *over;
-        TRY(conf_overlay(&e->memory, d->role->conf, l->service->overrides,
-                         l->service->n_overrides, &findings, &over));
-        l->conf = over;
-    } else {
-        l->conf = d->role->conf;
-    }
+    TRY(conf_of_service(&e->memory, d->role->conf, l->service, &findings,
+                        &own));
+    l->conf = own;
     c = l->conf;
     l->log_name = log_name(&e->memory, c, l->service);
     l->wrapped = conf_bool(c, P_smtpd_tls_wrappermode);
