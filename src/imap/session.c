@@ -403,6 +403,7 @@ static err wait_command(struct task *t, struct imap *im)
     e = conn_wait(t, im->conn, after_s(t, DOZE_S));
     if (e != ERR_LATE)
         return e;
+    store_doze(im->st);
     if (im->view)
         view_doze(im->view);
     return conn_wait(t, im->conn, imap_until(t, im));

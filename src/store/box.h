@@ -27,8 +27,13 @@ struct store {
     struct watch_hub *watches;
     uint32_t n_named;           /* names given out */
     /* the mailbox last copied or appended to, kept open */
-    str target_name;            /* heap; empty: none */
-    struct index target;
+    struct target *target;      /* heap, or NULL */
+};
+
+struct target {
+    struct index ix;
+    size_t name_n;
+    char name[];
 };
 
 struct uid_range {

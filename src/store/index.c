@@ -42,7 +42,9 @@ void index_state_init(struct index_state *s, uint32_t uid_validity,
 void index_state_free(struct index_state *s)
 {
     heap_free(s->rows.p);
+    heap_free(s->words);
     s->rows = (struct rows){ 0 };
+    s->words = NULL;
 }
 
 static uint32_t header_crc(const char *h)
@@ -216,6 +218,7 @@ static bool take_word(struct index_state *s, struct unpack *u,
 
     if (u->bad || s->n_words == INDEX_KEYWORDS_MAX)
         return false;
+    s->words = heap_resize(s->words, (s->n_words + 1) * sizeof(*s->words));
     s->words[s->n_words++] =
         (struct index_word){ (uint64_t)(name.p - base), name.n };
     return true;

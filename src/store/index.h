@@ -77,7 +77,7 @@ struct index_state {
     size_t n_lost;
     size_t n_in_new;            /* rows with ROW_IN_NEW, not lost */
     bool changed;               /* some row may have ROW_CHANGED */
-    struct index_word words[INDEX_KEYWORDS_MAX];
+    struct index_word *words;   /* keywords' names; heap */
     size_t n_words;
     struct index_stamp stamp;
     size_t applied;             /* bytes of the file that are in here */

@@ -283,38 +283,55 @@ err box_unlock(struct task *t, struct index *ix, err e)
 
 void box_target_close(struct store *st)
 {
-    if (!st->target_name.n)
+    if (!st->target)
         return;
-    index_close(&st->target);
-    heap_free((char *)(uintptr_t)st->target_name.p);
-    st->target_name = S("");
+    index_close(&st->target->ix);
+    heap_free(st->target);
+    st->target = NULL;
+}
+
+void store_doze(struct store *st)
+{
+    box_target_close(st);
+}
+
+/* Whether what we hold is still the mailbox of that name, as of now. */
+static bool target_is(struct task *t, struct store *st, str name)
+{
+    struct target *tg = st->target;
+
+    if (!tg || !str_eq(str_of(tg->name, tg->name_n), name))
+        return false;
+    tg->ix.s.n_seen = 0;        /* nobody looks: nothing to announce */
+    index_sweep(&tg->ix.s);
+    /* a deleted mailbox stays readable through what we hold */
+    return !index_catch_up(t, &tg->ix) && !tg->ix.reset
+           && !store_exists(t, st, name);
 }
 
 err box_target(struct task *t, struct store *st, struct view *v, str name,
                struct index **out)
 {
-    struct index_state *s = &st->target.s;
-    char *copy;
+    struct target *tg;
+    err e;
 
     if (v && view_is(v, st, name)) {
         *out = &v->ix;
         return OK;
     }
-    if (st->target_name.n && str_eq(st->target_name, name)) {
-        s->n_seen = 0;      /* nobody looks at it: nothing to announce */
-        index_sweep(s);
-        *out = &st->target;
-        /* a deleted mailbox stays readable through what we hold */
-        if (!index_catch_up(t, &st->target) && !st->target.reset
-            && !store_exists(t, st, name))
-            return OK;
+    if (!target_is(t, st, name)) {
+        box_target_close(st);
+        tg = heap_alloc(sizeof(*tg) + name.n);
+        e = box_open(t, st, name, &tg->ix);
+        if (e) {
+            heap_free(tg);
+            return e;
+        }
+        memcpy(tg->name, name.p, name.n);
+        tg->name_n = name.n;
+        st->target = tg;
     }
-    box_target_close(st);
-    TRY(box_open(t, st, name, &st->target));
-    copy = heap_alloc(name.n + 1);
-    memcpy(copy, name.p, name.n);
-    st->target_name = str_of(copy, name.n);
-    *out = &st->target;
+    *out = &st->target->ix;
     return OK;
 }
 

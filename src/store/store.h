@@ -71,6 +71,9 @@ err store_open(struct task *t, struct arena *a,
                const struct store_options *o, struct store **out);
 char store_separator(const struct store *st);
 
+/* Gives back what a store keeps only to be quick. */
+void store_doze(struct store *st);
+
 struct box {
     str name;
     int attributes;
@@ -131,7 +134,8 @@ bool view_change_next(struct view *v, bool expunges,
 err view_wait(struct task *t, struct view *v, struct sock *s, when until);
 bool view_changed(struct task *t, struct view *v);
 
-/* Gives the memory of rows back until the next use of v. */
+/* Gives the memory of rows, and what the store keeps, back until the next
+ * use of v. */
 void view_doze(struct view *v);
 err view_wake(struct task *t, struct view *v);
 

@@ -215,6 +215,7 @@ bool view_changed(struct task *t, struct view *v)
 
 void view_doze(struct view *v)
 {
+    store_doze(v->st);
     if (!v->sizes.n)
         index_doze(&v->ix);
 }
