@@ -7,6 +7,7 @@
 #include "rt/world.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
@@ -14,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 256, SYSLOG_BATCH = 64 };
+enum { EVENTS_MAX = 256, SYSLOG_BATCH = 64, LARGE = 128 * 1024 };
 
 static when clock_us(clockid_t id)
 {
@@ -159,6 +160,9 @@ err world_run(const char *log_name, err (*fn)(struct task *t, void *arg),
     err e;
 
     signal(SIGPIPE, SIG_IGN);
+    /* large arrays are mappings of their own, always: once freed they leave
+     * no holes in a heap of long-lived small objects */
+    mallopt(M_MMAP_THRESHOLD, LARGE);
     tzset();
     world_init(&rw.w, &real_ops);
     rw.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
