@@ -29,10 +29,21 @@ static const struct command commands[] = {
 };
 #undef TOOL
 
+/* posttls-finger is tool_posttls_finger. */
+static bool name_is(str name, str identifier)
+{
+    if (name.n != identifier.n)
+        return false;
+    for (size_t i = 0; i < name.n; i++)
+        if ((name.p[i] == '-' ? '_' : name.p[i]) != identifier.p[i])
+            return false;
+    return true;
+}
+
 static const struct command *command_find(str name)
 {
     for (const struct command *c = commands; c->name.n; c++)
-        if (str_eq(c->name, name))
+        if (name_is(name, c->name))
             return c;
     return NULL;
 }
@@ -55,7 +66,7 @@ static int call_command(const struct command *c, int argc, char **argv)
 {
     struct call call = {
         .command = c,
-        .args = { argc, argv, getenv("MAIL_CONFIG") },
+        .args = { argc, argv, getenv("MAIL_CONFIG"), getenv("NAME") },
         .status = 1,
     };
 

@@ -99,7 +99,9 @@ err segments_load(struct task *t, struct log *lg)
         uint64_t number;
         if (!number_of(names.p[i], prefix, &number))
             continue;
-        TRY(file_open(t, sp->dir, names.p[i], FILE_READ | FILE_WRITE, 0, &f));
+        TRY(file_open(t, sp->dir, names.p[i],
+                      FILE_READ | (sp->options.read_only ? 0 : FILE_WRITE),
+                      0, &f));
         segment_add(lg, (uint32_t)number
                             + (lg->which == LOG_COLD ? SEGMENT_COLD : 0), f);
         TRY(file_stat_open(t, f, &st));

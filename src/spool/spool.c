@@ -86,6 +86,10 @@ err spool_open(struct task *t, struct arena *a, struct dir *dir,
         TRY(segments_load(t, &sp->logs[i]));
         TRY(log_recover(t, &sp->logs[i]));
     }
+    if (sp->options.read_only) {
+        *out = sp;
+        return OK;
+    }
     while (sp->logs[LOG_HOT].n_segments < sp->options.segments_start)
         TRY(segment_make(t, &sp->logs[LOG_HOT]));
     say(t, spool_recovered, sp->stats.n_messages,

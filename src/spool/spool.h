@@ -24,6 +24,8 @@ struct spool_options {
     uint32_t segments_start; /* made at the first start; 0: 4 */
     uint32_t segments_max;   /* of each log; 0: as many as the disk holds */
     uint64_t disk_free_min;  /* queue_minfree: no new segments below it */
+    bool read_only;          /* look at it without writing: only found_next
+                                and segment_file are allowed then */
 };
 
 /* One message in the spool, from its seal to its end. */

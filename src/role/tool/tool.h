@@ -17,6 +17,7 @@ struct tool_args {
     int argc;
     char **argv;         /* argv[0] is the command's name */
     const char *config_dir; /* MAIL_CONFIG, or NULL: /etc/postfix */
+    const char *full_name;  /* NAME, or NULL (sendmail) */
 };
 
 /* Returns the exit status.  Output goes to stdout, messages to stderr as

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * postdrop(1): puts a message into maildrop.  It is installed set-group-id,
+ * so that anybody can drop mail there and nobody can read what others
+ * dropped; standard input is not trusted.  When the system runs, the message
+ * is handed over at once.
+ */
+#include "role/tool/caller.h"
+#include "role/tool/drop.h"
+#include "role/tool/queue_talk.h"
+#include "role/tool/submit.h"
+
+#include <sysexits.h>
+#include <unistd.h>
+
+enum { READ_SIZE = 64 * 1024 };
+
+struct postdrop {
+    const struct tool_args *args;
+    struct arena arena;
+    struct conf *conf;
+    struct buf file;
+};
+
+static int fatal(struct postdrop *pd, const char *what)
+{
+    tool_fatal(pd->args, "uid=%ld: %s", (long)getuid(), what);
+    return 1;
+}
+
+static bool read_input(struct postdrop *pd)
+{
+    size_t n;
+
+    do {
+        char *room = buf_room(&pd->file, READ_SIZE);
+        if (!room)
+            return false;
+        n = fread(room, 1, READ_SIZE, stdin);
+        pd->file.n += n;
+    } while (n > 0);
+    return !ferror(stdin);
+}
+
+static bool size_good(struct postdrop *pd)
+{
+    uint64_t max = drop_size_max(pd->conf);
+
+    return max == 0 || pd->file.n <= max;
+}
+
+/* Tries to hand it over; what cannot be now waits for the next pickup. */
+static void hand_over(struct task *t, struct postdrop *pd, str name,
+                      const struct envelope *env, str text)
+{
+    struct submit_mail m = { .envelope = env, .text = text };
+    struct submit_result r;
+
+    submit(t, pd->conf, &m, &pd->arena, &r);
+    if (r.outcome != SUBMIT_TAKEN || r.refused.n)
+        return;
+    err_ignore(file_unlink(t, NULL, /* else it is delivered twice */
+                           arena_fmt(&pd->arena, "%.*s/%.*s",
+                                     STR(queue_path(pd->conf, &pd->arena,
+                                                    S("maildrop"))),
+                                     STR(name))));
+}
+
+static int drop(struct task *t, struct postdrop *pd)
+{
+    struct envelope env;
+    str name, text;
+
+    if (!read_input(pd))
+        return fatal(pd, "error reading input");
+    if (!size_good(pd))
+        return fatal(pd, "message file too big");
+    if (drop_unpack(buf_str(&pd->file), &pd->arena, &env, &text)
+        || env.recipients.n == 0)
+        return fatal(pd, "malformed input");
+    if (drop_write(t, pd->conf, buf_str(&pd->file), &pd->arena, &name)) {
+        tool_warn(pd->args, "maildrop: %s", task_why(t));
+        return fatal(pd, "the message could not be queued");
+    }
+    hand_over(t, pd, name, &env, text);
+    return EX_OK;
+}
+
+static int run(struct task *t, struct postdrop *pd)
+{
+    struct tool_options o = tool_options_of(pd->args, "c:rv");
+    const char *dir = NULL;
+    int letter;
+
+    while ((letter = tool_option(&o))) {
+        if (letter == '?') {
+            tool_fatal(pd->args, "usage: postdrop [-c config_dir] [-v]");
+            return 1;
+        }
+        if (letter == 'c')
+            dir = o.value;
+    }
+    if (caller_conf(t, &pd->arena, pd->args, dir, &pd->conf))
+        return 1;
+    if (caller_allowed(t, pd->conf, P_authorized_submit_users)) {
+        tool_fatal(pd->args, "User %.*s(%ld) is not allowed to submit mail",
+                   STR(caller_name(&pd->arena)), (long)getuid());
+        return EX_NOPERM;
+    }
+    return drop(t, pd);
+}
+
+int tool_postdrop(struct task *t, const struct tool_args *args)
+{
+    struct postdrop pd = { .args = args };
+    int status;
+
+    arena_init(&pd.arena, 0);
+    buf_init(&pd.file, NULL, STR_NONE / 2);
+    status = run(t, &pd);
+    buf_free(&pd.file);
+    arena_reset(&pd.arena);
+    return status;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Starting and stopping.  Master is this same program, called as
+ * "veredus --master -c DIR --ready-fd 3"; it writes a byte there when the
+ * system serves, and leads a session of its own.
+ */
+#include "role/tool/postfix.h"
+
+#include "role/tool/queue_talk.h"
+#include "role/tool/running.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { READY_S = 60, STOP_S = 20, KILL_S = 5, SELF_MAX = 4096 };
+
+extern char **environ;
+
+static const char *self_path(struct arena *a)
+{
+    char path[SELF_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+    return n > 0 ? arena_cstr(a, str_of(path, (size_t)n)) : "veredus";
+}
+
+static err launch(struct task *t, struct postfix *p, struct process *process,
+                  struct sock **ready)
+{
+    const char *self = self_path(&p->arena);
+    const char *argv[] = { self, "--master", "-c", p->dir, "--ready-fd", "3",
+                           NULL };
+    int fds[] = { -1, -1, -1, -1 };
+    struct process_plan plan = { .argv = argv,
+                                 .env = (const char *const *)environ,
+                                 .fds = fds, .n_fds = 4,
+                                 .new_session = true };
+    err e;
+    int fd;
+
+    TRY(sock_pair(t, ready, &fd));
+    fds[3] = fd;
+    e = process_start(t, &plan, process);
+    fd_close(fd);
+    if (e)
+        sock_close(*ready);
+    return e;
+}
+
+static int already(struct task *t)
+{
+    postfix_say(t, POSTFIX_FATAL, "the Postfix mail system is already "
+                "running");
+    return 1;
+}
+
+int postfix_start(struct task *t, struct postfix *p)
+{
+    struct process process;
+    struct sock *ready;
+    char byte;
+    size_t n;
+    err e;
+
+    if (running_pid(t, p->conf))
+        return already(t);
+    if (postfix_check(t, p)) {
+        postfix_say(t, POSTFIX_FATAL, "Postfix integrity check failed!");
+        return 1;
+    }
+    postfix_say(t, POSTFIX_INFO, "starting the Postfix mail system");
+    e = launch(t, p, &process, &ready);
+    if (!e) {
+        e = sock_read(t, ready, &byte, 1, after_s(t, READY_S), &n);
+        sock_close(ready);
+        if (e) /* it has said why in the log */
+            e = why(t, e, "master %s", e == ERR_LATE ? "is not ready in time"
+                                                     : "ended; see the log");
+    }
+    if (!e)
+        e = running_note(t, p->conf, process.pid);
+    if (e) {
+        postfix_say(t, POSTFIX_FATAL, "mail system startup failed: %s",
+                    task_why(t));
+        return 1;
+    }
+    return 0;
+}
+
+int postfix_start_fg(struct task *t, struct postfix *p)
+{
+    const char *argv[] = { self_path(&p->arena), "--master", "-c", p->dir,
+                           "--foreground", NULL };
+
+    if (running_pid(t, p->conf))
+        return already(t);
+    if (postfix_check(t, p)) {
+        postfix_say(t, POSTFIX_FATAL, "Postfix integrity check failed!");
+        return 1;
+    }
+    postfix_say(t, POSTFIX_INFO, "starting the Postfix mail system");
+    if (running_note(t, p->conf, getpid())) /* which becomes master's */
+        postfix_say(t, POSTFIX_WARN, "%s", task_why(t));
+    fflush(NULL);
+    execv(argv[0], (char *const *)(uintptr_t)argv);
+    postfix_say(t, POSTFIX_FATAL, "cannot execute %s", argv[0]);
+    return 1;
+}
+
+/* Master's pid; 0 after saying that there is none. */
+static int need_running(struct task *t, struct postfix *p)
+{
+    int pid = running_pid(t, p->conf);
+
+    if (!pid)
+        postfix_say(t, POSTFIX_FATAL, "the Postfix mail system is not "
+                    "running");
+    return pid;
+}
+
+static int signal_it(struct task *t, int pid, int signo, bool group)
+{
+    if (!running_signal(t, pid, signo, group))
+        return 0;
+    postfix_say(t, POSTFIX_FATAL, "%s", task_why(t));
+    return 1;
+}
+
+int postfix_stop(struct task *t, struct postfix *p)
+{
+    int pid = need_running(t, p);
+
+    if (!pid)
+        return 1;
+    postfix_say(t, POSTFIX_INFO, "stopping the Postfix mail system");
+    if (signal_it(t, pid, SIGTERM, false))
+        return 1;
+    if (running_wait_gone(t, p->conf, after_s(t, STOP_S)))
+        return 0;
+    postfix_say(t, POSTFIX_WARN, "stopping the Postfix mail system with "
+                "force");
+    if (signal_it(t, pid, SIGKILL, true))
+        return 1;
+    return running_wait_gone(t, p->conf, after_s(t, KILL_S)) ? 0 : 1;
+}
+
+int postfix_abort(struct task *t, struct postfix *p)
+{
+    int pid = need_running(t, p);
+
+    if (!pid)
+        return 1;
+    postfix_say(t, POSTFIX_INFO, "aborting the Postfix mail system");
+    if (signal_it(t, pid, SIGKILL, true))
+        return 1;
+    return running_wait_gone(t, p->conf, after_s(t, KILL_S)) ? 0 : 1;
+}
+
+int postfix_reload(struct task *t, struct postfix *p)
+{
+    int pid = need_running(t, p);
+
+    if (!pid)
+        return 1;
+    postfix_say(t, POSTFIX_INFO, "refreshing the Postfix mail system");
+    return signal_it(t, pid, SIGHUP, false);
+}
+
+int postfix_status(struct task *t, struct postfix *p)
+{
+    int pid = running_pid(t, p->conf);
+
+    if (pid)
+        postfix_say(t, POSTFIX_INFO, "the Postfix mail system is running: "
+                    "PID: %d", pid);
+    else
+        postfix_say(t, POSTFIX_INFO, "the Postfix mail system is not "
+                    "running");
+    return pid ? 0 : 1;
+}
+
+int postfix_flush(struct task *t, struct postfix *p)
+{
+    struct queue_talk q;
+    uint32_t n;
+    err e;
+
+    if (!need_running(t, p))
+        return 1;
+    e = queue_talk_open(t, p->conf, &q);
+    if (!e) {
+        e = queue_talk_ask(t, &q, 'f', S(""), NULL, NULL, &n);
+        queue_talk_close(&q);
+    }
+    if (e)
+        postfix_say(t, POSTFIX_FATAL, "Cannot flush mail queue: %s",
+                    task_why(t));
+    return e ? 1 : 0;
+}

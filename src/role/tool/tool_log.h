@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The system's log, for commands.
+ */
+#ifndef ROLE_TOOL_TOOL_LOG_H
+#define ROLE_TOOL_TOOL_LOG_H
+
+#include "conf/conf.h"
+#include "rt/rt.h"
+
+/* Opens the log as the configuration says (maillog_file, else syslog) for
+ * lines of "$syslog_name/NAME".  Where it cannot be opened nothing is
+ * logged. */
+void tool_log_open(struct task *t, const struct conf *c, struct arena *a,
+                   str name);
+
+/* The same with a whole tag. */
+void tool_log_open_tag(struct task *t, const struct conf *c, struct arena *a,
+                       str tag);
+
+/* syslog's number of a facility by its name, LOG_MAIL's if there is none. */
+int tool_log_facility(str name);
+
+#endif
