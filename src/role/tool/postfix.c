@@ -46,7 +46,6 @@ static int version(struct task *t, struct postfix *p)
     return 0;
 }
 
-
 static const struct {
     str name;
     int (*fn)(struct task *t, struct postfix *p);
@@ -64,6 +63,7 @@ static const struct {
     { S_INIT("upgrade-configuration"), upgrade },
     { S_INIT("logrotate"), postfix_logrotate },
     { S_INIT("version"), version },
+};
 
 static int dispatch(struct task *t, struct postfix *p)
 {

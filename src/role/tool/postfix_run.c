@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * Starting and stopping.  Master is this same program, called as
- * "veredus --master -c DIR --ready-fd 3"; it writes a byte there when the
- * system serves, and leads a session of its own.
+ * "veredus --master DIR 3"; on that descriptor it says "ready" when the
+ * system serves, or why it does not.  It leads a session of its own.
  */
 #include "role/tool/postfix.h"
 
@@ -13,7 +13,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { READY_S = 60, STOP_S = 20, KILL_S = 5, SELF_MAX = 4096 };
+enum { READY_S = 60, STOP_S = 20, KILL_S = 5, SELF_MAX = 4096,
+       TEXT_MAX = 1024 };
 
 extern char **environ;
 
@@ -29,8 +30,7 @@ static err launch(struct task *t, struct postfix *p, struct process *process,
                   struct sock **ready)
 {
     const char *self = self_path(&p->arena);
-    const char *argv[] = { self, "--master", "-c", p->dir, "--ready-fd", "3",
-                           NULL };
+    const char *argv[] = { self, "--master", p->dir, "3", NULL };
     int fds[] = { -1, -1, -1, -1 };
     struct process_plan plan = { .argv = argv,
                                  .env = (const char *const *)environ,
@@ -55,12 +55,30 @@ static int already(struct task *t)
     return 1;
 }
 
+/* What master says: OK when the system serves. */
+static err wait_ready(struct task *t, struct sock *ready)
+{
+    char text[TEXT_MAX];
+    when until = after_s(t, READY_S);
+    size_t n = 0, more;
+    err e = OK;
+
+    while (n < sizeof(text)
+           && !(e = sock_read(t, ready, text + n, sizeof(text) - n, until,
+                              &more)))
+        n += more;
+    if (str_eq(str_of(text, n), S("ready")))
+        return OK;
+    if (n > 0)
+        return why(t, ERR_DENIED, "%.*s", STR(str_of(text, n)));
+    return why(t, ERR_LATE, "%s", e == ERR_LATE ? "master is not ready in time"
+                                                : "master ended");
+}
+
 int postfix_start(struct task *t, struct postfix *p)
 {
     struct process process;
     struct sock *ready;
-    char byte;
-    size_t n;
     err e;
 
     if (running_pid(t, p->conf))
@@ -72,14 +90,9 @@ int postfix_start(struct task *t, struct postfix *p)
     postfix_say(t, POSTFIX_INFO, "starting the Postfix mail system");
     e = launch(t, p, &process, &ready);
     if (!e) {
-        e = sock_read(t, ready, &byte, 1, after_s(t, READY_S), &n);
+        e = wait_ready(t, ready);
         sock_close(ready);
-        if (e) /* it has said why in the log */
-            e = why(t, e, "master %s", e == ERR_LATE ? "is not ready in time"
-                                                     : "ended; see the log");
     }
-    if (!e)
-        e = running_note(t, p->conf, process.pid);
     if (e) {
         postfix_say(t, POSTFIX_FATAL, "mail system startup failed: %s",
                     task_why(t));
@@ -90,8 +103,7 @@ int postfix_start(struct task *t, struct postfix *p)
 
 int postfix_start_fg(struct task *t, struct postfix *p)
 {
-    const char *argv[] = { self_path(&p->arena), "--master", "-c", p->dir,
-                           "--foreground", NULL };
+    const char *argv[] = { self_path(&p->arena), "--master", p->dir, NULL };
 
     if (running_pid(t, p->conf))
         return already(t);
@@ -100,8 +112,6 @@ int postfix_start_fg(struct task *t, struct postfix *p)
         return 1;
     }
     postfix_say(t, POSTFIX_INFO, "starting the Postfix mail system");
-    if (running_note(t, p->conf, getpid())) /* which becomes master's */
-        postfix_say(t, POSTFIX_WARN, "%s", task_why(t));
     fflush(NULL);
     execv(argv[0], (char *const *)(uintptr_t)argv);
     postfix_say(t, POSTFIX_FATAL, "cannot execute %s", argv[0]);

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PID_TEXT_MAX = 64, POLL_MS = 50 };
@@ -49,24 +48,13 @@ static bool is_locked(struct task *t, const struct conf *c)
     return locked;
 }
 
-static bool same_program(int pid)
-{
-    struct stat own, other;
-    char path[64];
-
-    snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-    return !stat("/proc/self/exe", &own) && !stat(path, &other)
-           && own.st_dev == other.st_dev && own.st_ino == other.st_ino;
-}
-
 int running_pid(struct task *t, const struct conf *c)
 {
     int pid = pid_read(t, c);
 
-    if (pid <= 1 || pid == getpid()
-        || (kill(pid, 0) && errno != EPERM))
+    if (pid <= 1 || (kill(pid, 0) && errno != EPERM))
         return 0;
-    return is_locked(t, c) || same_program(pid) ? pid : 0;
+    return is_locked(t, c) ? pid : 0;
 }
 
 err running_hold(struct task *t, const struct conf *c, struct file **out)
@@ -87,26 +75,6 @@ err running_hold(struct task *t, const struct conf *c, struct file **out)
     arena_reset(&a);
     if (!e)
         *out = f;
-    return e;
-}
-
-err running_note(struct task *t, const struct conf *c, int pid)
-{
-    struct arena a;
-    struct file *f;
-    err e;
-
-    if (pid_read(t, c) == pid)
-        return OK;
-    arena_init(&a, 0);
-    e = file_open(t, NULL, pid_path(c, &a),
-                  FILE_READ | FILE_WRITE | FILE_CREATE | FILE_TRUNCATE, 0644,
-                  &f);
-    if (!e) {
-        e = file_write(t, f, 0, arena_fmt(&a, "%10d\n", pid));
-        file_close(f);
-    }
-    arena_reset(&a);
     return e;
 }
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * Whether the mail system runs, by $queue_directory/pid/master.pid: the first
- * line is master's process id.  A process counts as master if it holds a lock
- * on that file, or executes the same program as we do: a number alone may
- * have been given to somebody else since.
+ * line is master's process id.  Master holds a lock on that file as long as
+ * it lives: a number alone may have been given to somebody else since.
  */
 #ifndef ROLE_TOOL_RUNNING_H
 #define ROLE_TOOL_RUNNING_H
@@ -17,9 +16,6 @@ int running_pid(struct task *t, const struct conf *c);
 /* Holds the system stopped while the file is open: "postfix start" refuses
  * then.  ERR_DENIED: it runs. */
 err running_hold(struct task *t, const struct conf *c, struct file **out);
-
-/* Notes who master is, unless the file says so already. */
-err running_note(struct task *t, const struct conf *c, int pid);
 
 /* Sends it a signal; group: to all of its process group. */
 err running_signal(struct task *t, int pid, int signo, bool group);

@@ -63,9 +63,7 @@ void tool_log_open_tag(struct task *t, const struct conf *c, struct arena *a,
     }
     if (fd >= 0)
         log_open(t, str_empty(path) ? LOG_SINK_SYSLOG : LOG_SINK_FILE, fd,
-                 str_head(conf_facts(c)->hostname,
-                          str_chr(conf_facts(c)->hostname, '.')),
-                 facility);
+                 conf_str(c, P_myhostname), facility);
 }
 
 void tool_log_open(struct task *t, const struct conf *c, struct arena *a,
