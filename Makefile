@@ -23,6 +23,9 @@ CFLAGS_asan    := -O1 -g -fsanitize=address,undefined \
                   -fno-sanitize-recover=undefined -DVEREDUS_SLOW_CHECKS
 CFLAGS_clang   := -O1 -g
 CC_clang       := clang
+CFLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
+                  -fno-sanitize-recover=undefined
+CC_fuzz        := clang
 CC             := $(or $(CC_$(MODE)),gcc)
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Isrc -I. -DVEREDUS_VERSION='"$(VERSION)"' \
              $(WARN) $(WARN_$(CC)) $(CFLAGS_$(MODE)) $(PKG_CFLAGS) $(CFLAGS)
@@ -34,7 +37,9 @@ OBJ      := $(SRC:%.c=$(BUILD)/%.o)
 TEST_OBJ := $(TESTS:%.c=$(BUILD)/%.o)
 MAIN_OBJ := $(BUILD)/src/main.o
 
-.PHONY: all unit check clean
+FUZZ  := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
+
+.PHONY: all unit check fuzz fuzz-targets clean
 all: $(BUILD)/veredus
 
 # All objects, not the archive: commands are found through weak references,
@@ -49,10 +54,26 @@ $(BUILD)/libveredus.a: $(OBJ)
 $(BUILD)/unit: $(TEST_OBJ) $(BUILD)/libveredus.a
 	@echo "  $(MODE) $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-# Servers made of a few modules, for dialogues over real sockets.
-$(BUILD)/imap-test-server: $(BUILD)/test/talk/imap_server.o \
-                           $(BUILD)/libveredus.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+# Servers made of a few modules, for dialogues over real sockets, and what
+# asks our modules the questions that a peer is asked.
+$(BUILD)/%-test-server: $(BUILD)/test/talk/%_server.o $(BUILD)/libveredus.a
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(BUILD)/%-probe: $(BUILD)/test/peer/%_probe.o $(BUILD)/libveredus.a
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# Everything: `test/run PART` runs a part, `test/run --list` names them.
+check:
+	./test/run
+
+# `make fuzz SECONDS=600 TARGET=header`; without TARGET all, one after another.
+SECONDS ?= 60
+fuzz:
+	@$(MAKE) -s MODE=fuzz fuzz-targets
+	tools/fuzz $(SECONDS) $(TARGET)
+fuzz-targets: $(FUZZ:%=$(BUILD)/target/%)
+$(BUILD)/target/%: $(BUILD)/test/fuzz/%.o $(BUILD)/libveredus.a
+	@mkdir -p $(@D)
+	@echo "  $(MODE) $@"; $(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 # Unit tests: `make unit MODE=asan TEST=name` runs those whose name starts so.
 unit: $(BUILD)/unit

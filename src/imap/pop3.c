@@ -30,10 +30,16 @@ static when until_of(struct task *t, const struct pop3 *p)
     return after_s(t, p->o->idle_s);
 }
 
-static err put(struct pop3 *p, str text)
+static void tell(struct pop3 *p, str text)
 {
     conn_put(p->conn, text);
     conn_put(p->conn, S("\r\n"));
+}
+
+/* The same, as the last word of a command. */
+static err put(struct pop3 *p, str text)
+{
+    tell(p, text);
     return OK;
 }
 
@@ -44,15 +50,15 @@ static bool take_number(struct pop3 *p, str *rest, uint32_t *seq)
     str word;
 
     if (!str_token(rest, S(" "), &word) || !str_uint(word, UINT32_MAX, &n)) {
-        put(p, S("-ERR Invalid message number."));
+        tell(p, S("-ERR Invalid message number."));
         return false;
     }
     if (n < 1 || n > p->n) {
-        put(p, S("-ERR There's no message with that number."));
+        tell(p, S("-ERR There's no message with that number."));
         return false;
     }
     if (p->deleted[n - 1]) {
-        put(p, S("-ERR Message is deleted."));
+        tell(p, S("-ERR Message is deleted."));
         return false;
     }
     *seq = (uint32_t)n;
@@ -122,7 +128,7 @@ static err on_uidl(struct task *t, struct pop3 *p, str rest)
             put_uidl(p, "+OK ", seq);
         return OK;
     }
-    put(p, S("+OK"));
+    tell(p, S("+OK"));
     for (seq = 1; seq <= p->n; seq++) {
         if (p->deleted[seq - 1])
             continue;
@@ -195,7 +201,7 @@ static err retrieve(struct task *t, struct pop3 *p, uint32_t seq,
     if (body_lines == UINT64_MAX)
         conn_fmt(p->conn, "+OK %" PRIu64 " octets\r\n", size);
     else
-        put(p, S("+OK"));
+        tell(p, S("+OK"));
     e = put_message(t, p, m.bytes, body_lines);
     message_close(&m);
     return e;
@@ -370,13 +376,13 @@ err pop3_session(struct task *t, struct conn *c, struct store *st,
     arena_init(&p.scratch, 0);
     p.n = view_count(p.view);
     p.deleted = heap_alloc(p.n + 1);
-    put(&p, S("+OK Logged in."));
+    tell(&p, S("+OK Logged in."));
     e = serve(t, &p);
     if (e == ERR_LATE)
-        put(&p, S("-ERR Disconnected for inactivity."));
+        tell(&p, S("-ERR Disconnected for inactivity."));
     else if (e && e != ERR_END)
-        put(&p, S("-ERR [SYS/TEMP] Internal error occurred. Refer to server "
-                  "log for more information."));
+        tell(&p, S("-ERR [SYS/TEMP] Internal error occurred. Refer to server "
+                   "log for more information."));
     if (e != ERR_END)   /* the first error is the one that counts */
         err_ignore(conn_flush(t, c, after_s(t, e ? 5 : o->idle_s)));
     arena_reset(&p.scratch);

@@ -7,10 +7,16 @@
 
 enum { LINE_LEN_MAX = 1024, BAD_MAX = 20 };
 
-static err put(struct login *l, str text)
+static void tell(struct login *l, str text)
 {
     conn_put(l->conn, text);
     conn_put(l->conn, S("\r\n"));
+}
+
+/* The same, as the last word of a command. */
+static err put(struct login *l, str text)
+{
+    tell(l, text);
     return OK;
 }
 
@@ -35,20 +41,20 @@ static err refuse(struct task *t, struct login *l, err e)
 {
     switch (e) {
     case ERR_DENIED:
-        put(l, S("-ERR [AUTH] Authentication failed."));
+        tell(l, S("-ERR [AUTH] Authentication failed."));
         break;
     case ERR_SYNTAX:
-        put(l, S("-ERR Invalid authentication data."));
+        tell(l, S("-ERR Invalid authentication data."));
         break;
     case ERR_ABSENT:
-        put(l, S("-ERR Unsupported authentication mechanism."));
+        tell(l, S("-ERR Unsupported authentication mechanism."));
         return OK;          /* nothing was tried */
     case ERR_END:
     case ERR_LATE:
     case ERR_STOPPED:
         return e;
     default:
-        put(l, S("-ERR [SYS/TEMP] Temporary authentication failure."));
+        tell(l, S("-ERR [SYS/TEMP] Temporary authentication failure."));
         break;
     }
     login_note(t, l, "failed", l->method);
@@ -61,8 +67,8 @@ static err refuse(struct task *t, struct login *l, err e)
 static bool needs_privacy(struct login *l)
 {
     if (!login_allowed(l))
-        put(l, S("-ERR [AUTH] Plaintext authentication disallowed on "
-                 "non-secure (SSL/TLS) connections."));
+        tell(l, S("-ERR [AUTH] Plaintext authentication disallowed on "
+                  "non-secure (SSL/TLS) connections."));
     return !login_allowed(l);
 }
 
@@ -113,7 +119,7 @@ static err on_stls(struct task *t, struct login *l)
         return put(l, S("-ERR TLS is already active."));
     if (!l->door->tls)
         return put(l, S("-ERR TLS support isn't enabled."));
-    put(l, S("+OK Begin TLS negotiation now."));
+    tell(l, S("+OK Begin TLS negotiation now."));
     conn_discard(l->conn);      /* what was pipelined is not the client's */
     return login_tls(t, l);
 }
@@ -126,12 +132,12 @@ static err on_line(struct task *t, struct login *l, str line, str *user)
     if (str_ieq(verb, S("CAPA"))) {
         put_capabilities(l);
     } else if (str_ieq(verb, S("NOOP"))) {
-        put(l, S("+OK"));
+        tell(l, S("+OK"));
     } else if (str_ieq(verb, S("USER"))) {
         if (needs_privacy(l))
             return OK;
         *user = arena_str(l->memory, str_trim(rest));
-        put(l, user->n ? S("+OK") : S("-ERR Missing username."));
+        tell(l, user->n ? S("+OK") : S("-ERR Missing username."));
     } else if (str_ieq(verb, S("PASS"))) {
         return on_pass(t, l, user, arena_str(&l->scratch, rest));
     } else if (str_ieq(verb, S("AUTH"))) {
@@ -139,12 +145,12 @@ static err on_line(struct task *t, struct login *l, str line, str *user)
     } else if (str_ieq(verb, S("STLS"))) {
         return on_stls(t, l);
     } else if (str_ieq(verb, S("QUIT"))) {
-        put(l, S("+OK Logging out"));
+        tell(l, S("+OK Logging out"));
         TRY(conn_flush(t, l->conn, login_until(t, l)));
         return ERR_END;
     } else {
         l->n_bad++;
-        put(l, S("-ERR Unknown command."));
+        tell(l, S("-ERR Unknown command."));
     }
     return OK;
 }
@@ -169,7 +175,7 @@ err pop3_greet(struct task *t, struct login *l, bool wrapped)
         e = conn_line(t, l->conn, LINE_LEN_MAX, login_until(t, l), &line,
                       &end);
         if (e == ERR_LATE) {
-            put(l, S("-ERR Disconnected for inactivity."));
+            tell(l, S("-ERR Disconnected for inactivity."));
             err_ignore(conn_flush(t, l->conn, after_s(t, 5)));
         }
         if (!e && end == LINE_CUT)
@@ -177,7 +183,7 @@ err pop3_greet(struct task *t, struct login *l, bool wrapped)
         else if (!e)
             e = on_line(t, l, line, &user);
         if (!e && l->n_bad >= BAD_MAX) {
-            put(l, S("-ERR Too many bad commands."));
+            tell(l, S("-ERR Too many bad commands."));
             err_ignore(conn_flush(t, l->conn, after_s(t, 5)));
             e = ERR_END;
         }

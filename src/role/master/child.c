@@ -232,7 +232,7 @@ void children_tell(struct master *m, enum control_frame what)
     list_each(l, &m->children) {
         struct child *c = container_of(l, struct child, link);
         if (c->alive)
-            port_answer(c->control, &(struct frame){ .type = what,
+            port_answer(c->control, &(struct frame){ .type = (uint16_t)what,
                                                      .fd = -1 });
     }
 }

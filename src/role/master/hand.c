@@ -31,7 +31,7 @@ static err give(struct task *t, struct child *c, enum control_frame type,
                 str body, int fd)
 {
     return port_send(t, c->control, &(struct frame){
-                         .type = type, .body = body, .fd = fd });
+                         .type = (uint16_t)type, .body = body, .fd = fd });
 }
 
 static err give_log(struct task *t, struct child *c)
