@@ -16,7 +16,3 @@ err policy_judge(struct task *t, const struct policy *p, enum policy_stage stage
   if (d.class == CLASS_DEFAULT && match_list_find(t, p->mynetworks, f->client_name, f->client_address) && str_empty(f->sasl_user)) { out->reply = reply_fmt(a,554,"5.7.1","%.*s: Relay access denied", STR(f->recipient_shown)); return OK; }
   return recipient_check(t, p->r, false, f->recipient_shown, &f->recipient, &d, a, &out->reply); }
 err policy_local_headers(struct task *t, const struct policy *p, const struct policy_facts *f, bool *local) { *local = match_list_find(t, p->mynetworks, f->client_name, f->client_address)==OK; return OK; }
-err dns_ask(struct task *t, struct dns *d, str name, enum dns_type type, when until, struct arena *a, struct dns_answer *out) { (void)t;(void)d;(void)name;(void)type;(void)until;(void)a;(void)out; return ERR_LATE; }
-err dns_host(struct task *t, struct dns *d, str name, when until, struct arena *a, struct dns_answer *out) { (void)t;(void)d;(void)name;(void)until;(void)a;(void)out; return ERR_LATE; }
-err dns_client(struct task *t, struct dns *d, const struct endpoint *client, when until, struct arena *a, str *name, str *reverse, int *status) { (void)t;(void)d;(void)client;(void)until;(void)a;(void)name;(void)reverse;(void)status; return ERR_LATE; }
-struct dns *dns_remote(struct arena *a, struct calls *calls) { (void)a;(void)calls; return NULL; }
