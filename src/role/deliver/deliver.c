@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The deliver role: its rights go first, then it serves.
+ */
+#include "role/deliver/deliver.h"
+
+#include "role/deliver/spawner.h"
+#include "role/events.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <unistd.h>
+
+enum { SUBMISSIONS = 0x80000000, END_PATIENCE_S = 5 };
+
+static err control(struct task *t, void *role)
+{
+    return role_control(t, role);
+}
+
+/* From here on this process is mail_owner: only the spawner can do more. */
+static err drop_rights(struct task *t, const struct conf *c)
+{
+    struct arena a;
+    struct passwd *pw;
+    err e = OK;
+
+    if (geteuid() != 0)
+        return OK;
+    arena_init(&a, 0);
+    pw = getpwnam(arena_cstr(&a, conf_str(c, P_mail_owner)));
+    if (!pw || pw->pw_uid == 0)
+        e = why(t, ERR_DENIED, "mail_owner: no such user, or it is root");
+    else if (setgroups(0, NULL) || setgid(pw->pw_gid) || setuid(pw->pw_uid))
+        e = why(t, ERR_DENIED, "cannot become mail_owner");
+    arena_reset(&a);
+    return e;
+}
+
+static void reconfigure(struct task *t, struct deliver *d)
+{
+    struct setup *before = d->setup;
+
+    if (before && before->conf == d->role->conf)
+        return;
+    d->setup = setup_new(t, d, d->role->conf);
+    if (before) {
+        before->old = true;
+        setup_give(before);
+    }
+}
+
+static void take_ports(struct task *t, struct deliver *d)
+{
+    struct role_port *p;
+
+    while ((p = role_port_take(d->role, ROLE_qmgr))) {
+        struct jobs_port *j;
+        if (p->number == SUBMISSIONS) {
+            submitter_port(t, d->submitter, p->port);
+            continue;
+        }
+        j = heap_new(struct jobs_port);
+        j->deliver = d;
+        j->port = p->port;
+        map_init(&j->segments, false);
+        group_go(&d->group, "jobs", jobs_run, j);
+    }
+}
+
+static err serve(struct task *t, struct deliver *d)
+{
+    while (!d->role->stop) {
+        if (d->role->go)
+            reconfigure(t, d);
+        take_ports(t, d);
+        TRY(bell_wait(t, &d->role->changed, NEVER));
+    }
+    return OK;
+}
+
+/* Deliveries under way may finish: what is cut off is done twice. */
+static void let_finish(struct task *t, struct deliver *d)
+{
+    when until = after_s(t, END_PATIENCE_S);
+
+    while (d->setup->n_runs > 0 && rt_now(t) < until)
+        if (task_sleep(t, after_ms(t, 20)))
+            return;
+}
+
+static err run_deliver(struct task *t, struct deliver *d)
+{
+    err e = role_wait_go(t, d->role);
+
+    if (e)
+        return e;
+    if (d->role->control)       /* a test keeps its rights */
+        TRY(drop_rights(t, d->role->conf));
+    reconfigure(t, d);
+    role_ready(d->role);
+    e = serve(t, d);
+    let_finish(t, d);
+    return e;
+}
+
+err role_deliver_run(struct task *t, struct role *r)
+{
+    struct deliver *d = arena_new(r->memory, struct deliver);
+    err e;
+
+    d->role = r;
+    d->plain = geteuid() != 0;
+    list_init(&d->hands);
+    TRY(spawner_start(t, hand_serve, &d->spawner));
+    group_open(t, &d->group);
+    d->submitter = submitter_new(d);
+    if (r->control)
+        group_go(&d->group, "control", control, r);
+    e = run_deliver(t, d);
+    if (e && e != ERR_STOPPED)
+        say(t, role_fatal, task_why(t));
+    group_close(t, &d->group);
+    hands_close(t, d);
+    if (d->setup) {
+        d->setup->old = true;
+        setup_give(d->setup);
+    }
+    return e;
+}

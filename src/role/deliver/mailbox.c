@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Delivery to one mailbox.
+ */
+#include "role/deliver/mailbox.h"
+
+#include "role/events.h"
+
+enum { HEAD_MAX = 16 * 1024 };
+
+err mailbox_rules_read(struct task *t, const struct conf *c,
+                       enum param lock, enum param limit,
+                       struct mailbox_rules *out)
+{
+    struct conf_items items = conf_items(c, lock);
+
+    *out = (struct mailbox_rules){
+        .host = conf_str(c, P_myhostname),
+        .size_max = (uint64_t)conf_int(c, limit),
+        .lock_s = (uint32_t)(conf_int(c, P_deliver_lock_attempts)
+                             * conf_seconds(c, P_deliver_lock_delay)),
+    };
+    for (size_t i = 0; i < items.n; i++) {
+        if (str_ieq(items.p[i], S("dotlock")))
+            out->dotlock = true;
+        else if (str_ieq(items.p[i], S("fcntl"))
+                 || str_ieq(items.p[i], S("flock")))
+            out->fcntl_lock = true; /* Linux: both are seen by who asks */
+        else
+            return why(t, ERR_SYNTAX, "%.*s: unknown kind of lock %.*s",
+                       STR(conf_param(lock)->name), STR(items.p[i]));
+    }
+    return OK;
+}
+
+str mailbox_sender(struct run *r, str none)
+{
+    const struct address *from = &r->job.envelope.sender;
+
+    return address_is_null(from) ? none
+                                 : address_external(from, &r->memory);
+}
+
+str mailbox_head(struct run *r, const char *which, str original,
+                 const struct address *delivered_to)
+{
+    struct buf b;
+
+    buf_init(&b, &r->memory, HEAD_MAX);
+    for (; *which; which++) {
+        if (*which == 'R')
+            buf_fmt(&b, "Return-Path: <%.*s>\n",
+                    STR(mailbox_sender(r, S(""))));
+        else if (*which == 'O' && !str_empty(original))
+            buf_fmt(&b, "X-Original-To: %.*s\n", STR(original));
+        else if (*which == 'D')
+            buf_fmt(&b, "Delivered-To: %.*s\n",
+                    STR(address_external(delivered_to, &r->memory)));
+    }
+    return buf_str(&b);
+}
+
+static struct result_rcpt verdict_of(struct run *r, const struct mailbox *box,
+                                     bool maildir,
+                                     const struct hand_done *done)
+{
+    struct arena *a = &r->memory;
+    bool full = done->end == HAND_FULL;
+    str text;
+
+    if (done->end == HAND_SENT)
+        return run_verdict(r, OUTCOME_SENT, "2.0.0",
+                           box->is_file
+                               ? arena_fmt(a, "delivered to file: %.*s",
+                                           STR(box->path))
+                           : maildir ? S("delivered to maildir")
+                                     : S("delivered to mailbox"));
+    if (maildir)
+        text = arena_fmt(a, "maildir delivery failed: %.*s",
+                         STR(done->text));
+    else if (box->is_file)
+        text = arena_fmt(a, "cannot append message to file %.*s: %.*s",
+                         STR(box->path), STR(done->text));
+    else
+        text = arena_fmt(a, "cannot update mailbox %.*s for user %.*s. "
+                         "%.*s", STR(box->path), STR(box->user),
+                         STR(done->text));
+    return run_verdict(r, full ? OUTCOME_BOUNCED : OUTCOME_DEFERRED,
+                       full ? "5.2.2" : "4.2.0", text);
+}
+
+struct result_rcpt mailbox_deliver(struct task *t, struct run *r,
+                                   const struct mailbox *box)
+{
+    const struct mailbox_rules *rules = box->rules;
+    bool maildir = box->path.n && box->path.p[box->path.n - 1] == '/';
+    struct hand_work w = {
+        .kind = maildir ? HAND_MAILDIR : HAND_MBOX,
+        .path = box->path,
+        .host = rules->host,
+        .sender = mailbox_sender(r, S("MAILER-DAEMON")),
+        .size_max = rules->size_max,
+        .lock_s = rules->lock_s,
+        .dotlock = rules->dotlock,
+        .fcntl_lock = rules->fcntl_lock,
+        .own = box->own,
+        .make_dirs = box->make_dirs,
+    };
+    struct body body = {
+        .run = r,
+        .style.head = mailbox_head(r, box->delivered ? "ROD" : "RO",
+                                   box->original, &box->delivered_to),
+    };
+    struct hand_source source = body_source(&body);
+    struct hand_done done;
+    struct hand *h;
+    err e;
+
+    if (hand_take(t, r->deliver, &box->owner, &h))
+        return run_no_hand(t, r);
+    e = hand_do(t, h, &w, &source, &r->memory, &done);
+    hand_give(h);
+    return e ? run_no_hand(t, r) : verdict_of(r, box, maildir, &done);
+}

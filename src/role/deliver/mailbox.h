@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Delivery to one mailbox, Maildir or mbox, for local(8) and virtual(8).
+ */
+#ifndef ROLE_DELIVER_MAILBOX_H
+#define ROLE_DELIVER_MAILBOX_H
+
+#include "role/deliver/deliver.h"
+
+/* How mailboxes are locked and how large they may be. */
+struct mailbox_rules {
+    str host;
+    uint64_t size_max;
+    uint32_t lock_s;
+    bool dotlock, fcntl_lock;
+};
+err mailbox_rules_read(struct task *t, const struct conf *c,
+                       enum param lock, enum param limit,
+                       struct mailbox_rules *out);
+
+struct mailbox {
+    const struct mailbox_rules *rules;
+    struct owner owner;
+    str path;               /* ends with a slash: a Maildir */
+    str user;               /* for messages */
+    struct address delivered_to;
+    str original;
+    bool delivered;         /* put a Delivered-To: field */
+    bool own;               /* an mbox must be the owner's */
+    bool make_dirs;
+    bool is_file;           /* "/file" of an alias: other words in the log */
+};
+
+/* Delivers to it; the verdict is in the run. */
+struct result_rcpt mailbox_deliver(struct task *t, struct run *r,
+                                   const struct mailbox *box);
+
+/* The fields that go before a message, with LF: Return-Path, X-Original-To,
+ * Delivered-To as asked for by which (letters R, O, D). */
+str mailbox_head(struct run *r, const char *which, str original,
+                 const struct address *delivered_to);
+
+/* The sender in external form, or what stands for none. */
+str mailbox_sender(struct run *r, str none);
+
+#endif

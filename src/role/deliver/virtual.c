@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * virtual(8): mailboxes that tables name, owned by user ids that tables name.
+ */
+#include "role/deliver/deliver.h"
+
+#include "mail/reply.h"
+#include "role/deliver/mailbox.h"
+#include "role/events.h"
+
+struct virtual {
+    struct maps mailboxes, uids, gids;
+    str base, delimiters, host;
+    uint32_t minimum_uid;
+    struct mailbox_rules rules;
+};
+
+static err open_maps(struct task *t, struct transport *tr, enum param p,
+                     struct maps *out)
+{
+    struct setup *s = tr->setup;
+
+    return maps_open_flags(t, s->tables, &s->memory, conf_param(p)->name,
+                           conf_str(tr->conf, p), TABLE_NO_GROUPS, out);
+}
+
+static err virtual_open(struct task *t, struct transport *tr)
+{
+    struct virtual *v = arena_new(&tr->setup->memory, struct virtual);
+    const struct conf *c = tr->conf;
+
+    v->base = conf_str(c, P_virtual_mailbox_base);
+    v->delimiters = conf_str(c, P_recipient_delimiter);
+    v->minimum_uid = (uint32_t)conf_int(c, P_virtual_minimum_uid);
+    TRY(mailbox_rules_read(t, c, P_virtual_mailbox_lock,
+                           P_virtual_mailbox_limit, &v->rules));
+    TRY(open_maps(t, tr, P_virtual_mailbox_maps, &v->mailboxes));
+    TRY(open_maps(t, tr, P_virtual_uid_maps, &v->uids));
+    TRY(open_maps(t, tr, P_virtual_gid_maps, &v->gids));
+    tr->self = v;
+    return OK;
+}
+
+static err find(struct task *t, struct run *r, const struct maps *m,
+                str address, str *value)
+{
+    const struct virtual *v = r->transport->self;
+
+    return maps_find_address(t, m, address, v->delimiters,
+                             MAPS_FULL | MAPS_AT_DOMAIN, &r->memory, value,
+                             NULL);
+}
+
+/* A user or group id from its table.  False: *x says what is wrong. */
+static bool find_id(struct task *t, struct run *r, const struct maps *m,
+                    const char *what, str address, uint64_t least,
+                    uint32_t *id, struct result_rcpt *x)
+{
+    uint64_t n;
+    str value;
+    err e = find(t, r, m, address, &value);
+    str wrong;
+
+    if (e && e != ERR_ABSENT) {
+        *x = run_verdict(r, OUTCOME_DEFERRED, "4.3.0",
+                         S("temporary table failure"));
+        wrong = arena_str(&r->memory, str_from(task_why(t)));
+    } else {
+        *x = run_verdict(r, OUTCOME_DEFERRED, "4.3.5",
+                         S("mail system configuration error"));
+        if (!e && str_uint(str_trim(value), UINT32_MAX - 1, &n)
+            && n >= least) {
+            *id = (uint32_t)n;
+            return true;
+        }
+        wrong = e ? arena_fmt(&r->memory, "recipient %.*s: not found in "
+                              "%.*s", STR(address), STR(m->title))
+                  : arena_fmt(&r->memory, "recipient %.*s: bad %s %.*s in "
+                              "%.*s", STR(address), what, STR(value),
+                              STR(m->title));
+    }
+    run_warn(t, r, wrong);
+    return false;
+}
+
+static struct result_rcpt deliver_one(struct task *t, struct run *r,
+                                      const struct recipient *to)
+{
+    const struct virtual *v = r->transport->self;
+    str address = arena_lower(&r->memory, to->address.text), value;
+    struct owner owner = { 0 };
+    struct mailbox box = { .rules = &v->rules };
+    struct result_rcpt x;
+    err e = find(t, r, &v->mailboxes, address, &value);
+
+    if (e == ERR_ABSENT)
+        return run_verdict(r, OUTCOME_BOUNCED, "5.1.1",
+                           arena_fmt(&r->memory, "unknown user: \"%.*s\"",
+                                     STR(address)));
+    if (e) {
+        run_warn(t, r, str_from(task_why(t)));
+        return run_verdict(r, OUTCOME_DEFERRED, "4.3.0",
+                           S("temporary table failure"));
+    }
+    if (!find_id(t, r, &v->uids, "uid", address, v->minimum_uid, &owner.uid,
+                 &x)
+        || !find_id(t, r, &v->gids, "gid", address, 1, &owner.gid, &x))
+        return x;
+    box.owner = owner;
+    box.user = address;
+    box.path = arena_fmt(&r->memory, "%.*s/%.*s", STR(v->base), STR(value));
+    box.delivered_to = to->address;
+    box.original = to->original;
+    box.delivered = true;
+    box.own = conf_bool(r->transport->conf, P_strict_mailbox_ownership);
+    box.make_dirs = true;
+    return mailbox_deliver(t, r, &box);
+}
+
+static void virtual_deliver(struct task *t, struct run *r)
+{
+    const struct envelope *env = &r->job.envelope;
+
+    for (uint32_t i = 0; i < env->recipients.n; i++) {
+        const struct recipient *to = &env->recipients.p[i];
+        struct result_rcpt x = deliver_one(t, r, to);
+        run_settle(r, i, x);
+        run_say(t, r, i, NULL, &x);
+    }
+}
+
+const struct agent agent_virtual = {
+    S_INIT("virtual"), virtual_open, virtual_deliver,
+};
