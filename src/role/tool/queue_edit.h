@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Changing the queue: by asking the queue manager or, when the system is
+ * down, by opening the spool as its owner.  The system cannot start
+ * meanwhile.
+ *
+ * Q1  A stopped system's spool is opened with the user id that owns it: what
+ *     is made there must belong to the queue manager.
+ */
+#ifndef ROLE_TOOL_QUEUE_EDIT_H
+#define ROLE_TOOL_QUEUE_EDIT_H
+
+#include "conf/conf.h"
+#include "rt/rt.h"
+
+struct queue_edit;
+
+/* Ends with queue_edit_close, whatever happened. */
+err queue_edit_open(struct task *t, const struct conf *c, struct arena *a,
+                    struct queue_edit **out);
+
+/* What is queued now; all in a. */
+struct queue_item {
+    str id, queue;      /* "active", "deferred", "hold", "incoming" */
+};
+struct queue_items {
+    vec_of(struct queue_item) list;
+};
+err queue_edit_list(struct task *t, struct queue_edit *e, struct arena *a,
+                    struct queue_items *out);
+
+/* 'd' delete, 'h' hold, 'H' release, 'r' requeue one message, or "ALL".  *n:
+ * how many were changed. */
+err queue_edit_change(struct task *t, struct queue_edit *e, char verb,
+                      str id, uint32_t *n);
+
+/* What was changed is on disk when this returns OK. */
+err queue_edit_close(struct task *t, struct queue_edit *e);
+
+#endif
