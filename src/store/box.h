@@ -65,6 +65,9 @@ bool box_path(const struct store *st, struct arena *a, str name, str *path);
 bool box_name(const struct store *st, struct arena *a, str path, str *name);
 bool box_is_inbox(str name);
 
+/* Valid, and fit to be made. */
+bool box_name_good(const struct store *st, str name);
+
 /* INBOX in capitals, else as it is. */
 str box_canonical(const struct store *st, struct arena *a, str name);
 

@@ -49,6 +49,10 @@ static err load(struct task *t, struct index *ix)
     }
     if (!ix->locked)
         file_unlock(ix->file);
+    if (e) {
+        file_close(ix->file);
+        ix->file = NULL;
+    }
     return e;
 }
 
@@ -240,6 +244,8 @@ err index_unlock(struct task *t, struct index *ix)
     ix->locked = false;
     ix->assigns = false;
     buf_free(&ix->frame);
+    if (!ix->file)
+        return why(t, ERR_IO, "index was lost while it was rewritten");
     file_unlock(ix->file);
     return sync ? file_sync_aside(t, ix->file) : OK;
 }

@@ -238,7 +238,7 @@ err store_create(struct task *t, struct store *st, str name)
     if (!(st->rights & RIGHT_CREATE))
         return why(t, ERR_DENIED, "no permission");
     arena_init(&a, 0);
-    if (!box_path(st, &a, name, &path))
+    if (!box_name_good(st, name) || !box_path(st, &a, name, &path))
         e = ERR_SYNTAX;
     else if (box_is_inbox(name))
         e = ERR_DENIED;
@@ -345,7 +345,7 @@ err store_rename(struct task *t, struct store *st, str from, str to)
 
     if (!(st->rights & RIGHT_DELETE_BOX) || !(st->rights & RIGHT_CREATE))
         return why(t, ERR_DENIED, "no permission");
-    if (!store_name_valid(st, to) || below(st, to, from))
+    if (!box_name_good(st, to) || below(st, to, from))
         return ERR_SYNTAX;
     if (box_is_inbox(to) || !store_exists(t, st, to))
         return ERR_DENIED;

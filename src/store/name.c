@@ -3,9 +3,10 @@
  * Mailbox names: modified UTF-7 (RFC 3501 section 5.1.3) to and from the
  * directories of Maildir++.
  *
- * A name has no empty level, no '/', no control or 8-bit byte, no '*' and no
- * '%'; where the separator is not '.', no '.' either, since that is what
- * separates levels on disk.
+ * A name has no empty level, no '/', no control or 8-bit byte; where the
+ * separator is not '.', no '.' either, since that is what separates levels on
+ * disk.  What LIST takes for wildcards may be there already, but is not made
+ * (box_name_good).
  */
 #include "store/box.h"
 
@@ -76,7 +77,7 @@ bool store_name_valid(const struct store *st, str name)
         return false;
     for (size_t i = 0; i < name.n; i++) {
         unsigned char c = (unsigned char)name.p[i];
-        if (c < 32 || c > 126 || c == '*' || c == '%')
+        if (c < 32 || c > 126)
             return false;
         if ((c == '/' || c == '.') && (char)c != st->separator)
             return false;
@@ -85,6 +86,11 @@ bool store_name_valid(const struct store *st, str name)
         if (!level.n)
             return false;
     return utf7_valid(name);
+}
+
+bool box_name_good(const struct store *st, str name)
+{
+    return store_name_valid(st, name) && str_any(name, S("*%")) == STR_NONE;
 }
 
 str box_canonical(const struct store *st, struct arena *a, str name)

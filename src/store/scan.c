@@ -8,6 +8,7 @@
 enum {
     YOUNG_US = 2 * 1000 * 1000, /* more than any file system's clock tick */
     PATH_LEN_MAX = 600,
+    STALE_S = 36 * 3600,
 };
 
 struct scan_job {
@@ -285,6 +286,25 @@ static err take_new(struct task *t, struct index *ix)
     return e ? e : index_commit(t, ix);
 }
 
+/* Deliveries that crashed leave files in tmp/; the convention gives them 36
+ * hours (maildir(5)).  By ctime: mtime is the date of a message. */
+static void sweep_tmp(struct task *t, struct scan_job *job)
+{
+    int64_t old = rt_wall(t) - STALE_S * INT64_C(1000000);
+    struct file_stat st;
+    struct names names;
+    struct dir *d;
+
+    if (dir_open(t, job->ix->dir, S("tmp"), &d))
+        return;
+    if (!dir_list(t, d, &job->a, &names))
+        for (size_t i = 0; i < names.n; i++)
+            if (!file_stat_path(t, d, names.p[i], &st) && st.is_regular
+                && st.ctime_us < old)   /* litter: next time will do too */
+                err_ignore(file_unlink(t, d, names.p[i]));
+    dir_close(d);
+}
+
 err scan_run(struct task *t, struct index *ix, bool take)
 {
     struct scan_job job = { .ix = ix };
@@ -312,6 +332,7 @@ err scan_run(struct task *t, struct index *ix, bool take)
         index_put_stamp(&ix->frame, &job.stamp);
         e = index_commit(t, ix);
     }
+    sweep_tmp(t, &job);
     arena_reset(&job.a);
     return e || !take ? e : take_new(t, ix);
 }

@@ -291,7 +291,8 @@ def unquote_literals(line):
     def quoted(m):
         n = int(m.group(1))
         text = line[m.end():m.end() + n]
-        return n, '"%s"' % text.replace("\\", "\\\\").replace('"', '\\"')
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+        return n, '"%s"' % text
     while True:
         m = re.search(r"\{(\d+)\}\r\n", line)
         if not m:
@@ -341,6 +342,60 @@ def fill(path):
         os.utime(name, (1700000000 + i * 86400,) * 2)
 
 
+def state(r, boxes):
+    """All that a client keeps of these mailboxes."""
+    out = []
+    for box in boxes:
+        lines = r.ok("EXAMINE " + box)
+        out.append((box, re.search(r"UIDVALIDITY (\d+)",
+                                   "".join(lines))[1]))
+        # what the two ways of listing flags have in common
+        for line in r.ok("FETCH 1:* (UID FLAGS RFC822.SIZE INTERNALDATE)"):
+            m = re.match(r"\* (\d+) FETCH \(UID (\d+) FLAGS \((.*?)\) (.*)\)",
+                         line)
+            if m:
+                flags = sorted(set(m[3].split()) - {"\\Recent"})
+                out.append((m[1], m[2], flags,
+                            re.sub(r'" (\d)-', r'"0\1-', m[4])))
+    return out
+
+
+def take_over(peer):
+    """A Maildir of Dovecot's is served with the same UIDs and flags, and
+    Dovecot reads it again afterwards."""
+    boxes = ["INBOX", "here.there"]
+    theirs = peer.raw()
+    theirs.ok("CREATE here.there")
+    theirs.ok("SUBSCRIBE here.there")
+    theirs.ok("SELECT INBOX")
+    theirs.ok("STORE 2:4 +FLAGS (\\Flagged $Forwarded Junk)")
+    theirs.ok("COPY 2:8 here.there")
+    theirs.ok("STORE 1 +FLAGS (\\Deleted)")
+    theirs.ok("EXPUNGE")
+    theirs.ok("UNSELECT")
+    before = state(theirs, boxes)
+    theirs.ok("LOGOUT")
+    place = talk.Place(prepare=lambda path: shutil.copytree(
+        peer.path, path, copy_function=shutil.copy2))
+    with place:
+        ours = place.raw()
+        talk.equal(state(ours, boxes), before)
+        talk.has(ours.ok('LSUB "" *'), "here.there")
+        ours.ok("SELECT INBOX")
+        ours.ok("STORE 1 +FLAGS (\\Answered Junk Later)")
+        ours.ok("UNSELECT")
+        ours.ok("SUBSCRIBE INBOX")
+        after = state(ours, ["INBOX"])
+        # and back
+        shutil.rmtree(peer.path)
+        shutil.copytree(place.path, peer.path, copy_function=shutil.copy2)
+        subprocess.run(["chown", "-R", "daemon:daemon", peer.path],
+                       check=True)
+        theirs = peer.raw()
+        talk.equal(state(theirs, ["INBOX"]), after)
+        talk.has(theirs.ok('LSUB "" *'), "INBOX")
+
+
 def main():
     if len(sys.argv) > 1:
         talk.SERVER = sys.argv[1]
@@ -377,6 +432,12 @@ def main():
                         print("  ours:   %s" % g[:600])
                 if set(want) == set(got):
                     print("  order: %r\n         %r" % (want, got))
+        try:
+            take_over(peer)
+            passed += 1
+        except AssertionError as e:
+            print("--- take_over: %s" % e)
+            failed += 1
     finally:
         peer.stop()
     print("%d passed, %d failed" % (passed, failed))
