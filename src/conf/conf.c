@@ -407,6 +407,22 @@ bool conf_find(const struct conf *c, struct arena *a, str name, str *value)
            && conf_expand(c, a, text, value) == OK;
 }
 
+bool conf_next_set(const struct conf *c, size_t *at, str *name)
+{
+    const size_t second = ~(SIZE_MAX >> 1); /* walking the overrides */
+    size_t i = *at & ~second;
+    void *entry;
+    bool more;
+
+    if (!(*at & second) && map_next(c->scope.main, at, name, &entry))
+        return true;
+    if (!(*at & second))
+        i = 0;
+    more = map_next(c->scope.overrides, &i, name, &entry);
+    *at = i | second;
+    return more;
+}
+
 /* TRANSPORT + suffix if it is a parameter or set, as p's kind; else p. */
 static int64_t transport_number(const struct conf *c, str transport,
                                 str suffix, enum param p)

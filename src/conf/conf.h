@@ -160,6 +160,10 @@ bool conf_is_set(const struct conf *c, enum param p);
  * false if it is neither known nor set. */
 bool conf_find(const struct conf *c, struct arena *a, str name, str *value);
 
+/* Walks the names that main.cf or an override sets, known ones and the
+ * administrator's own; *at starts at 0. */
+bool conf_next_set(const struct conf *c, size_t *at, str *name);
+
 /* Transport-dependent parameters (smtp_destination_rate_delay and default_
  * destination_rate_delay): TRANSPORT + suffix if set, else p. */
 int64_t conf_transport_int(const struct conf *c, str transport, str suffix,

@@ -57,6 +57,10 @@ struct table {
     bool live;              /* sees writes to its file by itself */
     struct table **inner;
     size_t n_inner;
+
+    /* The same for what was handed over; NULL: see path. */
+    bool (*changed)(struct task *t, void *origin);
+    void *origin;
 };
 
 /* All types, by name; NULL if there is none. */
@@ -88,6 +92,13 @@ err table_failed(struct task *t, const struct table *tb, err e,
 /* Opens a table that is named inside another one's name. */
 err table_open_inner(struct task *t, struct table *tb, str spec,
                      struct table **out);
+
+/* Opens the table from the open file at data->path, which is taken over, as
+ * its text or as it is, as the type needs. */
+err table_open_handle(struct task *t, struct arena *a,
+                      const struct table_env *env, str spec, int flags,
+                      struct file *f, struct table_data *data,
+                      struct table **out);
 
 /* Key folding: full Unicode case folding for UTF-8, else ASCII. */
 str table_fold(struct arena *a, str key, bool utf8);

@@ -159,11 +159,10 @@ static err load_text(struct task *t, struct file *f, struct arena *a,
     return OK;
 }
 
-/* Opens the table from its open file, which is taken over. */
-static err open_file(struct task *t, struct arena *a,
-                     const struct table_env *env, str spec, int flags,
-                     struct file *f, struct table_data *data,
-                     struct table **out)
+err table_open_handle(struct task *t, struct arena *a,
+                      const struct table_env *env, str spec, int flags,
+                      struct file *f, struct table_data *data,
+                      struct table **out)
 {
     struct arena scratch;
     struct file_stat st;
@@ -207,7 +206,7 @@ static err open_by_path(struct task *t, void *self, struct arena *a,
     e = file_open(t, NULL, data.path, FILE_READ | FILE_FOLLOW, 0, &f);
     if (e)
         return keyed ? table_database_why(t, a, e) : e;
-    TRY(open_file(t, a, env, spec, flags, f, &data, out));
+    TRY(table_open_handle(t, a, env, spec, flags, f, &data, out));
     if (need == NEED_FILE)
         table_warn_if_older(t, *out);
     return OK;
@@ -225,6 +224,8 @@ bool table_changed(struct task *t, const struct table *tb)
     for (size_t i = 0; i < tb->n_inner; i++)
         if (table_changed(t, tb->inner[i]))
             return true;
+    if (tb->changed)
+        return tb->changed(t, tb->origin);
     if (str_empty(tb->path) || file_stat_path(t, NULL, tb->path, &st))
         return false;
     if (st.inode != tb->stat.inode || st.device != tb->stat.device)

@@ -25,7 +25,7 @@ TOP = tempfile.mkdtemp(prefix="postconf-")
 
 # Parameters that only Veredus has.
 OWN_PARAMETERS = re.compile(
-    r"^(auth|mailstore|imapd|pop3d|lmtpd|managesieved)_"
+    r"^(auth|mailstore|imapd|pop3d|lmtpd|managesieved|lookup)_"
     r"|^sendmail_compatibility_directory\b")
 
 # What differs by design in our messages: (pattern, what Postfix says, why).

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Tables between roles.  A sandboxed role (table/client.c) opens no path: it
+ * asks the lookup role (table/serve.c) for a descriptor of what a table is
+ * made of, or, for types that live in the process that may open them, for the
+ * value of each key.
+ *
+ *     TABLE_OPEN    u8 version | str spec
+ *         answer    u8 version | u8 err | str why | u64 stamp | str path,
+ *                   with the descriptor of a file open for reading
+ *     TABLE_FIND    u8 version | str spec | u32 flags | str key
+ *         answer    u8 version | u8 err | str why | str value
+ *     TABLE_STAMPS  u8 version | u32 n | n times str spec
+ *         answer    u8 version | u32 n | n times u64 stamp
+ *
+ * A stamp is another number whenever the file at that path has been changed
+ * or replaced; 0: there is none now.
+ *
+ * F1  Only what the configuration names is opened: a spec is served if it
+ *     stands as such in a parameter's value, or in a file of list items that
+ *     such a value names.  Password tables of the authentication role are
+ *     not, those of the SMTP client are for that role only.
+ * F2  The asking role is not believed: every field is bounded and checked.
+ */
+#ifndef TABLE_FACE_H
+#define TABLE_FACE_H
+
+#include "table/table.h"
+
+enum table_frame { TABLE_OPEN = 120, TABLE_FIND, TABLE_STAMPS };
+
+enum { TABLE_FACE_VERSION = 1, TABLE_SPEC_MAX = 16 * 1024,
+       TABLE_WHY_MAX = 1000, TABLE_STAMPS_MAX = 1000 };
+
+/* --- asking ------------------------------------------------------------------ */
+
+/* An opener for tables_new() that asks over calls (calls_run is somebody
+ * else's task).  When the port has broken, table_opener_renew gives it
+ * another; tables that are open stay so meanwhile. */
+struct table_opener table_opener_remote(struct arena *a, struct calls *calls);
+void table_opener_renew(struct table_opener o, struct calls *calls);
+
+/* --- being asked --------------------------------------------------------------- */
+
+struct table_server;
+
+/* Closed with a. */
+struct table_server *table_server_new(struct arena *a);
+
+/* From now on serves what c names; what the configuration before it named
+ * stays allowed, for sessions that began with it. */
+void table_server_configure(struct task *t, struct table_server *s,
+                            const struct conf *c);
+
+/* Whether a frame's type is one of ours. */
+bool table_frame_is(uint16_t type);
+
+/* Answers a question; *answer, born with PORT_BODY_MAX, gets the body, *file
+ * a file whose descriptor goes with it or NULL (the caller closes it).
+ * client: the SMTP client asks.  ERR_PEER: no question. */
+err table_serve(struct task *t, struct table_server *s, uint16_t type,
+                str question, bool client, struct buf *answer,
+                struct file **file);
+
+#endif
