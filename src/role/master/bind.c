@@ -36,7 +36,7 @@ static err bind_one(struct task *t, struct master *m, uint32_t index,
         if (sock_listen_fd(t, at, BACKLOG, mode, &fd))
             return why(t, ERR_IO, "%.*s: line %d: %.*s: %s",
                        STR(arena_fmt(a, "%.*s/master.cf",
-                                     STR(conf_dir(m->conf)))),
+                                     STR(conf_dir(m->coming)))),
                        s->line, STR(key), arena_cstr(a,
                        str_from(task_why(t))));
         if (at->kind == ENDPOINT_UNIX && m->root)
@@ -44,10 +44,11 @@ static err bind_one(struct task *t, struct master *m, uint32_t index,
         b = arena_new(a, struct bound);
         b->key = key;
         b->fd = fd;
+        b->fresh = true;
         list_add_last(&m->bounds, &b->link);
     }
-    b->service = index;
-    b->command = arena_str(a, s->command);
+    b->service_next = index;
+    b->command_next = arena_str(a, s->command);
     b->used = true;
     return OK;
 }
@@ -97,7 +98,7 @@ static err bind_name(struct task *t, struct master *m, uint32_t index,
         if (getnameinfo(i->ai_addr, i->ai_addrlen, text, sizeof(text), NULL,
                         0, NI_NUMERICHOST)
             || endpoint_parse(str_from(text), port, &at)
-            || !protocol_wanted(m->conf, at.kind))
+            || !protocol_wanted(m->coming, at.kind))
             continue;
         e = bind_one(t, m, index, s, &at, 0);
     }
@@ -113,7 +114,7 @@ static err bind_any(struct task *t, struct master *m, uint32_t index,
 
     if (endpoint_parse(address, port, &at))
         return bind_name(t, m, index, s, address, port);
-    if (!protocol_wanted(m->conf, at.kind))
+    if (!protocol_wanted(m->coming, at.kind))
         return OK;
     e = bind_one(t, m, index, s, &at, 0);
     if (e && at.kind == ENDPOINT_IP6
@@ -125,7 +126,7 @@ static err bind_any(struct task *t, struct master *m, uint32_t index,
 static err bind_interfaces(struct task *t, struct master *m, uint32_t index,
                            const struct service *s, uint16_t port)
 {
-    struct conf_items list = conf_items(m->conf, P_inet_interfaces);
+    struct conf_items list = conf_items(m->coming, P_inet_interfaces);
 
     for (size_t i = 0; i < list.n; i++) {
         if (str_ieq(list.p[i], S("all"))) {
@@ -164,7 +165,7 @@ static err bind_unix(struct task *t, struct master *m, uint32_t index,
 {
     struct endpoint at;
     str path = arena_fmt(m->memory, "%.*s/%s/%.*s",
-                         STR(conf_str(m->conf, P_queue_directory)),
+                         STR(conf_str(m->coming, P_queue_directory)),
                          s->private_ ? "private" : "public", STR(name));
 
     if (endpoint_unix(path, &at))
@@ -173,19 +174,17 @@ static err bind_unix(struct task *t, struct master *m, uint32_t index,
     return bind_one(t, m, index, s, &at, s->private_ ? 0600 : 0666);
 }
 
-err master_bind(struct task *t, struct master *m)
+static err bind_all(struct task *t, struct master *m)
 {
-    struct services all = conf_services(m->conf);
+    struct services all = conf_services(m->coming);
 
-    list_each(l, &m->bounds)
-        container_of(l, struct bound, link)->used = false;
     for (size_t i = 0; i < all.n; i++) {
         const struct service *s = &all.p[i];
         const struct service_kind *k = service_kind(s->command);
         if (!k)
             return why(t, ERR_SYNTAX, "%.*s/master.cf: line %d: service "
                        "\"%.*s\": the program \"%.*s\" is not built in",
-                       STR(conf_dir(m->conf)), s->line, STR(s->name),
+                       STR(conf_dir(m->coming)), s->line, STR(s->name),
                        STR(s->command));
         if (!k->listens)
             continue;
@@ -194,12 +193,34 @@ err master_bind(struct task *t, struct master *m)
         else
             TRY(bind_unix(t, m, (uint32_t)i, s, s->name));
     }
+    return OK;
+}
+
+static void bound_drop(struct bound *b)
+{
+    fd_close(b->fd);
+    list_del(&b->link);
+}
+
+err master_bind(struct task *t, struct master *m, const struct conf *c)
+{
+    err e;
+
+    m->coming = c;
     list_each(l, &m->bounds) {
         struct bound *b = container_of(l, struct bound, link);
-        if (!b->used) {
-            close(b->fd);
-            list_del(l);
+        b->used = b->fresh = false;
+    }
+    e = bind_all(t, m);
+    list_each(l, &m->bounds) {
+        struct bound *b = container_of(l, struct bound, link);
+        if (e ? b->fresh : !b->used) {
+            bound_drop(b);
+        } else if (!e) {
+            b->service = b->service_next;
+            b->command = b->command_next;
         }
     }
-    return OK;
+    m->coming = NULL;
+    return e;
 }

@@ -57,13 +57,17 @@ static err reload(struct task *t, struct master *m)
         arena_reset(&fresh);
         return OK; /* the old configuration goes on */
     }
+    if (master_bind(t, m, c)) {
+        say(t, role_error, task_why(t));
+        arena_reset(&fresh);
+        return OK; /* and so do its sockets */
+    }
     arena_reset(&m->conf_memory);
     m->conf_memory = fresh;
     m->conf = c;
     say(t, master_reload, STR(str_from(VEREDUS_VERSION)),
         STR(conf_dir(m->conf)));
     TRY(master_log_open(t, m));
-    TRY(master_bind(t, m));
     children_configure(t, m);
     return OK;
 }
@@ -105,7 +109,7 @@ static err start(struct task *t, struct master *m)
     TRY(master_log_open(t, m));
     TRY(master_directories(t, m));
     TRY(master_pid_file(t, m));
-    TRY(master_bind(t, m));
+    TRY(master_bind(t, m, m->conf));
     if (!m->root)
         say(t, master_plain);
     TRY(children_start(t, m));

@@ -35,7 +35,9 @@ struct bound {
     int fd;
     uint32_t service;       /* index in the present configuration */
     str command;
-    bool used;              /* by the present configuration */
+    uint32_t service_next;  /* while binding: in the coming one */
+    str command_next;
+    bool used, fresh;       /* by the coming one; bound for it */
 };
 
 struct master {
@@ -43,6 +45,7 @@ struct master {
     struct arena *memory;
     struct arena conf_memory;
     struct conf *conf;
+    const struct conf *coming; /* while its sockets are bound */
     struct link children, bounds;
     struct task_group group;
     struct bell changed;    /* a child became ready or ended */
@@ -58,7 +61,9 @@ err master_pid_file(struct task *t, struct master *m);
 err master_log_open(struct task *t, struct master *m);
 
 /* bind.c */
-err master_bind(struct task *t, struct master *m);
+/* Binds what c asks for and lets go of what it does not; on an error all
+ * stays as it was. */
+err master_bind(struct task *t, struct master *m, const struct conf *c);
 
 /* child.c */
 err children_start(struct task *t, struct master *m);

@@ -29,6 +29,8 @@ struct real_sock {
     struct real_world *rw;
     int fd;
     bool readable, writable, hung_up, listener, detached;
+    bool shared;            /* other descriptors lead to the same: closing
+                               ours would not end the registration */
     struct task *reader, *writer;
 };
 

@@ -54,6 +54,8 @@ void real_sock_close(struct sock *sock)
     struct real_sock *s = real_sock_of(sock);
 
     must(!s->reader && !s->writer);
+    if (s->shared && !s->detached)
+        epoll_ctl(s->rw->epoll_fd, EPOLL_CTL_DEL, s->fd, NULL);
     close(s->fd);
     heap_free(s);
 }
@@ -277,6 +279,7 @@ err real_connect(struct task *t, const struct endpoint *to,
 
 err sock_adopt(struct task *t, int fd, struct sock **out)
 {
+    struct real_sock *s;
     int flags = fcntl(fd, F_GETFL);
     int listening = 0;
     socklen_t size = sizeof(listening);
@@ -285,7 +288,9 @@ err sock_adopt(struct task *t, int fd, struct sock **out)
         return why(t, ERR_IO, "descriptor %d: %s", fd, strerror(errno));
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size);
-    *out = &real_sock_new(real_of(t->world), fd, listening != 0)->s;
+    s = real_sock_new(real_of(t->world), fd, listening != 0);
+    s->shared = true;
+    *out = &s->s;
     return OK;
 }
 
@@ -510,7 +515,10 @@ err sock_peer_uid(struct sock *sock, uint32_t *uid)
 
 int sock_fd(const struct sock *sock)
 {
-    return sock->ops == &real_ops ? real_sock_of(sock)->fd : -1;
+    if (sock->ops != &real_ops)
+        return -1;
+    real_sock_of(sock)->shared = true; /* whoever asks may pass it on */
+    return real_sock_of(sock)->fd;
 }
 
 void fd_close(int fd)
