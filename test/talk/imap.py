@@ -702,6 +702,89 @@ def crowd():
                      for a in after), sorted(before))
 
 
+@test
+def killed():
+    """The server dies at any moment: a UID never means another message, and
+    what was acknowledged is there."""
+    import random
+    with Place() as p:
+        uids = {}               # uid -> subject, as ever seen
+        kept = {}               # acknowledged and never deleted
+        lock = threading.Lock()
+        validity = set()
+        count = [0]
+
+        def see(lines):
+            for l in lines:
+                m = re.search(r"UID (\d+) .*Subject: (\S+)", l, re.S)
+                if m:
+                    with lock:
+                        old = uids.setdefault(int(m[1]), m[2])
+                    assert old == m[2], (m[1], old, m[2])
+
+        def work(seed, errors):
+            rnd = random.Random(seed)
+            try:
+                r = p.raw()
+                for l in r.ok("SELECT INBOX"):
+                    if "UIDVALIDITY" in l:
+                        validity.add(re.search(r"UIDVALIDITY (\d+)", l)[1])
+                while True:
+                    k = rnd.randrange(6)
+                    if k < 2:
+                        with lock:
+                            count[0] += 1
+                            name = "s%d" % count[0]
+                        text = "Subject: %s\r\n\r\nx\r\n" % name
+                        r.send("p APPEND INBOX {%d+}\r\n%s\r\n"
+                               % (len(text), text))
+                        m = re.search(r"APPENDUID \d+ (\d+)",
+                                      "".join(r.until("p")))
+                        with lock:
+                            kept[int(m[1])] = name
+                    elif k == 2:
+                        with lock:
+                            uid = rnd.choice(list(kept) or [1])
+                            kept.pop(uid, None)
+                        r.ok("UID STORE %d +FLAGS (\\Deleted)" % uid)
+                        r.ok("UID EXPUNGE %d" % uid)
+                    elif k == 3:
+                        r.ok("UID STORE 1:* %sFLAGS.SILENT (\\Flagged)"
+                             % rnd.choice("+-"))
+                    else:
+                        see(r.ok("UID FETCH 1:* BODY.PEEK[HEADER.FIELDS "
+                                 "(Subject)]"))
+            except AssertionError as e:
+                errors.append(repr(e))
+            except (OSError, EOFError, TypeError):
+                pass            # it was killed
+
+        rnd = random.Random(7)
+        for round in range(8):
+            errors = []
+            threads = [threading.Thread(target=work,
+                                        args=(round * 10 + i, errors))
+                       for i in range(3)]
+            for t in threads:
+                t.start()
+            time.sleep(rnd.uniform(0.2, 0.8))
+            p.stop()
+            for t in threads:
+                t.join()
+            errors = [e for e in errors if "AssertionError([" not in e]
+            equal(errors, [])
+            p.start()
+            r = p.raw()
+            r.ok("SELECT INBOX")
+            see(r.ok("UID FETCH 1:* BODY.PEEK[HEADER.FIELDS (Subject)]"))
+            there = set(int(u) for l in r.ok("UID SEARCH ALL")
+                        for u in l.split()[2:] if l.startswith("* SEARCH"))
+            equal([u for u in kept if u not in there], [])
+            equal([u for u in kept if uids[u] != kept[u]], [])
+        equal(len(validity), 1)
+        assert count[0] > 20
+
+
 # --- POP3 -------------------------------------------------------------------
 
 @test
