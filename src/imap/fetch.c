@@ -258,7 +258,8 @@ static err fetch_row(struct task *t, struct fetch *f, bool told_flags)
         space = " ";
         e = put_item(t, f, &f->plan->p[i]);
     }
-    if (f->plan->changed_since || (f->im->condstore && told_flags))
+    if (!f->plan->modseq_item
+        && (f->plan->changed_since || (f->im->condstore && told_flags)))
         conn_fmt(c, " MODSEQ (%" PRIu64 ")",
                  view_row(f->im->view, f->seq)->modseq);
     conn_put(c, S(")\r\n"));

@@ -26,6 +26,7 @@ static bool add_simple(struct planning *p, enum item_kind kind,
 {
     p->plan.needs |= needs;
     p->plan.flags |= kind == ITEM_FLAGS;
+    p->plan.modseq_item |= kind == ITEM_MODSEQ;
     p->plan.modseq |= kind == ITEM_MODSEQ;
     return add(p, (struct plan_item){ .kind = kind,
                                       .label = str_from(label) });

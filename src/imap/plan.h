@@ -46,7 +46,8 @@ struct plan {
     int needs;
     uint64_t changed_since; /* 0: all */
     bool flags;             /* FLAGS is among the items */
-    bool modseq;            /* MODSEQ is, or CHANGEDSINCE was given */
+    bool modseq_item;       /* MODSEQ is */
+    bool modseq;            /* it is, or CHANGEDSINCE was given */
 };
 
 /* Reads everything after the set; pure. */

@@ -344,7 +344,7 @@ static err copy_row(struct task *t, struct copy *c, uint32_t seq,
     c->paths[c->n] = buf_str(&path);
     c->from_uids[c->n] = r->uid;
     c->to_uids[c->n++] = made->uid;
-    c->bytes += r->size;
+    c->bytes += quota_row_size(c->v->ix.map, r);
     index_put_row(&c->to->frame, made, str_skip(buf_str(&path), 4));
     return OK;
 }
@@ -382,15 +382,12 @@ err view_copy(struct task *t, struct view *v, struct seqs rows, str to,
 {
     struct copy c = { .v = v, .a = a, .rows = rows };
     struct store *st = v->st;
-    uint64_t size;
 
     if (!(st->rights & RIGHT_INSERT)
         || (move && (v->read_only || !(v->rights & RIGHT_EXPUNGE))))
         return why(t, ERR_DENIED, "mailbox is read-only");
-    for (size_t i = 0; !move && i < rows.n; i++) {
-        TRY(view_size(t, v, rows.p[i], &size));
-        c.bytes += size;
-    }
+    for (size_t i = 0; !move && i < rows.n; i++)
+        c.bytes += quota_row_size(v->ix.map, view_row(v, rows.p[i]));
     TRY(quota_check(t, st, c.bytes, move ? 0 : rows.n));
     c.bytes = 0;
     c.paths = arena_array(a, str, rows.n + 1);
@@ -407,7 +404,8 @@ err view_copy(struct task *t, struct view *v, struct seqs rows, str to,
             /* renamed or removed by foreign hands: look, try once more */
             c.n = c.bytes = 0;
             TRY(index_lock(t, &v->ix));
-            TRY(box_unlock(t, &v->ix, scan_run(t, &v->ix, false)));
+            TRY(box_unlock(t, &v->ix, scan_run(t, &v->ix, SCAN_BOTH,
+                                            false)));
             continue;
         }
         TRY(e);

@@ -105,7 +105,10 @@ err box_keywords(struct task *t, struct index *ix, const str *names,
 /* change.c: removes rows, those \Deleted or (all) each of them. */
 err view_remove(struct task *t, struct view *v, struct seqs rows, bool all);
 
-/* quota.c: usage changes by so much; ERR_LIMIT with why() if it must not. */
+/* quota.c: what a row's file takes, as far as its name tells. */
+uint64_t quota_row_size(str map, const struct row *r);
+
+/* Usage changes by so much; ERR_LIMIT with why() if it must not. */
 err quota_check(struct task *t, struct store *st, uint64_t bytes,
                 uint64_t messages);
 err quota_add(struct task *t, struct store *st, int64_t bytes,

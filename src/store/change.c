@@ -120,7 +120,7 @@ static err change_locked(struct task *t, struct change_job *job,
         TRY(index_commit(t, ix));
         if (!job->moved)
             break;
-        TRY(scan_run(t, ix, true));
+        TRY(scan_run(t, ix, SCAN_BOTH, true));
     }
     /* our own changes are no news to ourselves */
     for (size_t i = 0; i < job->touched.n; i++)
@@ -182,7 +182,7 @@ static err expunge_locked(struct task *t, struct view *v, struct seqs rows,
         if ((r->bits & ROW_LOST) || !(all || (r->flags & FLAG_DELETED)))
             continue;
         TRY(expunge_row(t, v, r, modseq));
-        *freed += (int64_t)r->size;
+        *freed += (int64_t)quota_row_size(v->ix.map, r);
         ++*n;
     }
     return *n ? scan_stamp(t, &v->ix) : OK;

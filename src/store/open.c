@@ -17,6 +17,9 @@ static bool expand(struct buf *to, str text, const struct store_options *o)
 {
     size_t at = str_chr(o->user, '@');
 
+    /* a user's name becomes a part of a path: one part of it */
+    if (str_chr(o->user, '/') != STR_NONE || str_starts(o->user, S(".")))
+        return false;
     if (str_eq(text, S("~")) || str_starts(text, S("~/"))) {
         buf_add(to, o->home);
         text = str_skip(text, 1);
@@ -259,15 +262,15 @@ err box_open(struct task *t, struct store *st, str name, struct index *out)
 
 err box_lock(struct task *t, struct index *ix, bool take)
 {
-    bool needed;
+    int dirs = 0;
     err e;
 
     TRY(index_lock(t, ix));
     e = ix->reset ? why(t, ERR_CORRUPT, "mailbox was made anew") : OK;
     if (!e)
-        e = scan_needed(t, ix, &needed);
-    if (!e && (needed || (take && ix->s.n_in_new)))
-        e = scan_run(t, ix, take);
+        e = scan_needed(t, ix, &dirs);
+    if (!e && (dirs || (take && ix->s.n_in_new)))
+        e = scan_run(t, ix, dirs, take);
     return e ? box_unlock(t, ix, e) : OK;
 }
 

@@ -124,6 +124,14 @@ static bool limited(const struct store *st)
     return st->quota_bytes || st->quota_messages;
 }
 
+uint64_t quota_row_size(str map, const struct row *r)
+{
+    struct maildir_name name;
+
+    return maildir_name_parse(index_name(map, r), &name) && name.has_size
+               ? name.size : r->size;
+}
+
 err quota_check(struct task *t, struct store *st, uint64_t bytes,
                 uint64_t messages)
 {

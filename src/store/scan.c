@@ -14,7 +14,9 @@ enum {
 struct scan_job {
     struct index *ix;
     struct arena a;
-    uint32_t *slots;            /* row index + 1 by hash of the base */
+    int dirs;                   /* which are listed */
+    uint32_t *slots;            /* row index + 1 by hash of the base, of the
+                                   rows that should be in these */
     size_t n_slots;
     uint64_t modseq;
     struct index_stamp stamp;
@@ -57,17 +59,27 @@ static err stamps(struct task *t, struct index *ix, struct index_stamp *out)
     return OK;
 }
 
-err scan_needed(struct task *t, struct index *ix, bool *needed)
+/* I1 for one directory. */
+static bool stamp_stale(int64_t mtime_us, int64_t known_us,
+                        int64_t checked_us, int64_t now_us)
+{
+    return mtime_us != known_us || (checked_us < mtime_us + YOUNG_US
+                                    && now_us >= mtime_us + YOUNG_US);
+}
+
+err scan_needed(struct task *t, struct index *ix, int *dirs)
 {
     const struct index_stamp *known = &ix->s.stamp;
     struct index_stamp now;
-    int64_t latest;
 
     TRY(stamps(t, ix, &now));
-    latest = now.new_us > now.cur_us ? now.new_us : now.cur_us;
-    *needed = now.new_us != known->new_us || now.cur_us != known->cur_us
-              || (known->checked_us < latest + YOUNG_US
-                  && now.checked_us >= latest + YOUNG_US);
+    *dirs = 0;
+    if (stamp_stale(now.new_us, known->new_us, known->checked_us,
+                    now.checked_us))
+        *dirs |= SCAN_NEW;
+    if (stamp_stale(now.cur_us, known->cur_us, known->checked_us,
+                    now.checked_us))
+        *dirs |= SCAN_CUR;
     return OK;
 }
 
@@ -80,21 +92,36 @@ err scan_stamp(struct task *t, struct index *ix)
     return OK;
 }
 
-static void slots_fill(struct scan_job *job)
+static int dir_of_row(const struct row *r)
+{
+    return r->bits & ROW_IN_NEW ? SCAN_NEW : SCAN_CUR;
+}
+
+/* Rows that are not looked for count as seen. */
+static void slots_fill(struct scan_job *job, int dirs)
 {
     struct rows *rows = &job->ix->s.rows;
+    size_t n = 0;
 
+    job->dirs = dirs;
+    for (size_t i = 0; i < rows->n; i++) {
+        rows->p[i].bits &= (uint8_t)~ROW_MARKED;
+        if (dirs & dir_of_row(&rows->p[i]))
+            n++;
+        else
+            rows->p[i].bits |= ROW_MARKED;
+    }
     job->n_slots = 64;
-    while (job->n_slots < rows->n * 2)
+    while (job->n_slots < n * 2)
         job->n_slots *= 2;
     job->slots = arena_array(&job->a, uint32_t, job->n_slots);
     for (size_t i = 0; i < rows->n; i++) {
         str base = maildir_base(index_name(job->ix->map, &rows->p[i]));
-        size_t at = str_hash(base, false) & (job->n_slots - 1);
+        size_t at;
 
-        rows->p[i].bits &= (uint8_t)~ROW_MARKED;
-        if (rows->p[i].bits & ROW_LOST)
+        if (rows->p[i].bits & (ROW_LOST | ROW_MARKED))
             continue;
+        at = str_hash(base, false) & (job->n_slots - 1);
         while (job->slots[at])
             at = (at + 1) & (job->n_slots - 1);
         job->slots[at] = (uint32_t)i + 1;
@@ -157,8 +184,7 @@ static void compare_row(struct scan_job *job, struct row *r,
     index_put_flags(&job->ix->frame, &now, f->whole);
 }
 
-static err look_at(struct task *t, struct scan_job *job, str dir_name,
-                   bool again)
+static err look_at(struct task *t, struct scan_job *job, str dir_name)
 {
     bool in_new = str_eq(dir_name, S("new"));
     struct names names;
@@ -178,7 +204,7 @@ static err look_at(struct task *t, struct scan_job *job, str dir_name,
         r = slots_find(job, f.name.base);
         if (r && !(r->bits & ROW_MARKED))
             compare_row(job, r, &f);
-        else if (!r && !again)
+        else if (!r)
             vec_push(&job->a, &job->added, f);
     }
     return OK;
@@ -305,7 +331,35 @@ static void sweep_tmp(struct task *t, struct scan_job *job)
     dir_close(d);
 }
 
-err scan_run(struct task *t, struct index *ix, bool take)
+static err look(struct task *t, struct scan_job *job, int dirs)
+{
+    job->added.n = 0;
+    index_frame_begin(&job->ix->frame);
+    slots_fill(job, dirs);
+    TRY(stamps(t, job->ix, &job->stamp));
+    if (dirs & SCAN_NEW)
+        TRY(look_at(t, job, S("new")));
+    if (dirs & SCAN_CUR)
+        TRY(look_at(t, job, S("cur")));
+    return OK;
+}
+
+/* A second listing, for what the first one missed. */
+static err look_again(struct task *t, struct scan_job *job)
+{
+    size_t n = job->ix->s.rows.n;
+    bool *seen = arena_array(&job->a, bool, n + 1);
+
+    for (size_t i = 0; i < n; i++)
+        seen[i] = job->ix->s.rows.p[i].bits & ROW_MARKED;
+    TRY(look(t, job, SCAN_BOTH));
+    for (size_t i = 0; i < n; i++)
+        if (seen[i])
+            job->ix->s.rows.p[i].bits |= ROW_MARKED;
+    return OK;
+}
+
+err scan_run(struct task *t, struct index *ix, int dirs, bool take)
 {
     struct scan_job job = { .ix = ix };
     err e;
@@ -313,17 +367,9 @@ err scan_run(struct task *t, struct index *ix, bool take)
     must(ix->locked);
     arena_init(&job.a, 0);
     job.modseq = index_modseq_next(t, ix);
-    slots_fill(&job);
-    e = stamps(t, ix, &job.stamp);
-    if (!e)
-        e = look_at(t, &job, S("new"), false);
-    if (!e)
-        e = look_at(t, &job, S("cur"), false);
-    if (!e && n_missing(ix)) {      /* I2 */
-        e = look_at(t, &job, S("new"), true);
-        if (!e)
-            e = look_at(t, &job, S("cur"), true);
-    }
+    e = look(t, &job, dirs);
+    if (!e && n_missing(ix))    /* I2 */
+        e = look_again(t, &job);
     if (!e) {
         drop_missing(&job);
         e = add_rows(t, &job);
@@ -332,7 +378,8 @@ err scan_run(struct task *t, struct index *ix, bool take)
         index_put_stamp(&ix->frame, &job.stamp);
         e = index_commit(t, ix);
     }
-    sweep_tmp(t, &job);
+    if (dirs & SCAN_CUR)
+        sweep_tmp(t, &job);
     arena_reset(&job.a);
     return e || !take ? e : take_new(t, ix);
 }

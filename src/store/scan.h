@@ -14,12 +14,14 @@
 
 #include "store/index_file.h"
 
-/* Whether the directories may hold something new. */
-err scan_needed(struct task *t, struct index *ix, bool *needed);
+enum scan_dirs { SCAN_NEW = 1, SCAN_CUR = 2, SCAN_BOTH = 3 };
+
+/* Which directories may hold something new. */
+err scan_needed(struct task *t, struct index *ix, int *dirs);
 
 /* Compares; the lock is held and the frame is empty.  Commits.  take: what
  * is in new/ is moved to cur/. */
-err scan_run(struct task *t, struct index *ix, bool take);
+err scan_run(struct task *t, struct index *ix, int dirs, bool take);
 
 /* Adds a record with the stamps as they are now, after changes of our own
  * under the lock. */

@@ -52,16 +52,18 @@ static err sync_locked(struct task *t, struct view *v)
 err view_refresh(struct task *t, struct view *v)
 {
     const struct index_state *s = &v->ix.s;
-    bool needed = false;
+    bool needed;
+    int dirs = 0;
     err e;
 
     TRY(view_sizes_keep(t, v));
     e = index_catch_up(t, &v->ix);
     if (!e && !v->ix.reset)
-        e = scan_needed(t, &v->ix, &needed);
+        e = scan_needed(t, &v->ix, &dirs);
     if (e == ERR_ABSENT || (!e && v->ix.reset))
         return why(t, ERR_CORRUPT, "mailbox was deleted");
     TRY(e);
+    needed = dirs != 0;
     if (!v->read_only)
         needed |= s->n_in_new > 0 || s->recent_from < s->uid_next;
     if (needed)
@@ -353,7 +355,8 @@ err view_message(struct task *t, struct view *v, uint32_t seq,
     if (e == ERR_ABSENT && !(view_row(v, seq)->bits & ROW_LOST)) {
         /* renamed or removed by foreign hands: look, and try once more */
         TRY(index_lock(t, &v->ix));
-        TRY(box_unlock(t, &v->ix, scan_run(t, &v->ix, false)));
+        TRY(box_unlock(t, &v->ix, scan_run(t, &v->ix, SCAN_BOTH,
+                                            false)));
         if (!(view_row(v, seq)->bits & ROW_LOST))
             e = map_row(t, v, seq, &out->bytes);
     }

@@ -371,6 +371,8 @@ def condstore():
         lines = r.ok("FETCH 1:* (FLAGS) (CHANGEDSINCE %d)" % start)
         has(lines, "* 2 FETCH")
         lacks(lines, "* 1 FETCH")
+        lines = r.ok("FETCH 2 (MODSEQ) (CHANGEDSINCE %d)" % start)
+        equal("".join(lines).count("MODSEQ"), 1)
         m = int(re.search(r"MODSEQ \((\d+)\)", "".join(lines))[1])
         assert m > start
         lines = r.ok("STORE 1,2 (UNCHANGEDSINCE %d) +FLAGS (\\Deleted)"
@@ -450,6 +452,12 @@ def quota():
         r.send("a APPEND INBOX {2000+}\r\n" + "x" * 2000 + "\r\n")
         has(r.until("a"), "OK")
         has(r.ask("APPEND INBOX {2000}"), "NO [OVERQUOTA]")
+        r.ok("SELECT INBOX")
+        has(r.ask("COPY 1 INBOX"), "NO [OVERQUOTA]")
+        r.ok("STORE 1 +FLAGS (\\Deleted)")
+        r.ok("EXPUNGE")
+        with open(os.path.join(p.path, "maildirsize")) as f:
+            equal(f.read(), "3000S\n0 0\n2000 1\n-2000 -1\n")
 
 
 # --- search -----------------------------------------------------------------
