@@ -54,6 +54,7 @@ static void take_ports(struct task *t, struct deliver *d)
 {
     struct role_port *p;
 
+    role_tables_take(d->role, &d->group, &d->maps);
     while ((p = role_port_take(d->role, ROLE_qmgr))) {
         struct jobs_port *j;
         if (p->number == SUBMISSIONS) {
@@ -97,6 +98,7 @@ static err run_deliver(struct task *t, struct deliver *d)
         return e;
     if (d->role->control)       /* a test keeps its rights */
         TRY(drop_rights(t, d->role->conf));
+    TRY(role_tables_wait(t, d->role, &d->group, &d->maps));
     reconfigure(t, d);
     role_ready(d->role);
     e = serve(t, d);

@@ -25,6 +25,7 @@
 #include "mail/header.h"
 #include "role/deliver/hand.h"
 #include "role/role.h"
+#include "role/tables.h"
 #include "route/alias.h"
 #include "spool/face.h"
 
@@ -207,6 +208,7 @@ struct deliver {
     bool plain;                 /* not started by root */
     struct link hands;
     struct setup *setup;
+    struct role_tables maps;    /* how tables are opened */
     struct submitter *submitter;
     struct task_group group;
 };

@@ -101,6 +101,7 @@ static void take_peers(struct task *t, struct queue *q)
         a->sock = l->sock;
         group_go(&q->group, "admin", admin_run, a);
     }
+    role_tables_take(q->role, &q->group, &q->maps);
     (void)t;
 }
 
@@ -162,12 +163,12 @@ err role_qmgr_run(struct task *t, struct role *r)
     if (!e) {
         q->conf = r->conf;
         q->epoch = r->epoch;
-        q->opener = table_opener_files();
+        e = role_tables_wait(t, r, &q->group, &q->maps);
+    }
+    if (!e)
         e = places_open(t, q, &q->places);
-    }
-    if (!e) {
+    if (!e)
         e = queue_open(t, q);
-    }
     if (!e) {
         role_ready(r);
         e = serve(t, q);

@@ -93,11 +93,8 @@ static void take_ports(struct smtpd *d)
         *pt = (struct port_task){ d, p->port };
         group_go(&d->group, "queue", queue_port, pt);
     }
-    while ((p = role_port_take(d->role, ROLE_lookup))) {
-        d->lookup = calls_new(d->role->memory, p->port);
-        d->dns = dns_remote(d->role->memory, d->lookup);
-        group_go(&d->group, "lookup", calls_port, d->lookup);
-    }
+    if (role_tables_take(d->role, &d->group, &d->tables))
+        d->dns = dns_remote(d->role->memory, d->tables.calls);
     while ((p = role_port_take(d->role, ROLE_authd))) {
         struct calls *c = calls_new(d->role->memory, p->port);
         d->auth = auth_remote(d->role->memory, c);
@@ -132,8 +129,8 @@ static err serve(struct task *t, struct smtpd *d)
 {
     while (!d->role->stop) {
         take_ports(d);
-        if (d->role->go && (!d->epoch
-                            || d->epoch->number != d->role->epoch)) {
+        if (d->role->go && role_tables_ready(d->role, &d->tables)
+            && (!d->epoch || d->epoch->number != d->role->epoch)) {
             err e = new_epoch(t, d);
             if (e && !d->epoch)
                 return e;

@@ -18,6 +18,7 @@
 #include "net/dns.h"
 #include "policy/policy.h"
 #include "role/role.h"
+#include "role/tables.h"
 #include "route/expand.h"
 #include "smtp/smtp.h"
 #include "spool/face.h"
@@ -80,7 +81,7 @@ struct smtpd {
     struct role *role;
     struct queue_link *queue;
     struct auth *auth;          /* NULL: nobody to ask */
-    struct calls *lookup;
+    struct role_tables tables;  /* and questions to DNS */
     struct dns *dns;            /* NULL: names stay unknown */
     struct epoch *epoch;
     struct task_group group;
