@@ -8,8 +8,6 @@
 
 #include "role/events.h"
 
-enum { FAILURE_MS = 2000 };
-
 struct authd {
     struct role *role;
     struct auth *auth;
@@ -44,12 +42,10 @@ static err serve_port(struct task *t, void *arg)
 static err open_sources(struct task *t, struct authd *d)
 {
     const struct conf *c = d->role->conf;
-    struct auth_settings s = {
-        .sources = conf_raw(c, P_auth_sources),
-        .realm = conf_str(c, P_smtpd_sasl_local_domain),
-        .failure_ms = FAILURE_MS,
-    };
+    struct auth_settings s = auth_settings_of(c);
 
+    if (str_empty(s.realm))
+        s.realm = conf_str(c, P_smtpd_sasl_local_domain);
     d->epoch = d->role->epoch;
     return auth_open(t, d->role->memory, &s, &d->auth);
 }
