@@ -10,7 +10,8 @@ VERSION := $(shell cat VERSION)
 
 PKGS := openssl libunbound libcdb lmdb sqlite3 libpcre2-8 libidn2 zlib \
         libseccomp libcrypt
-PKG_CFLAGS := $(shell pkg-config --cflags $(filter-out libcdb lmdb,$(PKGS)))
+# Neither has its own flags, and libunbound.pc wants packages it does not need.
+PKG_CFLAGS := $(shell pkg-config --cflags $(filter-out libcdb lmdb libunbound,$(PKGS)))
 PKG_LIBS   := $(shell pkg-config --libs $(filter-out libcdb lmdb,$(PKGS))) \
               -lcdb -llmdb
 
