@@ -38,6 +38,10 @@ _Noreturn static void child(const struct process_plan *plan, int report)
             goto failed;
     for (int i = 0; i < plan->n_fds; i++)
         close(plan->fds[i]);
+    /* Whatever else is open here stays here: a copy of a socket in a process
+     * that knows nothing of it would keep its other end from hearing of the
+     * owner's death. */
+    close_range((unsigned)plan->n_fds, ~0u, CLOSE_RANGE_CLOEXEC);
     if (plan->new_session)
         setsid();
     if (plan->set_ids
