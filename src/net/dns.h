@@ -76,12 +76,15 @@ err dns_ask(struct task *t, struct dns *d, str name, enum dns_type type,
 err dns_host(struct task *t, struct dns *d, str name, when until,
              struct arena *a, struct dns_answer *out);
 
-/* The client's names: *reverse is what PTR (or the hosts file) says, *name
- * the same if it leads back to the address; both "unknown" otherwise.
- * *status: 0 verified, 4 temporary failure, 5 no. */
+/* A client's names: reverse is what PTR (or the hosts file) says, name the
+ * same if it leads back to the address; both "unknown" otherwise.
+ * status: 0 verified, 4 temporary failure, 5 no. */
+struct dns_names {
+    str name, reverse;
+    int status;
+};
 err dns_client(struct task *t, struct dns *d, const struct endpoint *client,
-               when until, struct arena *a, str *name, str *reverse,
-               int *status);
+               when until, struct arena *a, struct dns_names *out);
 
 /* The name to ask for with PTR, or (suffix given) in a list of addresses:
  * "1.2.0.192" + suffix; "in-addr.arpa" and its like without one. */

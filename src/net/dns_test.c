@@ -70,13 +70,12 @@ static str client(struct task *t, struct dns *d, struct arena *a,
                   const char *address)
 {
     struct endpoint e = { 0 };
-    str name, reverse;
-    int status;
+    struct dns_names n;
 
     check_ok(endpoint_parse(str_from(address), 0, &e));
-    check_ok(dns_client(t, d, &e, after_s(t, 10), a, &name, &reverse,
-                        &status));
-    return arena_fmt(a, "%.*s %.*s %d", STR(name), STR(reverse), status);
+    check_ok(dns_client(t, d, &e, after_s(t, 10), a, &n));
+    return arena_fmt(a, "%.*s %.*s %d", STR(n.name), STR(n.reverse),
+                     n.status);
 }
 
 /* What every kind of struct dns says that knows the zone. */
@@ -219,7 +218,7 @@ TEST(dns_hosts)
     arena_reset(&a);
 }
 
-/* --- between roles --------------------------------------------------------------- */
+/* --- between roles ------------------------------------------------------- */
 
 struct other_side {
     struct dns *dns;
@@ -303,7 +302,7 @@ TASK_TEST(dns_serve_refuses)
     arena_reset(&a);
 }
 
-/* --- libunbound, with nobody to ask ------------------------------------------------ */
+/* --- libunbound, with nobody to ask -------------------------------------- */
 
 static err run_dns(struct task *t, void *dns)
 {
