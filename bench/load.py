@@ -13,12 +13,13 @@ SINK = PEER + "/usr/sbin/smtp-sink"
 
 
 class Sink:
-    """smtp-sink on a port; ended(n) waits until n messages came."""
+    """smtp-sink on a port; wait() waits until n messages came."""
 
     def __init__(self, n, port=None):
         self.port = port or free_port()
         self.process = subprocess.Popen(
-            [SINK, "-u", "daemon", "-M", str(n), f"127.0.0.1:{self.port}", "1000"],
+            [SINK, "-u", "daemon", "-M", str(n),
+             f"127.0.0.1:{self.port}", "1000"],
             env=PEER_ENV, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
         for _ in range(200):

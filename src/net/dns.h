@@ -109,10 +109,8 @@ err dns_open(struct task *t, struct arena *a, const struct dns_settings *s,
 err dns_run(struct task *t, void *dns);
 
 /* One that asks the lookup role and keeps answers for as long as their ttl
- * and dns_remote's own bounds allow; calls_run is somebody else's task.  When
- * the port has broken, dns_remote_renew gives it another. */
+ * and dns_remote's own bounds allow. */
 struct dns *dns_remote(struct arena *a, struct calls *calls);
-void dns_remote_renew(struct dns *d, struct calls *calls);
 
 /* Answers a question that came over a port: a frame of type DNS_FRAME, its
  * body in, the answer's body appended to *answer.  ERR_PEER: no question. */

@@ -221,12 +221,6 @@ struct dns *dns_remote(struct arena *a, struct calls *calls)
     return &r->base;
 }
 
-void dns_remote_renew(struct dns *d, struct calls *calls)
-{
-    must(d->ops->client == remote_client);
-    container_of(d, struct remote, base)->calls = calls;
-}
-
 /* --- being asked --------------------------------------------------------- */
 
 struct asked {

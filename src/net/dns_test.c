@@ -244,11 +244,6 @@ static err serve(struct task *t, void *arg)
     }
 }
 
-static err run_calls(struct task *t, void *calls)
-{
-    return calls_run(t, calls);
-}
-
 TASK_TEST(dns_remote)
 {
     struct other_side other = { 0 };
@@ -267,11 +262,11 @@ TASK_TEST(dns_remote)
     check_ok(sock_adopt(t, fd, &y));
     check_ok(port_open(t, x, &ours));
     check_ok(port_open(t, y, &other.port));
-    calls = calls_new(&a, ours);
+    calls = calls_new(&a);
     d = dns_remote(&a, calls);
     group_open(t, &g);
     group_go(&g, "serve", serve, &other);
-    group_go(&g, "calls", run_calls, calls);
+    calls_serve(&g, calls, ours);
     check_zone(t, d, &a);
     before = other.n_questions;
     check_str(asked(t, d, &a, "EXAMPLE.com", DNS_MX),
@@ -281,7 +276,6 @@ TASK_TEST(dns_remote)
     check_int(other.n_questions, before + 1); /* R1 */
     group_close(t, &g);
     arena_reset(&a);
-    port_close(ours);
     port_close(other.port);
 }
 

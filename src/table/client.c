@@ -286,8 +286,3 @@ struct table_opener table_opener_remote(struct arena *a, struct calls *calls)
     list_init(&r->origins);
     return (struct table_opener){ r, open_remote };
 }
-
-void table_opener_renew(struct table_opener o, struct calls *calls)
-{
-    remote_of(o.self)->calls = calls;
-}

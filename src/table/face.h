@@ -34,11 +34,9 @@ enum { TABLE_FACE_VERSION = 1, TABLE_SPEC_MAX = 16 * 1024,
 
 /* --- asking -------------------------------------------------------------- */
 
-/* An opener for tables_new() that asks over calls (calls_run is somebody
- * else's task).  When the port has broken, table_opener_renew gives it
- * another; tables that are open stay so meanwhile. */
+/* An opener for tables_new() that asks over calls.  Tables that are open stay
+ * so while nobody answers. */
 struct table_opener table_opener_remote(struct arena *a, struct calls *calls);
-void table_opener_renew(struct table_opener o, struct calls *calls);
 
 /* --- being asked --------------------------------------------------------- */
 

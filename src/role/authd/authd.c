@@ -8,7 +8,6 @@
 
 #include "role/events.h"
 
-enum { FAILURE_MS = 2000 };
 
 struct authd {
     struct role *role;
@@ -27,12 +26,10 @@ static err control(struct task *t, void *role)
     return role_control(t, role);
 }
 
-/* A reload gives new sources to ports that come later; those of now are
- * opened anew by the roles that reload as well. */
 static err serve_port(struct task *t, void *arg)
 {
     struct asker *a = arg;
-    err e = auth_serve(t, a->d->auth, a->port);
+    err e = auth_serve(t, &a->d->auth, a->port);
 
     if (e == ERR_PEER)
         say(t, role_error, task_why(t));
@@ -43,12 +40,7 @@ static err serve_port(struct task *t, void *arg)
 
 static err open_sources(struct task *t, struct authd *d)
 {
-    const struct conf *c = d->role->conf;
-    struct auth_settings s = {
-        .sources = conf_raw(c, P_auth_sources),
-        .realm = conf_str(c, P_smtpd_sasl_local_domain),
-        .failure_ms = FAILURE_MS,
-    };
+    struct auth_settings s = auth_settings_of(d->role->conf);
 
     d->epoch = d->role->epoch;
     return auth_open(t, d->role->memory, &s, &d->auth);

@@ -9,6 +9,7 @@
 #include "role/events.h"
 #include "role/qmgr/admin.h"
 #include "role/qmgr/where.h"
+#include "table/face.h"
 
 static err control(struct task *t, void *role)
 {
@@ -158,11 +159,12 @@ err role_qmgr_run(struct task *t, struct role *r)
     group_open(t, &q->group);
     if (r->control)
         group_go(&q->group, "control", control, r);
+    q->opener = table_opener_remote(r->memory,
+                                    role_calls(r, &q->group, ROLE_lookup));
     e = role_wait_go(t, r);
     if (!e) {
         q->conf = r->conf;
         q->epoch = r->epoch;
-        q->opener = table_opener_files();
         e = places_open(t, q, &q->places);
     }
     if (!e) {

@@ -21,6 +21,7 @@
 #include "route/expand.h"
 #include "smtp/smtp.h"
 #include "spool/face.h"
+#include "table/face.h"
 
 /* --- the way to the queue manager (queue_link.c) ------------------------- */
 
@@ -79,9 +80,9 @@ struct epoch {
 struct smtpd {
     struct role *role;
     struct queue_link *queue;
-    struct auth *auth;          /* NULL: nobody to ask */
-    struct calls *lookup;
-    struct dns *dns;            /* NULL: names stay unknown */
+    struct auth *auth;
+    struct dns *dns;
+    struct table_opener opener; /* asks lookup: we open no path */
     struct epoch *epoch;
     struct task_group group;
 };
