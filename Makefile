@@ -10,9 +10,10 @@ VERSION := $(shell cat VERSION)
 
 PKGS := openssl libunbound libcdb lmdb sqlite3 libpcre2-8 libidn2 zlib \
         libseccomp libcrypt
-PKG_CFLAGS := $(shell pkg-config --cflags $(filter-out libunbound libcdb lmdb,$(PKGS)))
-PKG_LIBS   := $(shell pkg-config --libs $(filter-out libunbound libcdb lmdb,$(PKGS))) \
-              -lunbound -lcdb -llmdb
+# Neither has its own flags, and libunbound.pc wants packages it does not need.
+PKG_CFLAGS := $(shell pkg-config --cflags $(filter-out libcdb lmdb libunbound,$(PKGS)))
+PKG_LIBS   := $(shell pkg-config --libs $(filter-out libcdb lmdb,$(PKGS))) \
+              -lcdb -llmdb
 
 WARN = -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes \
         -Wmissing-prototypes -Wno-missing-field-initializers

@@ -13,20 +13,26 @@
 #include <unistd.h>
 
 /* Commands that this build does not have are NULL here. */
-#define TOOL(name) extern tool_fn tool_##name __attribute__((weak));
+#define TOOL(name, ...) extern tool_fn tool_##name __attribute__((weak));
+#define OWN TOOL
 #include "role/tool/tools.def"
+#undef OWN
 #undef TOOL
 
 struct command {
     str name;
+    bool own;           /* no classic name: an argument of veredus only */
+    const char *help;
     tool_fn *fn;
 };
 
-#define TOOL(name) { S_INIT(#name), tool_##name },
+#define TOOL(name, ...) { S_INIT(#name), false, "" __VA_ARGS__, tool_##name },
+#define OWN(name, ...) { S_INIT(#name), true, "" __VA_ARGS__, tool_##name },
 static const struct command commands[] = {
 #include "role/tool/tools.def"
-    { S_INIT(""), NULL },
+    { S_INIT(""), false, NULL, NULL },
 };
+#undef OWN
 #undef TOOL
 
 /* posttls-finger is tool_posttls_finger. */
@@ -62,14 +68,24 @@ static err run_command(struct task *t, void *arg)
     return OK;
 }
 
+/* "veredus user": how a command of our own calls itself. */
+static char *own_name(const struct command *c, char *room, size_t size)
+{
+    snprintf(room, size, "veredus %s", c->name.p);
+    return room;
+}
+
 static int call_command(const struct command *c, int argc, char **argv)
 {
+    char name[64];
     struct call call = {
         .command = c,
         .args = { argc, argv, getenv("MAIL_CONFIG"), getenv("NAME") },
         .status = 1,
     };
 
+    if (c->own)
+        argv[0] = own_name(c, name, sizeof(name));
     if (!c->fn) {
         fprintf(stderr, "%s: fatal: this build does not have the command\n",
                 argv[0]);
@@ -124,6 +140,43 @@ static int show_version(int argc, char **argv)
     return 0;
 }
 
+static void put_commands(FILE *to, bool own)
+{
+    for (const struct command *c = commands; c->name.n; c++)
+        if (c->fn && c->own == own)
+            fprintf(to, "  %-12s %s\n", c->name.p, c->help);
+}
+
+static void put_help(FILE *to)
+{
+    fprintf(to, "usage: veredus COMMAND [ARGUMENTS]\n\n"
+            "commands of its own (veredus COMMAND --help tells more):\n");
+    put_commands(to, true);
+    fprintf(to, "\nclassic commands, also called by their names:\n");
+    put_commands(to, false);
+}
+
+/* help [COMMAND] */
+static int show_help(int argc, char **argv)
+{
+    char help[] = "--help", *words[] = { NULL, help, NULL };
+    const struct command *c = argc > 1 ? command_find(str_from(argv[1]))
+                                       : NULL;
+
+    if (c && c->own)
+        return call_command(c, 2, words);
+    if (argc > 1 && !c) {
+        fprintf(stderr, "veredus: fatal: unknown command: %s\n", argv[1]);
+        return 2;
+    }
+    if (c)
+        printf("%s: %s.  Its manual page: man %s\n", c->name.p, c->help,
+               c->name.p);
+    else
+        put_help(stdout);
+    return 0;
+}
+
 static const struct {
     str word;
     int (*fn)(int argc, char **argv);
@@ -131,17 +184,10 @@ static const struct {
     { S_INIT("--role"), start_role },
     { S_INIT("--master"), start_master },
     { S_INIT("--version"), show_version },
+    { S_INIT("--help"), show_help },
+    { S_INIT("-h"), show_help },
+    { S_INIT("help"), show_help },
 };
-
-static int usage(const char *self)
-{
-    fprintf(stderr, "usage: %s COMMAND [ARGUMENTS]\n\ncommands:", self);
-    for (const struct command *c = commands; c->name.n; c++)
-        if (c->fn)
-            fprintf(stderr, " %s", c->name.p);
-    fprintf(stderr, "\n");
-    return 1;
-}
 
 int main(int argc, char **argv)
 {
@@ -151,14 +197,20 @@ int main(int argc, char **argv)
     if (argc < 1)
         return 1;
     c = command_find(last_part(argv[0]));
-    if (c)
+    if (c && !c->own)
         return call_command(c, argc, argv);
-    if (argc < 2)
-        return usage(argv[0]);
+    if (argc < 2) {
+        put_help(stderr);
+        return 2;
+    }
     first = str_from(argv[1]);
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
         if (str_eq(words[i].word, first))
             return words[i].fn(argc - 1, argv + 1);
     c = command_find(last_part(argv[1]));
-    return c ? call_command(c, argc - 1, argv + 1) : usage(argv[0]);
+    if (c)
+        return call_command(c, argc - 1, argv + 1);
+    fprintf(stderr, "veredus: fatal: unknown command: %s (veredus help "
+            "lists them)\n", argv[1]);
+    return 2;
 }

@@ -5,6 +5,8 @@
  */
 #include "role/role.h"
 
+#include "table/face.h"
+
 struct peer {
     struct role *role;
     struct task_group *group;
@@ -33,4 +35,10 @@ struct calls *role_calls(struct role *r, struct task_group *g,
     *p = (struct peer){ r, g, peer, calls_new(r->memory) };
     group_go(g, "peer", peer_run, p);
     return p->calls;
+}
+
+struct table_opener role_opener(struct role *r, struct calls *lookup)
+{
+    return r->control ? table_opener_remote(r->memory, lookup)
+                      : table_opener_files();
 }

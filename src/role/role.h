@@ -10,6 +10,7 @@
 
 #include "conf/conf.h"
 #include "rt/rt.h"
+#include "table/table.h"
 
 /* The roles that processes take; the name is what `--role` says. */
 enum role_kind {
@@ -95,6 +96,9 @@ struct role_port *role_port_take(struct role *r, enum role_kind peer);
  * it. */
 struct calls *role_calls(struct role *r, struct task_group *g,
                          enum role_kind peer);
+/* How a role opens tables: through lookup, whose calls these are; by their
+ * paths in tests, where no master is. */
+struct table_opener role_opener(struct role *r, struct calls *lookup);
 struct role_listener *role_listener_take(struct role *r);
 const struct role_keys *role_keys_find(const struct role *r,
                                        uint32_t service);

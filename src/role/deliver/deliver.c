@@ -114,6 +114,7 @@ err role_deliver_run(struct task *t, struct role *r)
     list_init(&d->hands);
     TRY(spawner_start(t, hand_serve, &d->spawner));
     group_open(t, &d->group);
+    d->opener = role_opener(r, role_calls(r, &d->group, ROLE_lookup));
     d->submitter = submitter_new(d);
     if (r->control)
         group_go(&d->group, "control", control, r);

@@ -207,6 +207,7 @@ struct deliver {
     bool plain;                 /* not started by root */
     struct link hands;
     struct setup *setup;
+    struct table_opener opener; /* asks lookup */
     struct submitter *submitter;
     struct task_group group;
 };

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum { CONTROL_FD = 3, FAST_DEATH_US = 5 * 1000 * 1000, THROTTLE_MAX_S = 60,
-       RESTART_MS = 100 };
+       RESTART_MS = 100, LOOKUP_READY_S = 10 };
 
 /* Who changes user ids keeps root's rights to do so, until it has made the
  * process that does. */
@@ -226,11 +226,32 @@ bool children_ready(const struct master *m)
     return true;
 }
 
-void children_configure(struct task *t, struct master *m)
+/* Whoever opens tables asks lookup for them, and lookup opens only what its
+ * configuration names: it gets the new one before all others. */
+static void configure_lookup(struct task *t, struct master *m)
 {
+    when until = after_s(t, LOOKUP_READY_S);
+
     list_each(l, &m->children) {
         struct child *c = container_of(l, struct child, link);
-        if (c->alive && child_hand_configuration(t, c))
+        if (c->kind != ROLE_lookup || !c->alive)
+            continue;
+        c->ready = false;
+        if (child_hand_configuration(t, c))
+            say(t, role_error, task_why(t));
+        while (c->alive && !c->ready && !bell_wait(t, &m->changed, until))
+            continue;
+        return;
+    }
+}
+
+void children_configure(struct task *t, struct master *m)
+{
+    configure_lookup(t, m);
+    list_each(l, &m->children) {
+        struct child *c = container_of(l, struct child, link);
+        if (c->kind != ROLE_lookup && c->alive
+            && child_hand_configuration(t, c))
             say(t, role_error, task_why(t));
     }
 }

@@ -9,7 +9,6 @@
 #include "role/events.h"
 #include "role/qmgr/admin.h"
 #include "role/qmgr/where.h"
-#include "table/face.h"
 
 static err control(struct task *t, void *role)
 {
@@ -159,8 +158,7 @@ err role_qmgr_run(struct task *t, struct role *r)
     group_open(t, &q->group);
     if (r->control)
         group_go(&q->group, "control", control, r);
-    q->opener = table_opener_remote(r->memory,
-                                    role_calls(r, &q->group, ROLE_lookup));
+    q->opener = role_opener(r, role_calls(r, &q->group, ROLE_lookup));
     e = role_wait_go(t, r);
     if (!e) {
         q->conf = r->conf;

@@ -144,7 +144,7 @@ err role_smtpd_run(struct task *t, struct role *r)
     group_open(t, &d->group);
     lookup = role_calls(r, &d->group, ROLE_lookup);
     d->dns = dns_remote(r->memory, lookup);
-    d->opener = table_opener_remote(r->memory, lookup);
+    d->opener = role_opener(r, lookup);
     d->auth = auth_remote(r->memory, role_calls(r, &d->group, ROLE_authd));
     if (r->control)
         group_go(&d->group, "control", control, r);

@@ -21,7 +21,6 @@
 #include "route/expand.h"
 #include "smtp/smtp.h"
 #include "spool/face.h"
-#include "table/face.h"
 
 /* --- the way to the queue manager (queue_link.c) ------------------------- */
 

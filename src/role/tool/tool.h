@@ -24,8 +24,10 @@ struct tool_args {
  * "postmap: fatal: text". */
 typedef int tool_fn(struct task *t, const struct tool_args *args);
 
-#define TOOL(name) tool_fn tool_##name;
+#define TOOL(name, ...) tool_fn tool_##name;
+#define OWN TOOL
 #include "role/tool/tools.def"
+#undef OWN
 #undef TOOL
 
 /* Loads main.cf and master.cf of dir (NULL: args->config_dir or the default)
