@@ -188,6 +188,8 @@ class Sink:
                              daemon=True).start()
 
     def serve(self, s):
+        # Replies to pipelined commands leave one by one: none waits for an ack.
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         f = s.makefile("rwb")
         try:
             f.write(b"220 sink.example ESMTP\r\n")
@@ -196,7 +198,10 @@ class Sink:
         except OSError:
             pass
         finally:
-            f.close()
+            try:
+                f.close()
+            except OSError:
+                pass  # the client went first
             s.close()
 
     def session(self, f):

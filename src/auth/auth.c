@@ -8,15 +8,52 @@
 #include "auth/events.h"
 #include "auth/password.h"
 
+#include <grp.h>
+#include <pwd.h>
+
 enum { PENALTY_FORGET_S = 120, PENALTY_DELAY_MAX_S = 16, CANDIDATES_MAX = 2 };
 
 struct auth_settings auth_settings_of(const struct conf *c)
 {
     return (struct auth_settings){
         .sources = conf_raw(c, P_auth_sources),
-        .realm = conf_raw(c, P_auth_default_domain),
+        .realm = conf_str(c, str_empty(conf_str(c, P_auth_default_domain))
+                                 ? P_smtpd_sasl_local_domain
+                                 : P_auth_default_domain),
         .failure_ms = conf_seconds(c, P_auth_failure_delay) * 1000,
+        .owner = conf_str(c, P_mailstore_uid),
+        .group = conf_str(c, P_mailstore_gid),
     };
+}
+
+static err find_ids(struct task *t, struct arena *a, struct auth *au,
+                    const struct auth_settings *s)
+{
+    const struct passwd *pw;
+    const struct group *gr;
+    uint64_t n;
+
+    au->has_ids = !str_empty(s->owner);
+    if (str_uint(s->owner, UINT32_MAX - 1, &n)) {
+        au->uid = au->gid = (uint32_t)n;
+    } else if (au->has_ids) {
+        pw = getpwnam(arena_cstr(a, s->owner));
+        if (!pw)
+            return why(t, ERR_SYNTAX, "mailstore_uid: no user \"%.*s\"",
+                       STR(s->owner));
+        au->uid = pw->pw_uid;
+        au->gid = pw->pw_gid;
+    }
+    if (str_uint(s->group, UINT32_MAX - 1, &n)) {
+        au->gid = (uint32_t)n;
+    } else if (!str_empty(s->group)) {
+        gr = getgrnam(arena_cstr(a, s->group));
+        if (!gr)
+            return why(t, ERR_SYNTAX, "mailstore_gid: no group \"%.*s\"",
+                       STR(s->group));
+        au->gid = gr->gr_gid;
+    }
+    return OK;
 }
 
 static err add_source(struct task *t, struct arena *a, struct auth *au,
@@ -54,6 +91,7 @@ err auth_open(struct task *t, struct arena *a,
     au->failure_ms = settings->failure_ms;
     while (str_token(&rest, S(", \t\r\n"), &spec))
         TRY(add_source(t, a, au, spec));
+    TRY(find_ids(t, a, au, settings));
     *out = au;
     return OK;
 }
@@ -103,6 +141,11 @@ static err find_account(struct task *t, struct auth *au, str name,
                 say(t, auth_source_failed, arena_cstr(a, s->spec),
                     task_why(t));
             *from = s;
+            if (!e && !out->user.has_ids && au->has_ids) {
+                out->user.has_ids = true;
+                out->user.uid = au->uid;
+                out->user.gid = au->gid;
+            }
             return e;
         }
     }

@@ -37,15 +37,19 @@ struct auth_user {
 
 struct auth_settings {
     str sources;        /* the value of auth_sources */
-    str realm;          /* auth_default_domain: completes names, or empty */
+    str realm;          /* completes names, or empty */
     int64_t failure_ms; /* how long a refusal takes at least */
+    str owner, group;   /* whose rights go with users whose source knows none:
+                           names or numbers, or empty */
 };
 
-/* What auth_sources, auth_default_domain and auth_failure_delay say. */
+/* What auth_sources, auth_default_domain (else smtpd_sasl_local_domain),
+ * auth_failure_delay, mailstore_uid and mailstore_gid say. */
 struct auth_settings auth_settings_of(const struct conf *c);
 
 /* Opens the sources.  ERR_SYNTAX with why() for a source that does not exist
- * or is not built in.  Missing files fail when they are asked. */
+ * or is not built in, and for an owner that is not there.  Missing files fail
+ * when they are asked. */
 err auth_open(struct task *t, struct arena *a,
               const struct auth_settings *settings, struct auth **out);
 
@@ -68,11 +72,12 @@ err auth_check(struct task *t, struct auth *au, const struct auth_question *q,
 err auth_find(struct task *t, struct auth *au, const struct auth_question *q,
               when until, struct arena *a, struct auth_user *out);
 
-/* An auth that asks another role; calls_run is somebody else's task. */
+/* An auth that asks another role. */
 struct auth *auth_remote(struct arena *a, struct calls *calls);
 
-/* Answers the questions that come in on a port until it ends.  What a client
- * sends is checked; a broken frame ends the port (ERR_PEER). */
-err auth_serve(struct task *t, struct auth *au, struct port *p);
+/* Answers the questions that come in on a port until it ends, each with what
+ * *au is when it comes.  What a client sends is checked; a broken frame ends
+ * the port (ERR_PEER). */
+err auth_serve(struct task *t, struct auth *const *au, struct port *p);
 
 #endif

@@ -20,6 +20,8 @@ struct auth {
     vec_of(struct auth_source) sources;
     str realm;
     int64_t failure_ms;
+    bool has_ids;           /* of users whose source knows none */
+    uint32_t uid, gid;
     struct penalty penalties[PENALTY_PLACES];
 };
 

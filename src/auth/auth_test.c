@@ -226,12 +226,7 @@ static err serve(struct task *t, void *arg)
 {
     struct serving *s = arg;
 
-    return auth_serve(t, s->au, s->port);
-}
-
-static err run_calls(struct task *t, void *arg)
-{
-    return calls_run(t, ((struct serving *)arg)->calls);
+    return auth_serve(t, &s->au, s->port);
 }
 
 TASK_TEST(auth_port)
@@ -248,14 +243,13 @@ TASK_TEST(auth_port)
     check_ok(sock_adopt(t, fd, &b));
     check_ok(port_open(t, a, &server.port));
     check_ok(port_open(t, b, &client.port));
-    client.calls = calls_new(&p.a, client.port);
+    client.calls = calls_new(&p.a);
     group_open(t, &g);
     group_go(&g, "server", serve, &server);
-    group_go(&g, "calls", run_calls, &client);
+    calls_serve(&g, client.calls, client.port);
     try_all(t, auth_remote(&p.a, client.calls));
     group_close(t, &g);
     port_close(server.port);
-    port_close(client.port);
     place_drop(&p);
 }
 

@@ -10,7 +10,7 @@
 #include "auth/auth_local.h"
 
 enum { WIRE_VERSION = 1, BODY_MAX = 32 * 1024, CLIENT_MAX = 256,
-       WORKERS_MAX = 64, ERR_LAST = ERR_PEER };
+       WORKERS_MAX = 1000, ERR_LAST = ERR_PEER };
 
 enum face {
 #define FACE(name, number) FACE_##name = (number),
@@ -135,6 +135,7 @@ static err start(struct task *t, struct task_group *g, struct auth *au,
     if (f->fd >= 0 || f->body.n > BODY_MAX ||
         (f->type != FACE_auth_check && f->type != FACE_auth_find))
         return why(t, ERR_PEER, "auth: unknown question %d", f->type);
+    must(!au->calls);
     j = heap_new(struct job);
     arena_init(&j->a, 0);
     j->au = au;
@@ -150,20 +151,19 @@ static err start(struct task *t, struct task_group *g, struct auth *au,
     return OK;
 }
 
-err auth_serve(struct task *t, struct auth *au, struct port *p)
+err auth_serve(struct task *t, struct auth *const *au, struct port *p)
 {
     struct task_group g;
     struct frame f;
     err e = OK;
 
-    must(!au->calls);
     group_open(t, &g);
     while (!e) {
         e = group_wait_below(t, &g, WORKERS_MAX, NEVER);
         if (!e)
             e = port_recv(t, p, NEVER, &f);
         if (!e)
-            e = start(t, &g, au, p, &f);
+            e = start(t, &g, *au, p, &f);
     }
     group_close(t, &g);
     return e;

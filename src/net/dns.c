@@ -22,7 +22,7 @@ err dns_ask(struct task *t, struct dns *d, str name, enum dns_type type,
     return d->ops->ask(t, d, asked, type, until, a, out);
 }
 
-/* --- a host's addresses ---------------------------------------------------- */
+/* --- a host's addresses -------------------------------------------------- */
 
 struct half {
     struct dns *d;
@@ -120,7 +120,7 @@ err dns_host(struct task *t, struct dns *d, str name, when until,
     return host_by_asking(t, d, asked, until, a, out);
 }
 
-/* --- a client's names ------------------------------------------------------- */
+/* --- a client's names ---------------------------------------------------- */
 
 str dns_reverse_name(const struct endpoint *e, str suffix, struct arena *a)
 {
@@ -172,40 +172,39 @@ static bool leads_to(const struct dns_answer *x, const struct endpoint *e)
 
 static err client_by_asking(struct task *t, struct dns *d,
                             const struct endpoint *client, when until,
-                            struct arena *a, str *name, str *reverse,
-                            int *status)
+                            struct arena *a, struct dns_names *out)
 {
     struct dns_answer forward;
     str found;
 
-    TRY(name_of(t, d, client, until, a, &found, status));
-    if (*status)
+    TRY(name_of(t, d, client, until, a, &found, &out->status));
+    if (out->status)
         return OK;
-    *reverse = found;
+    out->reverse = found;
     TRY(dns_host(t, d, found, until, a, &forward));
     if (leads_to(&forward, client))
-        *name = found;
+        out->name = found;
     else
-        *status = dns_temporary(&forward) ? 4 : 5;
+        out->status = dns_temporary(&forward) ? 4 : 5;
     return OK;
 }
 
 err dns_client(struct task *t, struct dns *d, const struct endpoint *client,
-               when until, struct arena *a, str *name, str *reverse,
-               int *status)
+               when until, struct arena *a, struct dns_names *out)
 {
-    str n = S("unknown"), r = S("unknown");
-    int s = 5;
+    struct dns_names n = { S("unknown"), S("unknown"), 5 };
     err e = OK;
 
     must(d->magic == DNS_MAGIC);
     if (client->kind == ENDPOINT_IP4 || client->kind == ENDPOINT_IP6)
         e = (d->ops->client ? d->ops->client : client_by_asking)(
-            t, d, client, until, a, &n, &r, &s);
+            t, d, client, until, a, &n);
     if (e == ERR_STOPPED)
         return e;
-    *name = e ? S("unknown") : n;
-    *reverse = r; /* known even if there was no time for the way back */
-    *status = e ? 4 : s;
+    if (e) { /* reverse is known even if there was no time for the way back */
+        n.name = S("unknown");
+        n.status = 4;
+    }
+    *out = n;
     return OK;
 }

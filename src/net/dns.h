@@ -76,12 +76,15 @@ err dns_ask(struct task *t, struct dns *d, str name, enum dns_type type,
 err dns_host(struct task *t, struct dns *d, str name, when until,
              struct arena *a, struct dns_answer *out);
 
-/* The client's names: *reverse is what PTR (or the hosts file) says, *name
- * the same if it leads back to the address; both "unknown" otherwise.
- * *status: 0 verified, 4 temporary failure, 5 no. */
+/* A client's names: reverse is what PTR (or the hosts file) says, name the
+ * same if it leads back to the address; both "unknown" otherwise.
+ * status: 0 verified, 4 temporary failure, 5 no. */
+struct dns_names {
+    str name, reverse;
+    int status;
+};
 err dns_client(struct task *t, struct dns *d, const struct endpoint *client,
-               when until, struct arena *a, str *name, str *reverse,
-               int *status);
+               when until, struct arena *a, struct dns_names *out);
 
 /* The name to ask for with PTR, or (suffix given) in a list of addresses:
  * "1.2.0.192" + suffix; "in-addr.arpa" and its like without one. */
@@ -106,10 +109,8 @@ err dns_open(struct task *t, struct arena *a, const struct dns_settings *s,
 err dns_run(struct task *t, void *dns);
 
 /* One that asks the lookup role and keeps answers for as long as their ttl
- * and dns_remote's own bounds allow; calls_run is somebody else's task.  When
- * the port has broken, dns_remote_renew gives it another. */
+ * and dns_remote's own bounds allow. */
 struct dns *dns_remote(struct arena *a, struct calls *calls);
-void dns_remote_renew(struct dns *d, struct calls *calls);
 
 /* Answers a question that came over a port: a frame of type DNS_FRAME, its
  * body in, the answer's body appended to *answer.  ERR_PEER: no question. */

@@ -16,8 +16,7 @@ struct dns_ops {
     err (*host)(struct task *t, struct dns *d, str name, when until,
                 struct arena *a, struct dns_answer *out);
     err (*client)(struct task *t, struct dns *d, const struct endpoint *e,
-                  when until, struct arena *a, str *name, str *reverse,
-                  int *status);
+                  when until, struct arena *a, struct dns_names *out);
 };
 
 enum { DNS_MAGIC = 0x646e7321 };
@@ -28,7 +27,7 @@ struct dns {
     struct hosts *hosts;    /* NULL: none */
 };
 
-/* --- the hosts file (dns_hosts.c) ----------------------------------------- */
+/* --- the hosts file (dns_hosts.c) ---------------------------------------- */
 
 struct hosts *hosts_new(struct arena *a, str path);
 /* Reads the file again if it has changed; looks every few seconds. */
@@ -42,7 +41,7 @@ bool hosts_find(const struct hosts *h, str name, struct arena *a,
 bool hosts_name(const struct hosts *h, const struct endpoint *e,
                 struct arena *a, str *name);
 
-/* --- answers as they are on the wire (dns_record.c) ------------------------ */
+/* --- answers as they are on the wire (dns_record.c) ---------------------- */
 
 /* RDATA of one record, names uncompressed.  False: it is malformed, or its
  * name is no host name. */

@@ -62,7 +62,7 @@ bool dns_name_make(str name, struct arena *a, str *out)
     return true;
 }
 
-/* --- the wire --------------------------------------------------------------- */
+/* --- the wire ------------------------------------------------------------ */
 
 static bool read_u16(struct scan *s, uint16_t *n)
 {
@@ -163,7 +163,7 @@ bool dns_record_read(enum dns_type type, str rdata, struct arena *a,
     return true;
 }
 
-/* --- between roles ------------------------------------------------------------ */
+/* --- between roles ------------------------------------------------------- */
 
 static void pack_record(const struct dns_record *r, struct buf *to)
 {

@@ -36,7 +36,7 @@ struct remote {
     struct link kept;
 };
 
-/* --- what is kept --------------------------------------------------------------- */
+/* --- what is kept -------------------------------------------------------- */
 
 static void kept_drop(struct remote *r, struct kept *k)
 {
@@ -96,7 +96,7 @@ static void remote_close(void *remote)
     map_free(&r->by_key);
 }
 
-/* --- asking --------------------------------------------------------------------- */
+/* --- asking -------------------------------------------------------------- */
 
 static void pack_head(struct task *t, struct buf *b, enum what what,
                       enum dns_type type, when until)
@@ -139,20 +139,26 @@ static err exchange(struct task *t, struct remote *r, str question,
     return OK;
 }
 
-static err remote_find(struct task *t, struct dns *d, enum what what,
-                       str name, enum dns_type type, when until,
-                       struct arena *a, struct dns_answer *out)
+struct wanted {
+    enum what what;
+    enum dns_type type;
+    str name;
+};
+
+static err remote_find(struct task *t, struct dns *d,
+                       const struct wanted *w, when until, struct arena *a,
+                       struct dns_answer *out)
 {
     struct remote *r = container_of(d, struct remote, base);
-    str key = key_of(what, type, name, a);
+    str key = key_of(w->what, w->type, w->name, a);
     struct unpack u;
     struct buf b;
 
     if (kept_find(t, r, key, a, out))
         return OK;
     buf_init(&b, a, DNS_FRAME_MAX);
-    pack_head(t, &b, what, type, until);
-    pack_str(&b, name);
+    pack_head(t, &b, w->what, w->type, until);
+    pack_str(&b, w->name);
     TRY(exchange(t, r, buf_str(&b), until, a, &u));
     if (!dns_answer_unpack(&u, a, out) || !unpack_end(&u))
         return bad_answer(t);
@@ -164,19 +170,20 @@ static err remote_ask(struct task *t, struct dns *d, str name,
                       enum dns_type type, when until, struct arena *a,
                       struct dns_answer *out)
 {
-    return remote_find(t, d, ASK, name, type, until, a, out);
+    return remote_find(t, d, &(struct wanted){ ASK, type, name }, until, a,
+                       out);
 }
 
 static err remote_host(struct task *t, struct dns *d, str name, when until,
                        struct arena *a, struct dns_answer *out)
 {
-    return remote_find(t, d, HOST, name, DNS_A, until, a, out);
+    return remote_find(t, d, &(struct wanted){ HOST, DNS_A, name }, until, a,
+                       out);
 }
 
 static err remote_client(struct task *t, struct dns *d,
                          const struct endpoint *e, when until,
-                         struct arena *a, str *name, str *reverse,
-                         int *status)
+                         struct arena *a, struct dns_names *out)
 {
     struct remote *r = container_of(d, struct remote, base);
     size_t size = e->kind == ENDPOINT_IP4 ? 4 : 16;
@@ -196,9 +203,7 @@ static err remote_client(struct task *t, struct dns *d,
     if (!unpack_end(&u) || (s != 0 && s != 4 && s != 5) || n.n == 0
         || v.n == 0)
         return bad_answer(t);
-    *name = arena_str(a, n);
-    *reverse = arena_str(a, v);
-    *status = s;
+    *out = (struct dns_names){ arena_str(a, n), arena_str(a, v), s };
     return OK;
 }
 
@@ -216,13 +221,7 @@ struct dns *dns_remote(struct arena *a, struct calls *calls)
     return &r->base;
 }
 
-void dns_remote_renew(struct dns *d, struct calls *calls)
-{
-    must(d->ops->client == remote_client);
-    container_of(d, struct remote, base)->calls = calls;
-}
-
-/* --- being asked ----------------------------------------------------------------- */
+/* --- being asked --------------------------------------------------------- */
 
 struct asked {
     enum what what;
@@ -266,14 +265,13 @@ static void pack_result(struct task *t, err e, struct buf *answer)
 static err serve_client(struct task *t, struct dns *d, const struct asked *q,
                         struct arena *a, struct buf *answer)
 {
-    str name, reverse;
-    int status;
+    struct dns_names n;
 
-    TRY(dns_client(t, d, &q->client, q->until, a, &name, &reverse, &status));
+    TRY(dns_client(t, d, &q->client, q->until, a, &n));
     pack_result(t, OK, answer);
-    pack_str(answer, name);
-    pack_str(answer, reverse);
-    pack_u8(answer, (uint8_t)status);
+    pack_str(answer, n.name);
+    pack_str(answer, n.reverse);
+    pack_u8(answer, (uint8_t)n.status);
     return OK;
 }
 

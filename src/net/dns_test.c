@@ -70,13 +70,12 @@ static str client(struct task *t, struct dns *d, struct arena *a,
                   const char *address)
 {
     struct endpoint e = { 0 };
-    str name, reverse;
-    int status;
+    struct dns_names n;
 
     check_ok(endpoint_parse(str_from(address), 0, &e));
-    check_ok(dns_client(t, d, &e, after_s(t, 10), a, &name, &reverse,
-                        &status));
-    return arena_fmt(a, "%.*s %.*s %d", STR(name), STR(reverse), status);
+    check_ok(dns_client(t, d, &e, after_s(t, 10), a, &n));
+    return arena_fmt(a, "%.*s %.*s %d", STR(n.name), STR(n.reverse),
+                     n.status);
 }
 
 /* What every kind of struct dns says that knows the zone. */
@@ -219,7 +218,7 @@ TEST(dns_hosts)
     arena_reset(&a);
 }
 
-/* --- between roles --------------------------------------------------------------- */
+/* --- between roles ------------------------------------------------------- */
 
 struct other_side {
     struct dns *dns;
@@ -245,11 +244,6 @@ static err serve(struct task *t, void *arg)
     }
 }
 
-static err run_calls(struct task *t, void *calls)
-{
-    return calls_run(t, calls);
-}
-
 TASK_TEST(dns_remote)
 {
     struct other_side other = { 0 };
@@ -268,11 +262,11 @@ TASK_TEST(dns_remote)
     check_ok(sock_adopt(t, fd, &y));
     check_ok(port_open(t, x, &ours));
     check_ok(port_open(t, y, &other.port));
-    calls = calls_new(&a, ours);
+    calls = calls_new(&a);
     d = dns_remote(&a, calls);
     group_open(t, &g);
     group_go(&g, "serve", serve, &other);
-    group_go(&g, "calls", run_calls, calls);
+    calls_serve(&g, calls, ours);
     check_zone(t, d, &a);
     before = other.n_questions;
     check_str(asked(t, d, &a, "EXAMPLE.com", DNS_MX),
@@ -282,7 +276,6 @@ TASK_TEST(dns_remote)
     check_int(other.n_questions, before + 1); /* R1 */
     group_close(t, &g);
     arena_reset(&a);
-    port_close(ours);
     port_close(other.port);
 }
 
@@ -303,7 +296,7 @@ TASK_TEST(dns_serve_refuses)
     arena_reset(&a);
 }
 
-/* --- libunbound, with nobody to ask ------------------------------------------------ */
+/* --- libunbound, with nobody to ask -------------------------------------- */
 
 static err run_dns(struct task *t, void *dns)
 {

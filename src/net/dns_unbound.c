@@ -69,7 +69,7 @@ struct real {
     bool anchored, proven, distrust, probing;
 };
 
-/* --- our thread ---------------------------------------------------------------- */
+/* --- our thread ---------------------------------------------------------- */
 
 /* In seconds. */
 static int64_t thread_now(void)
@@ -274,7 +274,7 @@ static void *thread_main(void *real)
     return NULL;
 }
 
-/* --- the tasks' side ------------------------------------------------------------ */
+/* --- the tasks' side ----------------------------------------------------- */
 
 static void question_free(struct question *q)
 {

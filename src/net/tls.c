@@ -8,7 +8,13 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+
+void tls_prepare(void)
+{
+    OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, NULL);
+}
 
 static err failed(struct task *t, err e, const char *what)
 {

@@ -29,6 +29,10 @@ err tls_server_new(struct task *t, struct arena *a,
 err tls_client_new(struct task *t, struct arena *a,
                    const struct tls_options *o, struct tls_context **out);
 
+/* Makes the library read its own configuration now: later there may be no file
+ * to be read. */
+void tls_prepare(void);
+
 /* A private key (EC P-256) and a self-signed certificate for host, as PEM. */
 err tls_self_signed(struct task *t, struct arena *a, str host, int days,
                     str *key_pem, str *cert_pem);

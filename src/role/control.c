@@ -5,6 +5,7 @@
 #include "role/role.h"
 
 #include "role/events.h"
+#include "role/sandbox.h"
 
 const char *role_name(enum role_kind k)
 {
@@ -166,7 +167,9 @@ err role_wait_go(struct task *t, struct role *r)
 {
     while (!r->go && !r->stop)
         TRY(bell_wait(t, &r->changed, NEVER));
-    return r->stop ? ERR_STOPPED : OK;
+    if (r->stop)
+        return ERR_STOPPED;
+    return r->control ? sandbox_enter(t, r) : OK;
 }
 
 void role_ready(struct role *r)

@@ -10,6 +10,7 @@
 
 #include "conf/conf.h"
 #include "rt/rt.h"
+#include "table/table.h"
 
 /* The roles that processes take; the name is what `--role` says. */
 enum role_kind {
@@ -83,12 +84,21 @@ void role_init(struct role *r, enum role_kind kind, struct arena *memory);
  * changed.  Returns when master ended: the role ends too. */
 err role_control(struct task *t, struct role *r);
 
-/* Waits for the first CONTROL_GO. */
+/* Waits for the first CONTROL_GO, then gives up what this role does not need
+ * (role/sandbox.h): until then only master was listened to.  In tests, where
+ * no master is, nothing is given up. */
 err role_wait_go(struct task *t, struct role *r);
 void role_ready(struct role *r);
 
 /* Takes the next port to a peer of this kind off the list; NULL if none. */
 struct role_port *role_port_take(struct role *r, enum role_kind peer);
+/* Calls to a peer, for as long as g's tasks run; nobody else takes ports to
+ * it. */
+struct calls *role_calls(struct role *r, struct task_group *g,
+                         enum role_kind peer);
+/* How a role opens tables: through lookup, whose calls these are; by their
+ * paths in tests, where no master is. */
+struct table_opener role_opener(struct role *r, struct calls *lookup);
 struct role_listener *role_listener_take(struct role *r);
 const struct role_keys *role_keys_find(const struct role *r,
                                        uint32_t service);

@@ -17,19 +17,18 @@ int sandbox_powers(enum role_kind k)
 {
     switch (k) {
     case ROLE_smtpd:
-        return POWER_ALL_FILES; /* tables, until lookup hands them over */
+        return 0;
     case ROLE_qmgr:
-        return POWER_ALL_FILES;
+        return POWER_FILES;
     case ROLE_smtpc:
         return POWER_CONNECT;
     case ROLE_imapd:
-        return POWER_ALL_FILES; /* getpwnam of mailstore_uid */
+        return 0;
     case ROLE_reader:
         return POWER_ALL_FILES;
     case ROLE_authd:
-        return POWER_ALL_FILES | POWER_CONNECT;
     case ROLE_lookup:
-        return POWER_ALL_FILES | POWER_CONNECT;
+        return POWER_READ_ALL | POWER_CONNECT;
     default:
         return POWER_ALL_FILES | POWER_CONNECT | POWER_PROCESSES;
     }
@@ -108,9 +107,9 @@ static err enter_seccomp(struct task *t, int powers)
     if (!ctx)
         return why(t, ERR_LIMIT, "seccomp: no memory");
     failed = ALLOW(ctx, common_calls);
-    if (powers & (POWER_FILES | POWER_ALL_FILES))
+    if (powers & (POWER_FILES | POWER_ALL_FILES | POWER_READ_ALL))
         failed |= ALLOW(ctx, file_calls);
-    if (powers & (POWER_CONNECT | POWER_ALL_FILES)) /* nscd, syslog */
+    if (powers & POWER_CONNECT)
         failed |= ALLOW(ctx, connect_calls);
     if (!failed)
         failed = seccomp_load(ctx);
@@ -131,32 +130,46 @@ static err enter_seccomp(struct task *t, int powers)
      | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK             \
      | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK           \
      | LANDLOCK_ACCESS_FS_MAKE_SYM)
+#define READ_ACCESS (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define DIR_ACCESS                                                            \
     (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE             \
      | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE           \
      | LANDLOCK_ACCESS_FS_MAKE_REG)
 
-static err enter_landlock(struct task *t, int powers, const int *dirs,
-                          size_t n_dirs)
+static int allow_dirs(int ruleset, const struct role *r)
+{
+    int failed = 0;
+
+    for (size_t i = 0; i < N_ROLE_DIRS; i++) {
+        struct landlock_path_beneath_attr rule = {
+            .allowed_access = DIR_ACCESS,
+        };
+        if (!r->dirs[i])
+            continue;
+        rule.parent_fd = dir_fd(r->dirs[i]);
+        failed |= (int)syscall(SYS_landlock_add_rule, ruleset,
+                               LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+    }
+    return failed;
+}
+
+static err enter_landlock(struct task *t, int powers, const struct role *r)
 {
     struct landlock_ruleset_attr attr = { .handled_access_fs = ALL_ACCESS };
     int ruleset, failed = 0;
 
     if (powers & POWER_ALL_FILES)
         return OK;
+    if (powers & POWER_READ_ALL)
+        attr.handled_access_fs &= ~(uint64_t)READ_ACCESS;
     ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr),
                            0);
     if (ruleset < 0) {
         say(t, role_sandbox, "Landlock");
         return OK;
     }
-    for (size_t i = 0; i < n_dirs; i++) {
-        struct landlock_path_beneath_attr rule = {
-            .allowed_access = DIR_ACCESS, .parent_fd = dirs[i],
-        };
-        failed |= (int)syscall(SYS_landlock_add_rule, ruleset,
-                               LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-    }
+    if (powers & POWER_FILES)
+        failed = allow_dirs(ruleset, r);
     failed |= (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
     close(ruleset);
     if (failed)
@@ -164,11 +177,13 @@ static err enter_landlock(struct task *t, int powers, const int *dirs,
     return OK;
 }
 
-err sandbox_enter(struct task *t, int powers, const int *dirs, size_t n_dirs)
+err sandbox_enter(struct task *t, const struct role *r)
 {
+    int powers = sandbox_powers(r->kind);
+
     if (prctl(PR_SET_NO_NEW_PRIVS, powers & POWER_PROCESSES ? 0 : 1, 0, 0, 0)
         && !(powers & POWER_PROCESSES))
         return why(t, ERR_DENIED, "no_new_privs: %s", strerror(errno));
-    TRY(enter_landlock(t, powers, dirs, n_dirs));
+    TRY(enter_landlock(t, powers, r));
     return enter_seccomp(t, powers);
 }

@@ -11,18 +11,20 @@
 #include "role/role.h"
 
 enum sandbox_power {
-    POWER_FILES = 1,    /* opens, makes and renames files: below dirs only */
+    POWER_FILES = 1,    /* opens, makes and renames files: below what master
+                           handed over only */
+    POWER_READ_ALL = 16, /* opens any path its user id may, for reading */
     POWER_CONNECT = 2,  /* makes sockets and connects them */
     POWER_ALL_FILES = 4, /* opens any path its user id may: no Landlock */
     POWER_PROCESSES = 8, /* starts others, changes user ids: no seccomp */
 };
 
-/* dirs: descriptors of directories that may be used, n_dirs of them.  Where
- * the kernel lacks Landlock or seccomp the rest still holds; what was not to
- * be had is said once at start. */
-err sandbox_enter(struct task *t, int powers, const int *dirs, size_t n_dirs);
-
 /* What a role may do; its one line of powers. */
 int sandbox_powers(enum role_kind k);
+
+/* Keeps what sandbox_powers says: with POWER_FILES the directories that master
+ * handed over.  Where the kernel lacks Landlock or seccomp the rest still
+ * holds; what was not to be had is said once at start. */
+err sandbox_enter(struct task *t, const struct role *r);
 
 #endif

@@ -5,7 +5,7 @@
  */
 #include "role/start.h"
 
-#include "role/sandbox.h"
+#include "net/tls.h"
 
 enum { CONTROL_FD = 3 };
 
@@ -33,6 +33,13 @@ bool role_built(enum role_kind k)
     return body(k) != NULL;
 }
 
+/* Libraries read these files at their first use, when the sandbox stands. */
+static void prepare(struct task *t)
+{
+    (void)world_zone_s(t, rt_wall(t));
+    tls_prepare();
+}
+
 static err run(struct task *t, void *arg)
 {
     enum role_kind kind = *(enum role_kind *)arg;
@@ -46,9 +53,8 @@ static err run(struct task *t, void *arg)
     e = sock_adopt(t, CONTROL_FD, &s);
     if (!e)
         e = port_open(t, s, &r.control);
-    if (!e)
-        e = sandbox_enter(t, sandbox_powers(kind), NULL, 0);
     if (!e) {
+        prepare(t);
         e = body(kind)(t, &r);
         port_close(r.control);
     }

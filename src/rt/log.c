@@ -8,10 +8,43 @@
 #include "rt/sched.h"
 
 #include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 2000, FLUSH_AT = 64 * 1024 };
+enum { LINE_MAX_BYTES = 2000, FLUSH_AT = 64 * 1024, FACILITY_MAIL = 2,
+       FACILITY_LOCAL = 16 };
+
+int log_facility(str name)
+{
+    static const str names[] = {
+        S_INIT("kern"), S_INIT("user"), S_INIT("mail"), S_INIT("daemon"),
+        S_INIT("auth"), S_INIT("syslog"), S_INIT("lpr"), S_INIT("news"),
+        S_INIT("uucp"), S_INIT("cron"), S_INIT("authpriv"), S_INIT("ftp"),
+    };
+    uint64_t n;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (str_ieq(name, names[i]))
+            return (int)i;
+    if (str_istarts(name, S("local")) && str_uint(str_skip(name, 5), 7, &n))
+        return FACILITY_LOCAL + (int)n;
+    return FACILITY_MAIL;
+}
+
+int log_syslog_socket(void)
+{
+    struct sockaddr_un at = { .sun_family = AF_UNIX,
+                              .sun_path = "/dev/log" };
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof(at))) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
 
 void log_open(struct task *t, enum log_sink sink, int fd, str host,
               int facility)

@@ -47,6 +47,13 @@ enum log_sink { LOG_SINK_NONE, LOG_SINK_FILE, LOG_SINK_SYSLOG };
 void log_open(struct task *t, enum log_sink sink, int fd, str host,
               int facility);
 
+/* The number of syslog's facility of that name; LOG_MAIL's if there is
+ * none. */
+int log_facility(str name);
+
+/* A datagram socket to the syslog daemon, for log_open; -1 if none runs. */
+int log_syslog_socket(void);
+
 /* Writes what is queued now; the world does it at each turn's end. */
 void log_flush(struct world *w);
 

@@ -40,14 +40,18 @@ err port_recv(struct task *t, struct port *p, when until, struct frame *out);
 /* Bytes queued and not yet written. */
 size_t port_backlog(const struct port *p);
 
-/* Calls: a client task asks and waits for the frame with the same id.  The
- * caller of calls_run (a task of its own) reads the port and hands answers
- * over; when the port ends all waiters get ERR_END. */
+/* Calls: a client task asks and waits for the frame with the same id.
+ * calls_serve starts, in g, the task that takes a port to the peer over and
+ * hands answers out until the port ends; one that died gets another port the
+ * same way.  While there is none, callers wait a while for one, and a question
+ * whose port broke is asked again on the next: ask only what may be asked
+ * twice. */
 struct calls;
-struct calls *calls_new(struct arena *a, struct port *p);
-err calls_run(struct task *t, struct calls *c);
+struct calls *calls_new(struct arena *a);
+void calls_serve(struct task_group *g, struct calls *c, struct port *p);
 
-/* The answer's body is copied into a; a descriptor in it is the caller's. */
+/* The answer's body is copied into a; a descriptor in it is the caller's.
+ * ERR_END: the peer is gone, or died of the question again and again. */
 err call(struct task *t, struct calls *c, uint16_t type, str body, when until,
          struct arena *a, struct frame *answer);
 

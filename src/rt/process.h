@@ -21,6 +21,8 @@ struct process_plan {
     int n_fds;
     bool set_ids;                   /* change to uid/gid, groups dropped */
     uint32_t uid, gid;
+    bool read_all;                  /* with set_ids, by root: may still read
+                                       every file and directory */
     const char *dir;                /* working directory, NULL: unchanged */
     bool new_session;
 };

@@ -149,7 +149,7 @@ TASK_TEST(rt_ports_and_calls)
     check_ok(port_open(t, b, &pb));
     group_open(t, &g);
     group_go(&g, "echo", port_echo, pb);
-    c = calls_new(&mem, pa);
+    c = calls_new(&mem);
     {
         struct frame f = { .type = 7, .id = 1, .body = S("x"), .fd = 0 };
         struct frame got;
@@ -167,7 +167,7 @@ TASK_TEST(rt_ports_and_calls)
     }
     struct task_group g2;
     group_open(t, &g2);
-    group_go(&g2, "calls", (err (*)(struct task *, void *))calls_run, c);
+    calls_serve(&g2, c, pa);
     for (int i = 0; i < 20; i++) {
         check_ok(call(t, c, 3, str_of(large, 300000), after_s(t, 5), &mem,
                       &answer));
@@ -175,7 +175,6 @@ TASK_TEST(rt_ports_and_calls)
     }
     group_close(t, &g2);
     group_close(t, &g);
-    port_close(pa);
     port_close(pb);
     heap_free(large);
     arena_reset(&mem);

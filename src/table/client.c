@@ -38,7 +38,7 @@ static struct remote *remote_of(void *self)
     return r;
 }
 
-/* --- the exchange --------------------------------------------------------------- */
+/* --- the exchange -------------------------------------------------------- */
 
 static err bad_answer(struct task *t)
 {
@@ -79,7 +79,7 @@ static void question_new(struct arena *a, struct buf *b)
     pack_u8(b, TABLE_FACE_VERSION);
 }
 
-/* --- what has changed ------------------------------------------------------------- */
+/* --- what has changed ---------------------------------------------------- */
 
 static void pack_origins(const struct remote *r, struct buf *b, uint32_t *n)
 {
@@ -154,7 +154,7 @@ static void origin_close(void *origin)
     list_del(&((struct origin *)origin)->link);
 }
 
-/* --- tables that are asked there ---------------------------------------------------- */
+/* --- tables that are asked there ----------------------------------------- */
 
 static err proxy_find(struct task *t, struct table *tb, str key,
                       struct arena *a, str *value)
@@ -209,7 +209,7 @@ static err open_proxy(struct task *t, struct remote *r, struct arena *a,
     return OK;
 }
 
-/* --- tables that are opened here ------------------------------------------------------ */
+/* --- tables that are opened here ----------------------------------------- */
 
 /* What is handed over for a spec. */
 static err fetch(struct task *t, struct remote *r, str spec, struct arena *a,
@@ -285,9 +285,4 @@ struct table_opener table_opener_remote(struct arena *a, struct calls *calls)
     r->calls = calls;
     list_init(&r->origins);
     return (struct table_opener){ r, open_remote };
-}
-
-void table_opener_renew(struct table_opener o, struct calls *calls)
-{
-    remote_of(o.self)->calls = calls;
 }

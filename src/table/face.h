@@ -32,15 +32,13 @@ enum table_frame { TABLE_OPEN = 120, TABLE_FIND, TABLE_STAMPS };
 enum { TABLE_FACE_VERSION = 1, TABLE_SPEC_MAX = 16 * 1024,
        TABLE_WHY_MAX = 1000, TABLE_STAMPS_MAX = 1000 };
 
-/* --- asking ------------------------------------------------------------------ */
+/* --- asking -------------------------------------------------------------- */
 
-/* An opener for tables_new() that asks over calls (calls_run is somebody
- * else's task).  When the port has broken, table_opener_renew gives it
- * another; tables that are open stay so meanwhile. */
+/* An opener for tables_new() that asks over calls.  Tables that are open stay
+ * so while nobody answers. */
 struct table_opener table_opener_remote(struct arena *a, struct calls *calls);
-void table_opener_renew(struct table_opener o, struct calls *calls);
 
-/* --- being asked --------------------------------------------------------------- */
+/* --- being asked --------------------------------------------------------- */
 
 struct table_server;
 

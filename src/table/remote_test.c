@@ -41,11 +41,6 @@ static err serve(struct task *t, void *arg)
     }
 }
 
-static err run_calls(struct task *t, void *calls)
-{
-    return calls_run(t, calls);
-}
-
 static str path(struct remote_test *x, const char *name)
 {
     return arena_fmt(&x->a, "%.*s/%s", STR(x->dir), name);
@@ -91,10 +86,10 @@ static void begin(struct task *t, struct remote_test *x, const char *main_cf)
     check_ok(sock_adopt(t, fd, &two));
     check_ok(port_open(t, one, &x->ours));
     check_ok(port_open(t, two, &x->theirs));
-    x->calls = calls_new(&x->a, x->ours);
+    x->calls = calls_new(&x->a);
     group_open(t, &x->group);
     group_go(&x->group, "serve", serve, x);
-    group_go(&x->group, "calls", run_calls, x->calls);
+    calls_serve(&x->group, x->calls, x->ours);
     x->tables = tables_new(&x->a, x->conf,
                            table_opener_remote(&x->a, x->calls));
 }
@@ -107,7 +102,6 @@ static void end(struct task *t, struct remote_test *x)
         err_ignore(file_unlink(t, NULL, path(x, *p)));
     err_ignore(dir_remove(t, NULL, x->dir));
     arena_reset(&x->a);
-    port_close(x->ours);
     port_close(x->theirs);
 }
 

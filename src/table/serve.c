@@ -30,7 +30,7 @@ struct table_server {
     struct bell configured;
 };
 
-/* --- what is allowed -------------------------------------------------------------- */
+/* --- what is allowed ----------------------------------------------------- */
 
 static bool is_secret(str name)
 {
@@ -182,7 +182,7 @@ static struct edition *allowed(struct task *t, struct table_server *s,
     return named_by(s->now, spec, client) ? s->now : NULL;
 }
 
-/* --- configurations ------------------------------------------------------------------ */
+/* --- configurations ------------------------------------------------------ */
 
 static void edition_drop(struct edition *ed)
 {
@@ -228,7 +228,7 @@ struct table_server *table_server_new(struct arena *a)
     return s;
 }
 
-/* --- answers --------------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------- */
 
 bool table_frame_is(uint16_t type)
 {

@@ -8,6 +8,7 @@
 
 #include "role/events.h"
 
+
 struct authd {
     struct role *role;
     struct auth *auth;
@@ -25,12 +26,10 @@ static err control(struct task *t, void *role)
     return role_control(t, role);
 }
 
-/* A reload gives new sources to ports that come later; those of now are
- * opened anew by the roles that reload as well. */
 static err serve_port(struct task *t, void *arg)
 {
     struct asker *a = arg;
-    err e = auth_serve(t, a->d->auth, a->port);
+    err e = auth_serve(t, &a->d->auth, a->port);
 
     if (e == ERR_PEER)
         say(t, role_error, task_why(t));
@@ -41,11 +40,8 @@ static err serve_port(struct task *t, void *arg)
 
 static err open_sources(struct task *t, struct authd *d)
 {
-    const struct conf *c = d->role->conf;
-    struct auth_settings s = auth_settings_of(c);
+    struct auth_settings s = auth_settings_of(d->role->conf);
 
-    if (str_empty(s.realm))
-        s.realm = conf_str(c, P_smtpd_sasl_local_domain);
     d->epoch = d->role->epoch;
     return auth_open(t, d->role->memory, &s, &d->auth);
 }

@@ -54,7 +54,6 @@ static void take_ports(struct task *t, struct deliver *d)
 {
     struct role_port *p;
 
-    role_tables_take(d->role, &d->group, &d->maps);
     while ((p = role_port_take(d->role, ROLE_qmgr))) {
         struct jobs_port *j;
         if (p->number == SUBMISSIONS) {
@@ -98,7 +97,6 @@ static err run_deliver(struct task *t, struct deliver *d)
         return e;
     if (d->role->control)       /* a test keeps its rights */
         TRY(drop_rights(t, d->role->conf));
-    TRY(role_tables_wait(t, d->role, &d->group, &d->maps));
     reconfigure(t, d);
     role_ready(d->role);
     e = serve(t, d);
@@ -116,6 +114,7 @@ err role_deliver_run(struct task *t, struct role *r)
     list_init(&d->hands);
     TRY(spawner_start(t, hand_serve, &d->spawner));
     group_open(t, &d->group);
+    d->opener = role_opener(r, role_calls(r, &d->group, ROLE_lookup));
     d->submitter = submitter_new(d);
     if (r->control)
         group_go(&d->group, "control", control, r);

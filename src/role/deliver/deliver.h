@@ -25,7 +25,6 @@
 #include "mail/header.h"
 #include "role/deliver/hand.h"
 #include "role/role.h"
-#include "role/tables.h"
 #include "route/alias.h"
 #include "spool/face.h"
 
@@ -208,7 +207,7 @@ struct deliver {
     bool plain;                 /* not started by root */
     struct link hands;
     struct setup *setup;
-    struct role_tables maps;    /* how tables are opened */
+    struct table_opener opener; /* asks lookup */
     struct submitter *submitter;
     struct task_group group;
 };

@@ -23,7 +23,7 @@ static const struct agent *agent_find(str command)
 /* How tables are opened: the one place to change. */
 static struct tables *open_tables(struct setup *s)
 {
-    return tables_new(&s->memory, s->conf, s->deliver->maps.opener);
+    return tables_new(&s->memory, s->conf, s->deliver->opener);
 }
 
 static const struct conf *overlay(struct task *t, struct setup *s,

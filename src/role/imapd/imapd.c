@@ -55,12 +55,6 @@ static err accept_run(struct task *t, void *arg)
     return e == ERR_STOPPED ? e : OK;
 }
 
-static err calls_port(struct task *t, void *calls)
-{
-    err_ignore(calls_run(t, calls)); /* those who wait hear of it */
-    return OK;
-}
-
 /* A reader says nothing; its port's end is how its death is heard of. */
 static err watch_reader(struct task *t, void *arg)
 {
@@ -93,16 +87,6 @@ static void take_ports(struct imapd *d)
 {
     struct role_port *p;
 
-    while ((p = role_port_take(d->role, ROLE_authd))) {
-        struct calls *c = calls_new(d->role->memory, p->port);
-        d->auth = auth_remote(d->role->memory, c);
-        group_go(&d->group, "auth", calls_port, c);
-    }
-    while ((p = role_port_take(d->role, ROLE_lookup))) {
-        struct calls *c = calls_new(d->role->memory, p->port);
-        d->dns = dns_remote(d->role->memory, c);
-        group_go(&d->group, "lookup", calls_port, c);
-    }
     while ((p = role_port_take(d->role, ROLE_reader)))
         take_reader(d, p);
 }
@@ -158,6 +142,8 @@ err role_imapd_run(struct task *t, struct role *r)
     d->role = r;
     map_init(&d->readers, false);
     group_open(t, &d->group);
+    d->auth = auth_remote(r->memory, role_calls(r, &d->group, ROLE_authd));
+    d->dns = dns_remote(r->memory, role_calls(r, &d->group, ROLE_lookup));
     if (r->control)
         group_go(&d->group, "control", control, r);
     e = role_wait_go(t, r);

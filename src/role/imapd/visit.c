@@ -7,8 +7,6 @@
 #include "auth/sasl.h"
 #include "role/events.h"
 
-#include <pwd.h>
-
 enum { SESSION_MAX = 256 * 1024, LOGIN_S = 180, FAILURES_MAX = 3,
        AUTH_WAIT_S = 30 };
 
@@ -37,8 +35,6 @@ static err check(struct task *t, struct login *l, str user, str secret,
         .secret = secret,
     };
 
-    if (!v->d->auth)
-        return why(t, ERR_END, "authd is away");
     TRY(auth_check(t, v->d->auth, &q, after_s(t, AUTH_WAIT_S), &v->memory,
                    &v->account));
     *name = v->account.name;
@@ -72,34 +68,6 @@ static void note(struct task *t, struct login *l, const char *event, str text)
     if (str_eq(str_from(event), S("failed")))
         say(t, smtpd_auth_failed, STR(v->name), STR(v->address),
             STR(str_empty(l->method) ? S("LOGIN") : l->method), STR(text));
-}
-
-static bool find_ids(struct door_visit *v, uint32_t *uid, uint32_t *gid)
-{
-    str name = conf_str(v->l->conf, P_mailstore_uid);
-    str group = conf_str(v->l->conf, P_mailstore_gid);
-    struct passwd *pw;
-    uint64_t n;
-
-    if (v->account.has_ids) {
-        *uid = v->account.uid;
-        *gid = v->account.gid;
-        return true;
-    }
-    if (str_empty(name))
-        return false;
-    if (str_uint(name, UINT32_MAX - 1, &n)) {
-        *uid = *gid = (uint32_t)n;
-    } else {
-        pw = getpwnam(arena_cstr(&v->memory, name));
-        if (!pw)
-            return false;
-        *uid = pw->pw_uid;
-        *gid = pw->pw_gid;
-    }
-    if (str_uint(group, UINT32_MAX - 1, &n))
-        *gid = (uint32_t)n;
-    return true;
 }
 
 static struct reader_start start_of(struct door_visit *v)
@@ -171,10 +139,10 @@ static void hand_over(struct task *t, struct door_visit *v)
 {
     struct reader_start s = start_of(v);
     bool tls = conn_tls(v->login.conn)->on;
-    uint32_t uid, gid;
+    uint32_t uid = v->account.uid, gid = v->account.gid;
     err e;
 
-    if (!find_ids(v, &uid, &gid)) {
+    if (!v->account.has_ids) {
         refuse(t, v, "no user id: set mailstore_uid");
         return;
     }

@@ -14,10 +14,17 @@
 enum { CONTROL_FD = 3, FAST_DEATH_US = 5 * 1000 * 1000, THROTTLE_MAX_S = 60,
        RESTART_MS = 100, LOOKUP_READY_S = 10 };
 
-/* Who may change user ids keeps root's rights to do so. */
+/* Who changes user ids keeps root's rights to do so, until it has made the
+ * process that does. */
 static bool needs_root(enum role_kind k)
 {
-    return k == ROLE_deliver || k == ROLE_authd || k == ROLE_lookup;
+    return k == ROLE_deliver;
+}
+
+/* Who opens password files and tables that are root's alone. */
+static bool reads_all(enum role_kind k)
+{
+    return k == ROLE_authd || k == ROLE_lookup;
 }
 
 static err run_child(struct task *t, void *child);
@@ -39,6 +46,7 @@ static err spawn(struct task *t, struct child *c, struct sock **control)
         .argv = argv, .env = env, .fds = fds, .n_fds = CONTROL_FD + 1,
         .dir = "/",
         .set_ids = m->root && !needs_root(c->kind),
+        .read_all = reads_all(c->kind),
         .uid = c->kind == ROLE_reader ? c->number : m->uid,
         .gid = c->kind == ROLE_reader ? c->gid : m->gid,
     };

@@ -8,9 +8,7 @@
 #include "role/events.h"
 
 #include <fcntl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 struct wanted_dir {
@@ -94,42 +92,12 @@ err master_pid_file(struct task *t, struct master *m)
                                          (int)getpid()));
 }
 
-static int facility_of(str name)
-{
-    static const struct { str name; int number; } facilities[] = {
-        { S_INIT("mail"), 2 },    { S_INIT("daemon"), 3 },
-        { S_INIT("user"), 1 },    { S_INIT("local0"), 16 },
-        { S_INIT("local1"), 17 }, { S_INIT("local2"), 18 },
-        { S_INIT("local3"), 19 }, { S_INIT("local4"), 20 },
-        { S_INIT("local5"), 21 }, { S_INIT("local6"), 22 },
-        { S_INIT("local7"), 23 },
-    };
-
-    for (size_t i = 0; i < sizeof(facilities) / sizeof(*facilities); i++)
-        if (str_eq(facilities[i].name, name))
-            return facilities[i].number;
-    return 2;
-}
-
-static int open_syslog(void)
-{
-    struct sockaddr_un at = { .sun_family = AF_UNIX,
-                              .sun_path = "/dev/log" };
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof(at))) {
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
 err master_log_open(struct task *t, struct master *m)
 {
     str path = conf_str(m->conf, P_maillog_file);
     int fd;
 
-    m->log_facility = facility_of(conf_str(m->conf, P_syslog_facility));
+    m->log_facility = log_facility(conf_str(m->conf, P_syslog_facility));
     if (str_eq(path, S("/dev/stdout")) || str_eq(path, S("/dev/stderr"))) {
         fd = dup(str_eq(path, S("/dev/stdout")) ? 1 : 2);
         m->sink = LOG_SINK_FILE;
@@ -141,7 +109,7 @@ err master_log_open(struct task *t, struct master *m)
         if (fd < 0)
             return why(t, ERR_DENIED, "maillog_file: cannot open %s", p);
     } else {
-        fd = open_syslog();
+        fd = log_syslog_socket();
         m->sink = fd < 0 ? LOG_SINK_NONE : LOG_SINK_SYSLOG;
     }
     if (m->log_fd >= 0)

@@ -101,7 +101,6 @@ static void take_peers(struct task *t, struct queue *q)
         a->sock = l->sock;
         group_go(&q->group, "admin", admin_run, a);
     }
-    role_tables_take(q->role, &q->group, &q->maps);
     (void)t;
 }
 
@@ -159,16 +158,16 @@ err role_qmgr_run(struct task *t, struct role *r)
     group_open(t, &q->group);
     if (r->control)
         group_go(&q->group, "control", control, r);
+    q->opener = role_opener(r, role_calls(r, &q->group, ROLE_lookup));
     e = role_wait_go(t, r);
     if (!e) {
         q->conf = r->conf;
         q->epoch = r->epoch;
-        e = role_tables_wait(t, r, &q->group, &q->maps);
-    }
-    if (!e)
         e = places_open(t, q, &q->places);
-    if (!e)
+    }
+    if (!e) {
         e = queue_open(t, q);
+    }
     if (!e) {
         role_ready(r);
         e = serve(t, q);

@@ -18,7 +18,6 @@
 #include "mail/dsn.h"
 #include "mail/queue_id.h"
 #include "role/role.h"
-#include "role/tables.h"
 #include "spool/face.h"
 #include "spool/spool.h"
 #include "table/table.h"
@@ -108,7 +107,7 @@ struct queue {
     uint32_t epoch;             /* of conf */
     struct spool *spool;
     struct places *places;      /* tables and routes of conf (where.c) */
-    struct role_tables maps;    /* how tables are opened */
+    struct table_opener opener;
     struct link messages;
     struct heap timers;
     struct link transports;

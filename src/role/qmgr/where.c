@@ -28,7 +28,7 @@ err places_open(struct task *t, struct queue *q, struct places **out)
     err e;
 
     arena_init(&p->memory, 0);
-    p->tables = tables_new(&p->memory, q->conf, q->maps.opener);
+    p->tables = tables_new(&p->memory, q->conf, q->opener);
     e = route_open(t, &p->memory, q->conf, p->tables, &p->route);
     if (e) {
         places_close(p);

@@ -122,12 +122,6 @@ static err queue_port(struct task *t, void *arg)
     return OK;
 }
 
-static err calls_port(struct task *t, void *calls)
-{
-    err_ignore(calls_run(t, calls)); /* those who wait hear of it */
-    return OK;
-}
-
 static void take_ports(struct client *c)
 {
     struct role_port *p;
@@ -136,11 +130,6 @@ static void take_ports(struct client *c)
         struct port_task *pt = heap_new(struct port_task);
         *pt = (struct port_task){ c, p->port };
         group_go(&c->group, "queue", queue_port, pt);
-    }
-    while ((p = role_port_take(c->role, ROLE_lookup))) {
-        c->lookup = calls_new(c->role->memory, p->port);
-        c->dns = dns_remote(c->role->memory, c->lookup);
-        group_go(&c->group, "lookup", calls_port, c->lookup);
     }
 }
 
@@ -170,6 +159,7 @@ err role_smtpc_run(struct task *t, struct role *r)
     map_init(&c->hops, false);
     map_init(&c->segments, false);
     group_open(t, &c->group);
+    c->dns = dns_remote(r->memory, role_calls(r, &c->group, ROLE_lookup));
     if (r->control)
         group_go(&c->group, "control", control, r);
     e = role_wait_go(t, r);

@@ -37,8 +37,7 @@ struct client_settings {
 struct client {
     struct role *role;
     struct port *queue;
-    struct calls *lookup;
-    struct dns *dns;        /* NULL: literals only */
+    struct dns *dns;
     struct link settings;
     struct map hops;        /* "transport\nnexthop" -> struct hop */
     struct map segments;    /* u32 number -> struct segment */

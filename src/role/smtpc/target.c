@@ -200,10 +200,6 @@ err targets_find(struct task *t, struct client *c,
         add(a, out, endpoint_address(&at, a), &at, name.port);
         return OK;
     }
-    if (!c->dns) {
-        nothing(out, false, "4.4.3", S("no name service"));
-        return OK;
-    }
     if (!name.brackets && !l->lmtp)
         return by_mail_exchanger(t, c, &name, a, out);
     TRY(add_host(t, c, name.host, name.port, a, out, &outcome));

@@ -163,7 +163,7 @@ err epoch_open(struct task *t, struct smtpd *d, struct epoch **out)
     e->number = d->role->epoch;
     e->n_users = 1;
     e->n = all.n;
-    e->tables = tables_new(&e->memory, d->role->conf, d->tables.opener);
+    e->tables = tables_new(&e->memory, d->role->conf, d->opener);
     e->n_sessions = arena_array(&e->memory, uint32_t, all.n);
     e->of = arena_array(&e->memory, struct listener_settings, all.n);
     for (size_t i = 0; i < all.n && !result; i++) {

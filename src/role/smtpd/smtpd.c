@@ -78,12 +78,6 @@ static err queue_port(struct task *t, void *arg)
     return OK;
 }
 
-static err calls_port(struct task *t, void *calls)
-{
-    err_ignore(calls_run(t, calls)); /* those who wait hear of it */
-    return OK;
-}
-
 static void take_ports(struct smtpd *d)
 {
     struct role_port *p;
@@ -92,13 +86,6 @@ static void take_ports(struct smtpd *d)
         struct port_task *pt = heap_new(struct port_task);
         *pt = (struct port_task){ d, p->port };
         group_go(&d->group, "queue", queue_port, pt);
-    }
-    if (role_tables_take(d->role, &d->group, &d->tables))
-        d->dns = dns_remote(d->role->memory, d->tables.calls);
-    while ((p = role_port_take(d->role, ROLE_authd))) {
-        struct calls *c = calls_new(d->role->memory, p->port);
-        d->auth = auth_remote(d->role->memory, c);
-        group_go(&d->group, "auth", calls_port, c);
     }
 }
 
@@ -129,8 +116,8 @@ static err serve(struct task *t, struct smtpd *d)
 {
     while (!d->role->stop) {
         take_ports(d);
-        if (d->role->go && role_tables_ready(d->role, &d->tables)
-            && (!d->epoch || d->epoch->number != d->role->epoch)) {
+        if (d->role->go && (!d->epoch
+                            || d->epoch->number != d->role->epoch)) {
             err e = new_epoch(t, d);
             if (e && !d->epoch)
                 return e;
@@ -149,11 +136,16 @@ static err serve(struct task *t, struct smtpd *d)
 err role_smtpd_run(struct task *t, struct role *r)
 {
     struct smtpd *d = arena_new(r->memory, struct smtpd);
+    struct calls *lookup;
     err e;
 
     d->role = r;
     d->queue = queue_link_new(r->memory);
     group_open(t, &d->group);
+    lookup = role_calls(r, &d->group, ROLE_lookup);
+    d->dns = dns_remote(r->memory, lookup);
+    d->opener = role_opener(r, lookup);
+    d->auth = auth_remote(r->memory, role_calls(r, &d->group, ROLE_authd));
     if (r->control)
         group_go(&d->group, "control", control, r);
     e = role_wait_go(t, r);

@@ -18,7 +18,6 @@
 #include "net/dns.h"
 #include "policy/policy.h"
 #include "role/role.h"
-#include "role/tables.h"
 #include "route/expand.h"
 #include "smtp/smtp.h"
 #include "spool/face.h"
@@ -80,9 +79,9 @@ struct epoch {
 struct smtpd {
     struct role *role;
     struct queue_link *queue;
-    struct auth *auth;          /* NULL: nobody to ask */
-    struct role_tables tables;  /* and questions to DNS */
-    struct dns *dns;            /* NULL: names stay unknown */
+    struct auth *auth;
+    struct dns *dns;
+    struct table_opener opener; /* asks lookup: we open no path */
     struct epoch *epoch;
     struct task_group group;
 };

@@ -10,6 +10,8 @@ enum { SESSION_MAX = 1024 * 1024, NAME_WAIT_S = 20 };
 
 static void client_names(struct task *t, struct visit *v)
 {
+    struct dns_names n;
+
     v->address = endpoint_address(&v->peer, &v->memory);
     v->name = v->reverse = S("unknown");
     if (v->l->pickup) {
@@ -20,10 +22,11 @@ static void client_names(struct task *t, struct visit *v)
     if (!v->d->dns || !conf_bool(v->l->conf, P_smtpd_peername_lookup))
         return;
     if (dns_client(t, v->d->dns, &v->peer, after_s(t, NAME_WAIT_S),
-                   &v->memory, &v->name, &v->reverse, &v->name_status)) {
-        v->name = v->reverse = S("unknown");
-        v->name_status = 4;
-    }
+                   &v->memory, &n))
+        return; /* the session ends */
+    v->name = n.name;
+    v->reverse = n.reverse;
+    v->name_status = n.status;
 }
 
 /* " ehlo=1 mail=2/3 quit=1 commands=4/5" */

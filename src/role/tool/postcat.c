@@ -210,27 +210,45 @@ static int show_queued(struct task *t, struct postcat *pc, const char *id)
     return !e && s.found ? 0 : 1;
 }
 
+/* The whole of standard input (path NULL) or of a file. */
+static err read_whole(struct task *t, const char *path, struct buf *to)
+{
+    struct file *f = NULL;
+    size_t n = 1;
+
+    if (path)
+        TRY(file_open(t, NULL, str_from(path), FILE_READ | FILE_FOLLOW, 0,
+                      &f));
+    while (n > 0) {
+        char *room = buf_room(to, SPOOL_CHUNK_MAX);
+        err e = OK;
+
+        if (!f)
+            n = fread(room, 1, SPOOL_CHUNK_MAX, stdin);
+        else
+            e = file_read(t, f, to->n, room, SPOOL_CHUNK_MAX, &n);
+        if (e) {
+            file_close(f);
+            return e;
+        }
+        to->n += n;
+    }
+    file_close(f);
+    return OK;
+}
+
 /* path NULL: standard input. */
 static int show_file(struct task *t, struct postcat *pc, const char *path)
 {
     struct shown s = { .pc = pc, .a = &pc->arena };
-    FILE *f = path ? fopen(path, "re") : stdin;
     struct buf file;
-    size_t n = 1;
 
-    if (!f) {
-        tool_fatal(pc->args, "open %s: %s", path, strerror(errno));
-        return 1;
-    }
     buf_init(&file, s.a, STR_NONE / 2);
     buf_init(&s.text, NULL, STR_NONE / 2);
-    while (n > 0) {
-        char *room = buf_room(&file, SPOOL_CHUNK_MAX);
-        n = fread(room, 1, SPOOL_CHUNK_MAX, f);
-        file.n += n;
+    if (read_whole(t, path, &file)) {
+        tool_fatal(pc->args, "%s", task_why(t));
+        return 1;
     }
-    if (path)
-        fclose(f);
     if (file.n == 0)
         return 0;
     if (take_file(&s, buf_str(&file)))

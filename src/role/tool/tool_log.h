@@ -18,7 +18,4 @@ void tool_log_open(struct task *t, const struct conf *c, struct arena *a,
 void tool_log_open_tag(struct task *t, const struct conf *c, struct arena *a,
                        str tag);
 
-/* syslog's number of a facility by its name, LOG_MAIL's if there is none. */
-int tool_log_facility(str name);
-
 #endif

@@ -9,13 +9,42 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum { FDS_MAX = 64 };
+
+/* Keeps the one capability over the change of user id and the execve. */
+static bool keep_read_all(void)
+{
+    struct __user_cap_header_struct head = {
+        .version = _LINUX_CAPABILITY_VERSION_3,
+    };
+    uint32_t bit = 1u << CAP_DAC_READ_SEARCH;
+    struct __user_cap_data_struct data[2] = {
+        { .effective = bit, .permitted = bit, .inheritable = bit },
+    };
+
+    return !syscall(SYS_capset, &head, data)
+           && !prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE,
+                     CAP_DAC_READ_SEARCH, 0, 0);
+}
+
+static bool become(const struct process_plan *plan)
+{
+    bool keep = plan->read_all && geteuid() == 0;
+
+    if (keep && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
+        return false;
+    if (setgroups(0, NULL) || setgid(plan->gid) || setuid(plan->uid))
+        return false;
+    return !keep || keep_read_all();
+}
 
 /* In the child: only async-signal-safe calls from here on. */
 _Noreturn static void child(const struct process_plan *plan, int report)
@@ -44,8 +73,7 @@ _Noreturn static void child(const struct process_plan *plan, int report)
     close_range((unsigned)plan->n_fds, ~0u, CLOSE_RANGE_CLOEXEC);
     if (plan->new_session)
         setsid();
-    if (plan->set_ids
-        && (setgroups(0, NULL) || setgid(plan->gid) || setuid(plan->uid)))
+    if (plan->set_ids && !become(plan))
         goto failed;
     if (plan->dir && chdir(plan->dir))
         goto failed;

@@ -6,7 +6,7 @@
 
 or, from a test:
 
-    server = dns_server.DnsServer({("example.com", "MX"): ["10 mx.example.com"]})
+    server = dns_server.DnsServer({("example.com", "MX"): ["10 mx.test"]})
     server.port; server.questions; server.stop()
 
 A zone line is "NAME TYPE DATA"; "NAME SERVFAIL" and "NAME SILENT" stand for
