@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -67,6 +68,9 @@ _Noreturn static void child(const struct process_plan *plan, int report)
             goto failed;
     for (int i = 0; i < plan->n_fds; i++)
         close(plan->fds[i]);
+    /* nothing else goes along, whoever opened it */
+    if (syscall(SYS_close_range, plan->n_fds, ~0U, CLOSE_RANGE_CLOEXEC))
+        goto failed;
     if (plan->new_session)
         setsid();
     if (plan->set_ids && !become(plan))
