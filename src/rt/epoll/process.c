@@ -20,6 +20,11 @@
 
 enum { FDS_MAX = 64 };
 
+static const char *program(const struct process_plan *plan)
+{
+    return plan->path ? plan->path : plan->argv[0];
+}
+
 /* Keeps the one capability over the change of user id and the execve. */
 static bool keep_read_all(void)
 {
@@ -80,7 +85,7 @@ _Noreturn static void child(const struct process_plan *plan, int report)
     signal(SIGPIPE, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    execve(plan->argv[0], (char *const *)(uintptr_t)plan->argv,
+    execve(program(plan), (char *const *)(uintptr_t)plan->argv,
            (char *const *)(uintptr_t)plan->env);
 failed:
     number = errno;
@@ -111,7 +116,7 @@ err process_start(struct task *t, const struct process_plan *plan,
     close(report[0]);
     if (number) {
         waitpid(pid, NULL, 0);
-        return why(t, err_of_errno(number), "execute %s: %s", plan->argv[0],
+        return why(t, err_of_errno(number), "execute %s: %s", program(plan),
                    strerror(number));
     }
     out->pid = pid;
