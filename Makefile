@@ -6,7 +6,7 @@ MODE    ?= release
 BUILD   := build/$(MODE)
 VERSION := $(shell cat VERSION)
 
-PKGS := openssl libunbound libcdb lmdb sqlite3 libpcre2-8 libidn2 zlib \
+PKGS := openssl libunbound libcdb lmdb sqlite3 libpcre2-8 libidn2 \
         libseccomp libcrypt
 # Neither has its own flags, and libunbound.pc wants packages it does not need.
 PKG_CFLAGS := $(shell pkg-config --cflags $(filter-out libcdb lmdb libunbound,$(PKGS)))

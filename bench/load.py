@@ -77,10 +77,13 @@ class Client:
             raise RuntimeError(r.decode())
 
     def send(self, text, to=b"u@remote.example"):
+        """The seconds between the final dot and its reply."""
         self.say(b"MAIL FROM:<a@sender.example>\r\n")
         self.say(b"RCPT TO:<" + to + b">\r\n")
         self.say(b"DATA\r\n")
+        start = time.monotonic()
         self.say(text + b"\r\n.\r\n")
+        return time.monotonic() - start
 
     def close(self):
         self.s.close()

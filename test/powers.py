@@ -93,6 +93,20 @@ def test_open_files_are_those_handed_over(f):
     assert seen
 
 
+def test_no_socket_has_two_owners(f):
+    """A port's end in a third process would be a way round the walls, and its
+    owner's death would not be heard of."""
+    owners = {}
+    for role, pids in f.inst.role_pids().items():
+        for pid in pids if role != "master" else []:
+            for fd in os.listdir(f"/proc/{pid}/fd"):
+                to = os.readlink(f"/proc/{pid}/fd/{fd}")
+                if to.startswith("socket:"):
+                    owners.setdefault(to, set()).add(role)
+    shared = {to: who for to, who in owners.items() if len(who) > 1}
+    assert owners and not shared, shared
+
+
 def test_tables_are_asked_and_renewed(f):
     send(f.inst, "list@example.com")
     f.inst.wait_log(r"to=<one@remote.example>, orig_to=<list@example.com>")

@@ -14,7 +14,8 @@ struct process {
 
 /* What a new process is given.  No shell is ever involved. */
 struct process_plan {
-    const char *const *argv;        /* argv[0] is the path, NULL-ended */
+    const char *path;               /* of the program; NULL: argv[0] */
+    const char *const *argv;        /* NULL-ended */
     const char *const *env;         /* "NAME=value", NULL-ended */
     const int *fds;                 /* become descriptors 0, 1, 2, ...; -1:
                                        /dev/null */

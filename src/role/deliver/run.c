@@ -217,7 +217,7 @@ err jobs_run(struct task *t, void *arg)
         if (e)
             break;
     }
-    if (e == ERR_PEER)
+    if (e != ERR_END && e != ERR_STOPPED)
         say(t, role_error, task_why(t));
     p->ended = true;
     port_give(p);

@@ -28,13 +28,21 @@ static bool reads_all(enum role_kind k)
 }
 
 static err run_child(struct task *t, void *child);
+
+/* What ps(1) shows: "smtpd", of "postfix/smtpd". */
+static const char *process_title(enum role_kind k)
+{
+    return strrchr(role_title(k), '/') + 1;
+}
+
 static struct child *child_new(struct master *m, enum role_kind kind,
                                uint32_t number);
 
 static err spawn(struct task *t, struct child *c, struct sock **control)
 {
     struct master *m = c->m;
-    const char *argv[] = { m->o->self, "--role", role_name(c->kind), NULL };
+    const char *argv[] = { process_title(c->kind), "--role",
+                           role_name(c->kind), NULL };
     const char *env[] = {
         arena_fmt(m->memory, "MAIL_CONFIG=%s", m->o->config_dir).p,
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -43,7 +51,7 @@ static err spawn(struct task *t, struct child *c, struct sock **control)
     };
     int fds[CONTROL_FD + 1] = { -1, -1, 2, -1 };
     struct process_plan plan = {
-        .argv = argv, .env = env, .fds = fds, .n_fds = CONTROL_FD + 1,
+        .path = m->o->self, .argv = argv, .env = env, .fds = fds, .n_fds = CONTROL_FD + 1,
         .dir = "/",
         .set_ids = m->root && !needs_root(c->kind),
         .read_all = reads_all(c->kind),

@@ -99,7 +99,8 @@ err master_log_open(struct task *t, struct master *m)
 
     m->log_facility = log_facility(conf_str(m->conf, P_syslog_facility));
     if (str_eq(path, S("/dev/stdout")) || str_eq(path, S("/dev/stderr"))) {
-        fd = dup(str_eq(path, S("/dev/stdout")) ? 1 : 2);
+        fd = fcntl(str_eq(path, S("/dev/stdout")) ? 1 : 2,
+                   F_DUPFD_CLOEXEC, 0);
         m->sink = LOG_SINK_FILE;
     } else if (!str_empty(path)) {
         char *p = arena_cstr(m->memory, path);

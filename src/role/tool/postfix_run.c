@@ -30,9 +30,9 @@ static err launch(struct task *t, struct postfix *p, struct process *process,
                   struct sock **ready)
 {
     const char *self = self_path(&p->arena);
-    const char *argv[] = { self, "--master", p->dir, "3", NULL };
+    const char *argv[] = { "master", "--master", p->dir, "3", NULL };
     int fds[] = { -1, -1, -1, -1 };
-    struct process_plan plan = { .argv = argv,
+    struct process_plan plan = { .path = self, .argv = argv,
                                  .env = (const char *const *)environ,
                                  .fds = fds, .n_fds = 4,
                                  .new_session = true };
@@ -103,7 +103,8 @@ int postfix_start(struct task *t, struct postfix *p)
 
 int postfix_start_fg(struct task *t, struct postfix *p)
 {
-    const char *argv[] = { self_path(&p->arena), "--master", p->dir, NULL };
+    const char *self = self_path(&p->arena);
+    const char *argv[] = { "master", "--master", p->dir, NULL };
 
     if (running_pid(t, p->conf))
         return already(t);
@@ -113,8 +114,8 @@ int postfix_start_fg(struct task *t, struct postfix *p)
     }
     postfix_say(t, POSTFIX_INFO, "starting the Postfix mail system");
     fflush(NULL);
-    execv(argv[0], (char *const *)(uintptr_t)argv);
-    postfix_say(t, POSTFIX_FATAL, "cannot execute %s", argv[0]);
+    execv(self, (char *const *)(uintptr_t)argv);
+    postfix_say(t, POSTFIX_FATAL, "cannot execute %s", self);
     return 1;
 }
 

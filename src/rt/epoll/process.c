@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -18,6 +19,11 @@
 #include <unistd.h>
 
 enum { FDS_MAX = 64 };
+
+static const char *program(const struct process_plan *plan)
+{
+    return plan->path ? plan->path : plan->argv[0];
+}
 
 /* Keeps the one capability over the change of user id and the execve. */
 static bool keep_read_all(void)
@@ -67,10 +73,9 @@ _Noreturn static void child(const struct process_plan *plan, int report)
             goto failed;
     for (int i = 0; i < plan->n_fds; i++)
         close(plan->fds[i]);
-    /* Whatever else is open here stays here: a copy of a socket in a process
-     * that knows nothing of it would keep its other end from hearing of the
-     * owner's death. */
-    close_range((unsigned)plan->n_fds, ~0u, CLOSE_RANGE_CLOEXEC);
+    /* nothing else goes along, whoever opened it */
+    if (syscall(SYS_close_range, plan->n_fds, ~0U, CLOSE_RANGE_CLOEXEC))
+        goto failed;
     if (plan->new_session)
         setsid();
     if (plan->set_ids && !become(plan))
@@ -80,7 +85,7 @@ _Noreturn static void child(const struct process_plan *plan, int report)
     signal(SIGPIPE, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    execve(plan->argv[0], (char *const *)(uintptr_t)plan->argv,
+    execve(program(plan), (char *const *)(uintptr_t)plan->argv,
            (char *const *)(uintptr_t)plan->env);
 failed:
     number = errno;
@@ -111,7 +116,7 @@ err process_start(struct task *t, const struct process_plan *plan,
     close(report[0]);
     if (number) {
         waitpid(pid, NULL, 0);
-        return why(t, err_of_errno(number), "execute %s: %s", plan->argv[0],
+        return why(t, err_of_errno(number), "execute %s: %s", program(plan),
                    strerror(number));
     }
     out->pid = pid;
