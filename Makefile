@@ -4,8 +4,6 @@
 
 MODE    ?= release
 BUILD   := build/$(MODE)
-PREFIX  ?=
-DESTDIR ?=
 VERSION := $(shell cat VERSION)
 
 PKGS := openssl libunbound libcdb lmdb sqlite3 libpcre2-8 libidn2 \
@@ -86,5 +84,7 @@ $(BUILD)/%.o: %.c Makefile
 
 clean:
 	rm -rf build
+
+include dist/install.mk
 
 -include $(OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(MAIN_OBJ:.o=.d)

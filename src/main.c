@@ -54,6 +54,18 @@ static const struct command *command_find(str name)
     return NULL;
 }
 
+/* Called with more rights than the caller has: argv[0] is the caller's choice,
+ * so it may only choose among what is made for that. */
+static bool may_have_rights(const struct command *c)
+{
+    return str_eq(c->name, S("postdrop")) || str_eq(c->name, S("postqueue"));
+}
+
+static bool has_rights(void)
+{
+    return getegid() != getgid() || geteuid() != getuid();
+}
+
 struct call {
     const struct command *command;
     struct tool_args args;
@@ -197,6 +209,11 @@ int main(int argc, char **argv)
     if (argc < 1)
         return 1;
     c = command_find(last_part(argv[0]));
+    if (has_rights() && (!c || !may_have_rights(c))) {
+        fprintf(stderr, "veredus: fatal: only postdrop and postqueue may be "
+                "set-group-id\n");
+        return 1;
+    }
     if (c && !c->own)
         return call_command(c, argc, argv);
     if (argc < 2) {

@@ -53,6 +53,23 @@ static err bind_one(struct task *t, struct master *m, uint32_t index,
     return OK;
 }
 
+/* For machines without /etc/services. */
+static uint16_t mail_port(str name)
+{
+    static const struct { str name; uint16_t port; } ports[] = {
+        { S_INIT("smtp"), 25 },         { S_INIT("submission"), 587 },
+        { S_INIT("submissions"), 465 }, { S_INIT("smtps"), 465 },
+        { S_INIT("lmtp"), 24 },         { S_INIT("sieve"), 4190 },
+        { S_INIT("imap"), 143 },        { S_INIT("imaps"), 993 },
+        { S_INIT("pop3"), 110 },        { S_INIT("pop3s"), 995 },
+    };
+
+    for (size_t i = 0; i < sizeof(ports) / sizeof(*ports); i++)
+        if (str_eq(ports[i].name, name))
+            return ports[i].port;
+    return 0;
+}
+
 static bool port_number(struct arena *a, str name, uint16_t *port)
 {
     struct servent *found;
@@ -63,10 +80,8 @@ static bool port_number(struct arena *a, str name, uint16_t *port)
         return true;
     }
     found = getservbyname(arena_cstr(a, name), "tcp");
-    if (!found)
-        return false;
-    *port = ntohs((uint16_t)found->s_port);
-    return true;
+    *port = found ? ntohs((uint16_t)found->s_port) : mail_port(name);
+    return *port != 0;
 }
 
 static bool protocol_wanted(const struct conf *c, enum endpoint_kind kind)

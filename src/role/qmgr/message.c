@@ -260,7 +260,7 @@ static void settle(struct message *m)
 err message_run_end(struct task *t, struct queue *q, struct message *m)
 {
     must(m->n_parts == 0);
-    m->active = false;
+    m->active = m->forced = false; /* a flush tries a dead next hop, once */
     if (m->going)
         return message_forget(t, q, m);
     TRY(reports_make(t, q, m)); /* I3: what follows is in the same batch */

@@ -186,7 +186,6 @@ err message_activate(struct task *t, struct queue *q, struct message *m)
             break;
         next_hop_add(t, q, p);
     }
-    m->forced = false;
     if (!e && parts.n == 0)
         e = message_run_end(t, q, m);
     map_free(&parts);

@@ -86,6 +86,7 @@ static void take_ports(struct smtpd *d)
         struct port_task *pt = heap_new(struct port_task);
         *pt = (struct port_task){ d, p->port };
         group_go(&d->group, "queue", queue_port, pt);
+        d->queue_came = true;
     }
 }
 
@@ -124,7 +125,9 @@ static err serve(struct task *t, struct smtpd *d)
             if (e)
                 say(t, role_error, task_why(t));
         }
-        if (d->epoch && d->role->go) {
+        /* Clients of the first moments wait, instead of being told that
+         * there is no room. */
+        if (d->epoch && d->role->go && d->queue_came) {
             take_listeners(d);
             role_ready(d->role);
         }

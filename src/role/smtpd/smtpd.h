@@ -79,6 +79,7 @@ struct epoch {
 struct smtpd {
     struct role *role;
     struct queue_link *queue;
+    bool queue_came;            /* there was a port to qmgr once */
     struct auth *auth;
     struct dns *dns;
     struct table_opener opener; /* asks lookup: we open no path */

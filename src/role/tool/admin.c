@@ -5,7 +5,9 @@
  */
 #include "role/tool/admin.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 struct option {
     str name;
@@ -216,12 +218,11 @@ err admin_open(struct task *t, struct admin *ad, bool write)
         str path = str_skip(sources.p[i], 7);
         if (!str_starts(sources.p[i], S("sqlite:")))
             continue;
-        e = directory_open(t, &ad->memory, path,
-                           write ? DIRECTORY_WRITE : 0, &ad->directory);
-        if (e == ERR_DENIED || e == ERR_IO)
-            return why(t, e, "cannot open the directory %.*s: %s", STR(path),
-                       arena_cstr(&ad->memory, str_from(task_why(t))));
-        return e;
+        if (access(arena_cstr(&ad->memory, path), write ? W_OK : R_OK))
+            return why(t, ERR_DENIED, "the directory %.*s: %s", STR(path),
+                       strerror(errno));
+        return directory_open(t, &ad->memory, path,
+                              write ? DIRECTORY_WRITE : 0, &ad->directory);
     }
     return why(t, ERR_ABSENT, "%.*s/main.cf: auth_sources names no sqlite: "
                "directory; make a configuration with \"veredus init\"",
