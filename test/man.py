@@ -31,9 +31,11 @@ def read(path):
 
 
 def has_page(name):
+    """A page of its own, or one that names it; what is no classic command
+    may stand in veredus(1)."""
     own = os.path.join(MEN, "veredus.1")
-    return any(os.path.exists(os.path.join(MEN, f"{name}.{s}"))
-               for s in OURS) or \
+    return any(re.search(rf"^\.Nm {name}\b|^{name} \\\\-", read(path), re.M)
+               for s in OURS for path in glob.glob(f"{MEN}/*.{s}")) or \
         (os.path.exists(own) and re.search(rf"\b{name}\b", read(own)))
 
 
@@ -89,11 +91,6 @@ def references():
         base, page = os.path.basename(path), read(path)
         name, section = base.rsplit(".", 1)
         title = re.search(r"^\.(?:Dt|TH) (\S+) (\d)", page, re.M)
-        link = re.search(r"^\.so man\d/(\S+)", page, re.M)
-        if link:
-            check(os.path.exists(os.path.join(MEN, link[1])),
-                  f"{base} leads nowhere")
-            continue
         check(title and title[1] == name.upper() and title[2] == section,
               f"{base}: its title")
         for to in re.findall(r"\bXr (\S+) (\d)", page):
