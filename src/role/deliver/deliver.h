@@ -208,6 +208,8 @@ struct deliver {
     struct link hands;
     struct setup *setup;
     struct submitter *submitter;
+    struct calls *lookup;       /* NULL: there is no such role */
+    struct table_opener opener;
     struct task_group group;
 };
 
