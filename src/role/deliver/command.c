@@ -80,6 +80,8 @@ struct result_rcpt command_verdict(struct run *r, const struct hand_done *d,
         return by_code(r, "5.3.0", with_output(r,
             arena_fmt(a, "Command time limit exceeded: \"%.*s\"",
                       STR(command)), d->text));
+    case HAND_NO_DIR:
+        return by_code(r, "4.3.0", S("temporary failure"));
     default:                    /* it did not begin, or cannot be judged */
         return by_code(r, "4.3.0", with_output(r, S("temporary failure"),
                                                d->text));
@@ -99,6 +101,8 @@ struct result_rcpt command_run(struct task *t, struct run *r,
         return run_no_hand(t, r);
     e = hand_do(t, h, w, &source, &r->memory, &done);
     hand_give(h);
+    if (!e && done.end == HAND_NO_DIR)
+        run_warn(t, r, done.text);
     return e ? run_no_hand(t, r) : command_verdict(r, &done, w->path);
 }
 

@@ -175,6 +175,8 @@ static err check_mbox(struct task *t, const struct piece *p,
         return OK;
     }
     TRY(e);
+    if (st.is_dir)
+        return why(t, ERR_ABSENT, "cannot open file: Is a directory");
     *used = st.size;
     if (p->work.own && st.is_regular && st.uid != geteuid())
         return why(t, ERR_DENIED, "destination %.*s is not owned by "
@@ -227,8 +229,10 @@ static void deliver_mbox(struct task *t, struct piece *p,
     uint64_t used, left;
     err e;
 
-    if (check_mbox(t, p, &used)) {
-        *done = piece_failed(t, p, HAND_LATER);
+    e = check_mbox(t, p, &used);
+    if (e) {                    /* whose it is may yet be mended */
+        *done = piece_failed(t, p, e == ERR_DENIED ? HAND_LATER
+                                                   : end_of(t, e));
         return;
     }
     if (!room_of(p, used + FROM_LINE_MAX, &left)) {

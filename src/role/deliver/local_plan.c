@@ -78,6 +78,14 @@ static void program(struct planning *p, const struct place *x,
         return;
     }
     leaf.text = act->text;
+    if (str_starts(act->text, S("~/"))) {
+        if (!u || x->at->from != ALIAS_FROM_FORWARD) {
+            plan_verdict(p, x, OUTCOME_DEFERRED, "4.3.5",
+                         S("mail system configuration error"));
+            return;
+        }
+        leaf.text = arena_cat(p->a, u->home, str_skip(act->text, 1));
+    }
     plan_leaf(p, leaf);
 }
 
@@ -137,6 +145,8 @@ static void open_include(struct task *t, struct planning *p,
     }
     *at = *x->at;
     at->from = ALIAS_FROM_INCLUDE;
+    if (str_empty(at->owner))   /* each of a list is mail of its own */
+        at->owner = x->to->address.text;
     at->depth++;
     if (owner)
         at->rights = owner;

@@ -111,12 +111,10 @@ struct setting {
     str filter;
 };
 
-static void set(struct setting *e, const char *name, str value)
+static void set_even_empty(struct setting *e, const char *name, str value)
 {
     struct buf b;
 
-    if (value.n == 0)
-        return;
     buf_init(&b, e->a, LOCAL_SPEC_MAX * 4);
     buf_fmt(&b, "%s=", name);
     for (size_t i = 0; i < value.n; i++)
@@ -124,6 +122,12 @@ static void set(struct setting *e, const char *name, str value)
                          ? '_' : value.p[i]);
     if (!b.over)
         vec_push(e->a, &e->list, buf_str(&b));
+}
+
+static void set(struct setting *e, const char *name, str value)
+{
+    if (value.n)
+        set_even_empty(e, name, value);
 }
 
 /* export_environment's NAME=value items; names alone are taken from our own
@@ -144,8 +148,7 @@ static void set_exported(struct setting *e, const struct conf *c)
     }
 }
 
-static void set_names(struct setting *e, struct run *r,
-                      const struct leaf *leaf)
+static void set_names(struct setting *e, const struct leaf *leaf)
 {
     const struct names_of *n = &leaf->names;
     const struct context *at = leaf->at;
@@ -156,15 +159,13 @@ static void set_names(struct setting *e, struct run *r,
     }
     set(e, "LOGNAME", n->user_name);
     set(e, "USER", n->user_name);
-    set(e, "SENDER", address_is_null(&at->sender)
-                         ? S("MAILER-DAEMON")
-                         : address_external(&at->sender, e->a));
+    set_even_empty(e, "SENDER", address_is_null(&at->sender) ? S("")
+                       : address_external(&at->sender, e->a));
     set(e, "RECIPIENT", address_external(&n->address, e->a));
     set(e, "ORIGINAL_RECIPIENT", leaf->to.original);
     set(e, "LOCAL", n->local);
     set(e, "EXTENSION", n->extension);
     set(e, "DOMAIN", n->domain);
-    (void)r;
 }
 
 struct environment local_environment(struct run *r, const struct leaf *leaf)
@@ -178,7 +179,7 @@ struct environment local_environment(struct run *r, const struct leaf *leaf)
 
     vec_push(e.a, &e.list, S("PATH=" _PATH_DEFPATH));
     set_exported(&e, c);
-    set_names(&e, r, leaf);
+    set_names(&e, leaf);
     set(&e, "CLIENT_HOSTNAME", client->name);
     set(&e, "CLIENT_ADDRESS", client->address);
     set(&e, "CLIENT_HELO", client->helo);

@@ -78,11 +78,11 @@ static struct result_rcpt verdict_of(struct run *r, const struct mailbox *box,
 
     if (done->end == HAND_SENT)
         return run_verdict(r, OUTCOME_SENT, "2.0.0",
-                           box->is_file
+                           maildir ? S("delivered to maildir")
+                           : box->is_file
                                ? arena_fmt(a, "delivered to file: %.*s",
                                            STR(box->path))
-                           : maildir ? S("delivered to maildir")
-                                     : S("delivered to mailbox"));
+                               : S("delivered to mailbox"));
     if (maildir)
         text = arena_fmt(a, "maildir delivery failed: %.*s",
                          STR(done->text));
