@@ -75,7 +75,8 @@ void delivery_say(struct task *t, const char *log_name,
     if (line->n_used > 1)
         buf_fmt(&use, " conn_use=%u,", line->n_used);
     log_name_set(t, log_name);
-    say(t, delivery, STR(line->queue_id), STR(r->address.text),
+    say(t, delivery, STR(line->queue_id),
+        STR(address_external(&r->address, &a)),
         STR(buf_str(&orig)), STR(x->relay), STR(buf_str(&use)),
         STR(buf_str(&delay)), STR(buf_str(&delays)), x->dsn,
         status_of(x->outcome), STR(x->text));

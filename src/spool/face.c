@@ -72,7 +72,7 @@ static err rcpt_unpack(struct unpack *u, struct result_rcpt *x)
     x->relay = unpack_str(u, TEXT_MAX);
     x->remote_mta = unpack_str(u, TEXT_MAX);
     x->diagnostic = unpack_str(u, TEXT_MAX);
-    if (x->outcome > OUTCOME_RETRY || u->bad)
+    if (x->outcome > OUTCOME_PASS || u->bad)
         return ERR_CORRUPT;
     memcpy(x->dsn, dsn.p, dsn.n);
     return OK;

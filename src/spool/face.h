@@ -54,7 +54,8 @@ err job_unpack(str packed, struct arena *a, struct job *out);
 
 /* What became of a recipient of a job. */
 enum outcome { OUTCOME_SENT, OUTCOME_DEFERRED, OUTCOME_BOUNCED,
-               OUTCOME_FORWARDED, OUTCOME_RETRY /* at once: not tried */ };
+               OUTCOME_FORWARDED, OUTCOME_RETRY /* at once: not tried */,
+               OUTCOME_PASS /* to the transport that text names */ };
 struct result_rcpt {
     enum outcome outcome;
     char dsn[12];

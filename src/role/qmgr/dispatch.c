@@ -338,7 +338,7 @@ static void give_back(struct queue *q, struct worker *w)
 
         job_off(s);
         *again = (struct part){ .message = p->message, .to = p->to,
-                                .n = s->n };
+                                .n = s->n, .passed = p->passed };
         again->index = heap_alloc(s->n * sizeof(*again->index));
         memcpy(again->index, p->index + s->from,
                s->n * sizeof(*again->index));

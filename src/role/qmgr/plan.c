@@ -18,7 +18,7 @@ static enum role_kind role_of(str command)
     return N_ROLES;
 }
 
-static struct transport *transport_find(struct queue *q, str name)
+struct transport *transport_find(const struct queue *q, str name)
 {
     list_each(l, &q->transports) {
         struct transport *tr = container_of(l, struct transport, link);

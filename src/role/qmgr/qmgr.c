@@ -90,8 +90,12 @@ static void take_peers(struct task *t, struct queue *q)
 
     while ((p = role_port_take(q->role, ROLE_smtpd)))
         group_go(&q->group, "intake", intake_run, intake_new(q, p));
-    while ((p = role_port_take(q->role, ROLE_deliver)))
-        group_go(&q->group, "worker", worker_run, worker_new(q, p));
+    while ((p = role_port_take(q->role, ROLE_deliver))) {
+        if (p->number == ROLE_SUBMISSIONS)
+            group_go(&q->group, "intake", intake_run, intake_new(q, p));
+        else
+            group_go(&q->group, "worker", worker_run, worker_new(q, p));
+    }
     while ((p = role_port_take(q->role, ROLE_smtpc)))
         group_go(&q->group, "worker", worker_run, worker_new(q, p));
     while ((l = role_listener_take(q->role))) {

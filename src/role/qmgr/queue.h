@@ -78,6 +78,7 @@ struct part {
     uint32_t *index;            /* of recipients */
     uint32_t n, at;             /* those before at were cut into jobs */
     uint32_t n_jobs;            /* in flight */
+    bool passed;                /* an agent named this destination */
 };
 
 struct worker;
@@ -152,6 +153,7 @@ void message_defer(struct task *t, struct queue *q, struct message *m,
 /* Makes a message active: routes its open recipients into parts. */
 err message_activate(struct task *t, struct queue *q, struct message *m);
 err transports_load(struct task *t, struct queue *q);
+struct transport *transport_find(const struct queue *q, str name);
 
 /* --- dispatch.c ---------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
 #include "role/delivered.h"
 
 #include "role/events.h"
+#include "route/resolve.h"
 
 static bool wants(const struct recipient *r, enum dsn_notify what)
 {
@@ -55,7 +56,8 @@ static void retry_part(struct queue *q, struct part *p,
 {
     struct part *again = heap_new(struct part);
 
-    *again = (struct part){ .message = p->message, .to = p->to };
+    *again = (struct part){ .message = p->message, .to = p->to,
+                            .passed = p->passed };
     again->index = heap_alloc(s->n * sizeof(*again->index));
     for (uint32_t i = 0; i < s->n; i++)
         if (r->rcpts[i].outcome == OUTCOME_RETRY)
@@ -71,6 +73,57 @@ static void retry_part(struct queue *q, struct part *p,
     next_hop_ready(q, p->to);
 }
 
+/* An agent gives a recipient on to another transport (mailbox_transport); it
+ * may do so once in a run, so that two cannot play ball. */
+static bool pass_on(struct task *t, struct queue *q, const struct part *p,
+                    uint32_t index, str spec)
+{
+    struct message *m = p->message;
+    struct transport *tr;
+    struct part *next;
+    str name, nexthop;
+
+    resolve_split(spec, &name, &nexthop);
+    tr = transport_find(q, name);
+    if (!tr || p->passed)
+        return false;
+    if (str_empty(nexthop))
+        nexthop = m->envelope.recipients.p[index].address.domain;
+    next = heap_new(struct part);
+    *next = (struct part){ .message = m, .n = 1, .passed = true,
+                           .to = next_hop_get(q, tr, nexthop) };
+    next->index = heap_alloc(sizeof(*next->index));
+    next->index[0] = index;
+    m->n_parts++;
+    next_hop_add(t, q, next);
+    return true;
+}
+
+static void pass_part(struct task *t, struct queue *q, struct part *p,
+                      const struct sent_job *s, const struct result *r)
+{
+    struct message *m = p->message;
+    struct delivery_line line = {
+        .queue_id = queue_id_str(&m->id),
+        .arrival_us = m->envelope.arrival_us,
+        .dispatch_us = rt_wall(t),
+    };
+    struct result_rcpt failed = {
+        .outcome = OUTCOME_DEFERRED, .dsn = "4.3.5", .relay = S("none"),
+        .text = S("mail transport unavailable"),
+    };
+
+    for (uint32_t i = 0; i < s->n; i++) {
+        uint32_t index = p->index[s->from + i];
+        if (r->rcpts[i].outcome != OUTCOME_PASS
+            || pass_on(t, q, p, index, r->rcpts[i].text))
+            continue;
+        rcpt_result(m, index, &failed);
+        delivery_say(t, "postfix/error", &line,
+                     &m->envelope.recipients.p[index], &failed);
+    }
+}
+
 err result_take(struct task *t, struct queue *q, struct sent_job *s,
                 const struct result *r)
 {
@@ -79,13 +132,14 @@ err result_take(struct task *t, struct queue *q, struct sent_job *s,
     bool alone = m->envelope.recipients.n == 1;
 
     for (uint32_t i = 0; i < s->n; i++)
-        if (r->rcpts[i].outcome != OUTCOME_RETRY)
+        if (r->rcpts[i].outcome < OUTCOME_RETRY)
             rcpt_result(m, p->index[s->from + i], &r->rcpts[i]);
     if (r->destination_dead)
         next_hop_died(t, q, p->to, r->dead_reason);
     else
         p->to->dead_until_us = 0;
     retry_part(q, p, s, r);
+    pass_part(t, q, p, s, r);
     /* a single recipient's end is the message's */
     return alone ? OK : message_note_done(t, q, m, p->index + s->from, s->n);
 }

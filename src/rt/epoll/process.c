@@ -136,6 +136,7 @@ static err wait_pidfd(struct task *t, int pidfd, when until)
         return why(t, ERR_LIMIT, "dup: %s", strerror(errno));
     s = &real_sock_new(real_of(t->world), fd, false)->s;
     real_sock_of(s)->readable = false;
+    real_sock_of(s)->shared = true; /* pidfd keeps what it stands for open */
     e = sock_wait_readable(t, s, until);
     sock_close(s);
     return e;
