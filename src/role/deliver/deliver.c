@@ -12,8 +12,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
-enum { END_PATIENCE_S = 5,
-       LOOKUP_PATIENCE_S = 5 };
+enum { END_PATIENCE_S = 5 };
 
 static err control(struct task *t, void *role)
 {
@@ -52,48 +51,10 @@ static void reconfigure(struct task *t, struct deliver *d)
     }
 }
 
-static err calls_port(struct task *t, void *calls)
-{
-    err_ignore(calls_run(t, calls)); /* those who wait hear of it */
-    return OK;
-}
-
-static void take_lookup(struct deliver *d)
-{
-    struct role_port *p;
-
-    while ((p = role_port_take(d->role, ROLE_lookup))) {
-        struct calls *before = d->lookup;
-        d->lookup = calls_new(d->role->memory, p->port);
-        if (before)
-            table_opener_renew(d->opener, d->lookup);
-        else
-            d->opener = table_opener_remote(d->role->memory, d->lookup);
-        group_go(&d->group, "lookup", calls_port, d->lookup);
-    }
-}
-
-/* In production there is a lookup role, now or soon. */
-static err wait_lookup(struct task *t, struct deliver *d)
-{
-    when until = after_s(t, LOOKUP_PATIENCE_S);
-
-    take_lookup(d);
-    while (d->role->control && !d->lookup && !d->role->stop) {
-        err e = bell_wait(t, &d->role->changed, until);
-        if (e == ERR_LATE)
-            break;              /* then tables are opened here */
-        TRY(e);
-        take_lookup(d);
-    }
-    return OK;
-}
-
 static void take_ports(struct task *t, struct deliver *d)
 {
     struct role_port *p;
 
-    take_lookup(d);
     while ((p = role_port_take(d->role, ROLE_qmgr))) {
         struct jobs_port *j;
         if (p->number == ROLE_SUBMISSIONS) {
@@ -137,7 +98,6 @@ static err run_deliver(struct task *t, struct deliver *d)
         return e;
     if (d->role->control)       /* a test keeps its rights */
         TRY(drop_rights(t, d->role->conf));
-    TRY(wait_lookup(t, d));
     reconfigure(t, d);
     role_ready(d->role);
     e = serve(t, d);
@@ -152,7 +112,6 @@ err role_deliver_run(struct task *t, struct role *r)
 
     d->role = r;
     d->plain = geteuid() != 0;
-    d->opener = table_opener_files();
     list_init(&d->hands);
     TRY(spawner_start(t, hand_serve, &d->spawner));
     group_open(t, &d->group);

@@ -209,8 +209,6 @@ struct deliver {
     struct setup *setup;
     struct table_opener opener; /* asks lookup */
     struct submitter *submitter;
-    struct calls *lookup;       /* NULL: there is no such role */
-    struct table_opener opener;
     struct task_group group;
 };
 
