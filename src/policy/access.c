@@ -130,9 +130,18 @@ static enum outcome enter(struct task *t, struct judge *j,
     struct rule_list *list = arena_new(j->a, struct rule_list);
     str complaint;
 
+    if (str_chr(text, ':') != STR_NONE) {
+        judge_warn(t, j, "access table %.*s has entry with lookup table: "
+                         "%.*s", STR(r->argument), STR(text));
+        judge_warn(t, j, "do not specify lookup tables inside SMTPD access "
+                         "maps");
+        judge_warn(t, j, "define a restriction class and specify its name "
+                         "instead.");
+        return judge_server_error(t, j);
+    }
     if (rule_list_read(j->a, &place, &j->p->classes, text, list,
                        &complaint)) {
-        judge_warn(t, j, "access table %.*s", STR(complaint));
+        judge_warn(t, j, "%.*s", STR(complaint));
         return judge_server_error(t, j);
     }
     j->enter = list;

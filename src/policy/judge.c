@@ -152,8 +152,7 @@ enum outcome judge_defer_if_permit(struct task *t, struct judge *j,
 
 void judge_defer_if_reject(struct judge *j, struct reply r)
 {
-    if (j->warn_depth == 0)
-        remember(&j->if_reject, r);
+    remember(&j->if_reject, r);
 }
 
 /* --- what words look at --------------------------------------------------- */
@@ -176,7 +175,7 @@ bool judge_about(const struct judge *j, enum about about, str *text,
         return true;
     case ABOUT_REVERSE:
         *text = f->reverse_name;
-        *s = (struct subject){ client, "Unverified Client host" };
+        *s = (struct subject){ f->reverse_name, "Unverified Client host" };
         return true;
     case ABOUT_SASL:
         *text = f->sasl_user;
@@ -348,13 +347,13 @@ static enum outcome believed(struct task *t, struct judge *j,
 {
     if (out != OUT_PERMIT || !never)
         return out;
-    if (!str_empty(why_not)) {
-        judge_warn(t, j, "restriction %.*s", STR(why_not));
-        judge_warn(t, j, "this is not allowed for security reasons");
-        judge_warn(t, j, "use DUNNO instead of OK if you want to make an "
-                         "exception");
-    }
-    return OUT_DUNNO;
+    if (str_empty(why_not))
+        return OUT_DUNNO;
+    judge_warn(t, j, "restriction %.*s", STR(why_not));
+    judge_warn(t, j, "this is not allowed for security reasons");
+    judge_warn(t, j, "use DUNNO instead of OK if you want to make an "
+                     "exception");
+    return judge_server_error(t, j);
 }
 
 static bool over(const struct judge *j, const struct level *f,
@@ -363,6 +362,21 @@ static bool over(const struct judge *j, const struct level *f,
     return out != OUT_DUNNO || j->discard || j->stopped
            || f->at == f->list->n
            || (j->if_permit.active && j->if_reject.active);
+}
+
+/* Words behind one that decides everything. */
+static void warn_useless(struct task *t, const struct judge *j,
+                         const struct level *f)
+{
+    const struct rule *r = &f->list->p[f->at - 1];
+
+    if (f->at == f->list->n
+        || (r->operation != DO_PERMIT && r->operation != DO_REJECT
+            && r->operation != DO_DEFER)
+        || (r->operation != DO_PERMIT && j->warn_depth > 0))
+        return;
+    judge_warn(t, j, "restriction `%.*s' after `%.*s' is ignored",
+               STR(r[1].word), STR(r->word));
 }
 
 /* The next word of the level that is on top. */
@@ -380,6 +394,7 @@ static enum outcome step(struct task *t, struct judge *j, struct level *f,
     j->here = f->subject;
     j->never_permit = false;
     j->never_why = S("");
+    warn_useless(t, j, f);
     out = one_word(t, j, r);
     if (out == OUT_ENTER)
         return out;

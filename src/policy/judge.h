@@ -90,7 +90,7 @@ struct judge {
     const struct rule_list *enter;
     struct subject enter_as;
     bool never_permit;          /* OK from this rule is not believed ... */
-    str never_why;              /* ... and is warned about, unless empty */
+    str never_why;              /* ... and is an error, unless empty */
 };
 
 /* Refuses, or only warns where warn_if_reject says so.  What is our own fault

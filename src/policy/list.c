@@ -56,8 +56,9 @@ static err complain(struct reading *r, const char *fmt, ...)
     va_start(ap, fmt);
     text = arena_vfmt(r->a, fmt, ap);
     va_end(ap);
-    *r->complaint = arena_fmt(r->a, "%.*s: %.*s", STR(r->place->title),
-                              STR(text));
+    *r->complaint = r->place->in_action
+                        ? text : arena_fmt(r->a, "%.*s: %.*s",
+                                           STR(r->place->title), STR(text));
     return ERR_SYNTAX;
 }
 
@@ -85,9 +86,6 @@ static err table_argument(struct reading *r, str word, str item, str *spec)
 {
     struct conf_items inner;
 
-    if (r->place->in_action)
-        return complain(r, "lookup table %.*s: define a restriction class "
-                           "and specify its name instead", STR(item));
     *spec = item;
     if (item.p[0] != '{')
         return OK;

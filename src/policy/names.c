@@ -50,7 +50,7 @@ static enum outcome unknown_client(struct task *t, struct judge *j,
         t, j, reply_fmt(j->a, f->name_status == 4
                                   ? 450
                                   : code(j, P_unknown_client_reject_code),
-                        "4.7.1",
+                        reverse ? "4.7.1" : "4.7.25",
                         "Client host rejected: cannot find your %shostname, "
                         "[%.*s]", reverse ? "reverse " : "",
                         STR(f->client_address)));
@@ -68,13 +68,15 @@ static str undotted(str name)
 
 static bool utf8(const struct judge *j)
 {
-    return conf_bool(j->p->conf, P_smtputf8_enable);
+    return j->f->mail_params.smtputf8;
 }
 
 static enum outcome bad_literal(struct task *t, struct judge *j,
                                 const struct subject *s, str name)
 {
-    if (host_literal(name, NULL) || host_address_valid(name))
+    if (name.p[0] != '[')
+        name = arena_fmt(j->a, "[%.*s]", STR(name));
+    if (host_literal(name, NULL))
         return OUT_DUNNO;
     return judge_refuse_subject(t, j, s,
                                 code(j, P_invalid_hostname_reject_code),
