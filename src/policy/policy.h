@@ -7,6 +7,7 @@
  * I1  A struct policy is never changed after policy_open.
  * I2  A list whose words are unknown or not built stops the start, with the
  *     word's name: nothing is silently passed over.
+ * I3  A server whose lists let everybody relay does not start.
  */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
@@ -32,8 +33,17 @@ enum policy_stage {
     N_POLICY_STAGES
 };
 
+/* What one stage leaves for the next when smtpd_delay_reject is off; of a
+ * session, all zero at its start, what is in it lives in its arena. */
+struct policy_deferral;
+struct policy_memory {
+    struct arena *arena;
+    struct policy_deferral *after[3]; /* CLIENT, HELO, SENDER */
+};
+
 /* What is known about a session and its transaction when it is asked. */
 struct policy_facts {
+    str where;              /* "CONNECT", "RCPT", "END-OF-MESSAGE" ... */
     str client_name;        /* verified, or "unknown" */
     str reverse_name;       /* unverified, or "unknown" */
     int name_status;        /* 0 ok, 4 temporary, 5 permanent failure */
@@ -47,15 +57,18 @@ struct policy_facts {
     const struct tls_facts *tls;
     str sasl_method, sasl_user, sasl_sender; /* empty: not authenticated */
     bool has_sender, has_recipient;
+    /* As the client said them, not yet completed with a domain.  At DATA and
+     * later there is a recipient only if there is just one. */
     struct address sender, recipient;
-    str sender_shown, recipient_shown; /* as the client wrote them */
     struct mail_params mail_params;
     uint64_t size;          /* announced, or at the end the real one */
     size_t n_recipients;    /* accepted so far */
     str queue_id;           /* empty: none yet */
     str instance;           /* unique for each message */
-    bool pipelined;         /* input was waiting where none may */
+    bool pipelined;         /* commands came before their time */
+    bool held, discarded;   /* what earlier verdicts asked for */
     str etrn_domain;
+    struct policy_memory *memory;
 };
 
 /* What is decided.  reply.code 0: go on; else what the client is told. */
@@ -64,9 +77,8 @@ struct policy_verdict {
     bool hold, discard;     /* access(5) actions, for the whole message */
     str filter;             /* "transport:nexthop", or empty */
     str redirect;           /* address, or empty */
-    vec_of(str) bcc;        /* addresses */
+    str bcc;                /* address, or empty */
     vec_of(str) prepend;    /* header fields, "Name: value" */
-    vec_of(str) warn;       /* texts for the log: "warn: ...", "info: ..." */
 };
 
 struct policy;
@@ -77,10 +89,15 @@ err policy_open(struct task *t, struct arena *a, const struct conf *c,
                 struct tables *tables, const struct route *route,
                 struct dns *dns, struct policy **out);
 
-/* Asks one stage.  smtpd_delay_reject is heeded here: at CLIENT, HELO and
- * SENDER nothing is refused then, and RECIPIENT asks all of them first.
- * Everything in *out lives in a.  An err is only ERR_STOPPED: table and DNS
- * failures become 4xx verdicts. */
+/* Reads the lists and opens nothing: ERR_SYNTAX with *complaint (in a) where
+ * policy_open would fail for them. */
+err policy_check(struct arena *a, const struct conf *c, str *complaint);
+
+/* Asks one stage, and logs what is refused or said.  smtpd_delay_reject is
+ * heeded here: at CLIENT, HELO and SENDER nothing is asked then, and
+ * RECIPIENT (for ETRN: that) asks all of them first.  Everything in *out
+ * lives in a.  An err is only ERR_STOPPED: table and DNS failures become 4xx
+ * verdicts. */
 err policy_judge(struct task *t, const struct policy *p,
                  enum policy_stage stage, const struct policy_facts *facts,
                  struct arena *a, struct policy_verdict *out);

@@ -33,14 +33,14 @@ static void put_delay(struct buf *b, int64_t us)
     }
 }
 
-static const char *status_of(enum outcome o)
+static const char *status_of(enum outcome o, bool soft)
 {
     switch (o) {
     case OUTCOME_SENT:
     case OUTCOME_FORWARDED:
         return "sent";
     case OUTCOME_BOUNCED:
-        return "bounced";
+        return soft ? "SOFTBOUNCE" : "bounced";
     default:
         return "deferred";
     }
@@ -56,6 +56,7 @@ void delivery_say(struct task *t, const char *log_name,
     const char *before = log_name_get(t);
     struct arena a;
     struct buf delays, delay, orig, use;
+    char dsn[sizeof(x->dsn)];
 
     arena_init(&a, 0);
     buf_init(&delays, &a, 200);
@@ -74,11 +75,15 @@ void delivery_say(struct task *t, const char *log_name,
         buf_fmt(&orig, " orig_to=<%.*s>,", STR(r->original));
     if (line->n_used > 1)
         buf_fmt(&use, " conn_use=%u,", line->n_used);
+    memcpy(dsn, x->dsn, sizeof(dsn));
+    if (x->outcome == OUTCOME_BOUNCED && line->soft_bounce)
+        dsn[0] = '4';
     log_name_set(t, log_name);
-    say(t, delivery, STR(line->queue_id), STR(r->address.text),
+    say(t, delivery, STR(line->queue_id),
+        STR(address_external(&r->address, &a)),
         STR(buf_str(&orig)), STR(x->relay), STR(buf_str(&use)),
-        STR(buf_str(&delay)), STR(buf_str(&delays)), x->dsn,
-        status_of(x->outcome), STR(x->text));
+        STR(buf_str(&delay)), STR(buf_str(&delays)), dsn,
+        status_of(x->outcome, line->soft_bounce), STR(x->text));
     log_name_set(t, before);
     arena_reset(&a);
 }

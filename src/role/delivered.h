@@ -17,6 +17,7 @@ struct delivery_line {
     int64_t arrival_us, dispatch_us;
     int64_t connected_us;   /* 0: no connection was made for it */
     int64_t start_us;       /* when the worker took the job up; 0: now */
+    bool soft_bounce;       /* failures are deferrals (soft_bounce) */
     uint32_t n_used;        /* transactions on this connection, 0 or 1: none */
 };
 

@@ -50,6 +50,10 @@ struct role_listener {
     uint32_t epoch;         /* of the configuration it came with */
 };
 
+/* The number of the queue manager's port for mail that deliveries make; its
+ * other port to the deliver role is for jobs. */
+#define ROLE_SUBMISSIONS UINT32_C(0x80000000)
+
 struct role_port {
     struct link link;
     enum role_kind peer;

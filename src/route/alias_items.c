@@ -13,22 +13,30 @@ enum { ITEM_MAX = 4096 };
 /* Specials inside commands mean nothing; only a comma ends an item. */
 #define ITEM_SPECIALS S(",")
 
-/* Takes the text of the next item, up to a comma outside quotes and
- * brackets; false at the end. */
+static bool is_path_or_command(str item, char *first);
+
+/* Takes the text of the next item, up to a comma outside quotes, brackets and
+ * "group: a, b;"; false at the end. */
 static bool next_item(struct scan *s, str *item)
 {
     struct lexeme x;
     size_t from = s->at, end;
     int angle = 0;
+    bool group = false;
+    char first;
+    str specials = is_path_or_command(str_trim(scan_rest(s)), &first)
+        ? S(",<>") : S(",<>:;");
 
     if (scan_done(s))
         return false;
     for (;;) {
-        x = lex_next(s, S(",<>"));
+        x = lex_next(s, specials);
         end = x.from;
-        if (x.kind == LEX_END || (x.special == ',' && !angle))
+        if (x.kind == LEX_END || (x.special == ',' && !angle && !group))
             break;
         angle += x.special == '<' ? 1 : x.special == '>' ? -1 : 0;
+        if (!angle && (x.special == ':' || x.special == ';'))
+            group = x.special == ':';
     }
     *item = str_trim((str){ s->in.p + from, end - from });
     return true;
@@ -56,7 +64,7 @@ static bool is_path_or_command(str item, char *first)
     if (item.n && item.p[0] == '"')
         item = str_skip(item, 1);
     *first = item.n ? item.p[0] : 0;
-    return *first == '|' || *first == '/' ||
+    return *first == '|' || *first == '/' || str_starts(item, S("~/")) ||
            str_istarts(item, S(":include:"));
 }
 
@@ -72,7 +80,7 @@ static bool read_special(str item, char first, struct arena *a,
     if (first == '|') {
         out->kind = ALIAS_COMMAND;
         out->text = str_trim(str_skip(text, 1));
-    } else if (first == '/') {
+    } else if (first == '/' || first == '~') {
         out->kind = ALIAS_FILE;
         out->text = text;
     } else {
@@ -88,11 +96,13 @@ static bool read_special(str item, char first, struct arena *a,
 static bool read_addresses(const struct route *r, str item, struct arena *a,
                            struct alias_actions *out)
 {
-    struct address_list l = address_list_of(item);
+    bool bare = str_starts(item, S("\\"));
+    struct address_list l = address_list_of(str_skip(item, bare));
     struct address_item one;
 
     while (address_list_next(&l, a, &one)) {
-        struct alias_action act = { .kind = ALIAS_FORWARD };
+        struct alias_action act = { .kind = bare ? ALIAS_USER
+                                                 : ALIAS_FORWARD };
         if (one.kind != ITEM_MAILBOX)
             continue;
         if (one.bad)

@@ -180,66 +180,6 @@ TASK_TEST(route_recipient)
     arena_reset(&arena);
 }
 
-/* What a name expands to: "kind:text(owner)" with spaces between. */
-static str aliased(struct task *t, const struct aliases *al, const char *to)
-{
-    static const char *const kinds[] = { "user", "forward", "command",
-                                         "file", "include" };
-    struct address x = fixture_address(&arena, to);
-    struct alias_actions acts = { { 0 } };
-    struct reply fault;
-    struct buf b;
-
-    if (alias_expand(t, al, &x, &arena, &acts, &fault))
-        return str_from(task_why(t));
-    if (fault.code)
-        return arena_fmt(&arena, "%d %s", fault.code, fault.dsn);
-    buf_init(&b, &arena, 100000);
-    for (size_t i = 0; i < acts.list.n; i++) {
-        const struct alias_action *act = &acts.list.p[i];
-        buf_fmt(&b, "%s%s:%.*s%.*s%s%.*s", i ? " " : "", kinds[act->kind],
-                STR(act->address.text), STR(act->text),
-                act->owner.n ? "/" : "", STR(act->owner));
-    }
-    return buf_str(&b);
-}
-
-TASK_TEST(route_alias)
-{
-    struct aliases *al = NULL;
-    struct tables *ts;
-    struct route *r;
-
-    arena_init(&arena, 0);
-    r = fixture_route(t, &arena,
-        "mydestination = local.org\nmyorigin = local.org\n"
-        "recipient_delimiter = +\n"
-        "alias_maps = inline:{ {root=joe, ann@far.org}, {joe=joe, bob},"
-        " {list=a@x.org,inner}, {owner-list=joe}, {inner=c@x.org},"
-        " {prog=\"|cmd 'a, b' c\", /var/file},"
-        " {ring=gnir}, {gnir=ring}, {inc=:include:/nonexistent/f},"
-        " {bad=a b c}, {p1=p2,p2}, {p2=p3,p3}, {p3=end@x.org} }", &ts);
-    check_ok(aliases_open(t, &arena, r, ts, &al));
-    check_str(aliased(t, al, "root@local.org"),
-              S("user:joe@local.org user:bob@local.org forward:ann@far.org"));
-    check_str(aliased(t, al, "Root+ext@local.org"),
-              S("user:joe@local.org user:bob@local.org forward:ann@far.org"));
-    check_str(aliased(t, al, "joe+ext@local.org"),
-              S("user:joe@local.org user:bob@local.org"));
-    check_str(aliased(t, al, "carl+ext@local.org"),
-              S("user:carl+ext@local.org"));
-    check_str(aliased(t, al, "list@local.org"),
-              S("forward:a@x.org/owner-list@local.org "
-                "forward:c@x.org/owner-list@local.org"));
-    check_str(aliased(t, al, "prog@local.org"),
-              S("command:cmd 'a, b' c file:/var/file"));
-    check_str(aliased(t, al, "ring@local.org"), S("user:ring@local.org"));
-    check_str(aliased(t, al, "inc@local.org"), S("451 4.2.0"));
-    check_str(aliased(t, al, "bad@local.org"), S("451 4.3.5"));
-    check_str(aliased(t, al, "p1@local.org"), S("forward:end@x.org"));
-    arena_reset(&arena);
-}
-
 TASK_TEST(route_alias_items)
 {
     struct alias_actions acts = { { 0 } };
@@ -251,9 +191,9 @@ TASK_TEST(route_alias_items)
     r = fixture_route(t, &arena, "myorigin = o.org", &ts);
     check_ok(alias_items(r, S("a, \"|x, y\" , |\"z 'q'\",:include:/f , "
                               "\"/a b\", \"q r\"@d.org, N <n@d.org>,, "
-                              "\\joe"),
+                              "\\joe, g: x, y@d.org;, ~/box"),
                          &arena, &acts, &where));
-    check_int(acts.list.n, 8);
+    check_int(acts.list.n, 11);
     check_str(acts.list.p[0].address.text, S("a@o.org"));
     check_str(acts.list.p[1].text, S("x, y"));
     check_str(acts.list.p[2].text, S("z 'q'"));
@@ -263,6 +203,9 @@ TASK_TEST(route_alias_items)
     check_str(acts.list.p[5].address.text, S("q r@d.org"));
     check_str(acts.list.p[6].address.text, S("n@d.org"));
     check_str(acts.list.p[7].address.text, S("joe@o.org"));
+    check_int(acts.list.p[7].kind, ALIAS_USER);
+    check_str(acts.list.p[9].address.text, S("y@d.org"));
+    check_str(acts.list.p[10].text, S("~/box"));
     check_int(alias_items(r, S("|"), &arena, &acts, &where), ERR_SYNTAX);
     check_int(alias_items(r, S(":include:x"), &arena, &acts, &where),
               ERR_SYNTAX);

@@ -106,6 +106,7 @@ struct smtp_session {
     bool authenticated;
     bool too_big;           /* this message passed size_max */
     bool tls_started;
+    bool pipelined;         /* once, commands came before their time */
     uint32_t n_rcpts;       /* accepted in this transaction */
     uint32_t n_rcpts_refused;
     uint64_t n_bytes;       /* of this message so far */

@@ -4,7 +4,7 @@
  */
 #include "spool/face.h"
 
-enum { TEXT_MAX = 4096, RCPT_MIN = 1 + 5 * 4 };
+enum { TEXT_MAX = 4096, RCPT_MIN = 2 + 5 * 4 };
 
 void job_pack(const struct job *j, struct buf *to)
 {
@@ -14,6 +14,7 @@ void job_pack(const struct job *j, struct buf *to)
     pack_str(to, j->nexthop);
     pack_i64(to, j->dispatch_us);
     pack_u32(to, j->attempts);
+    pack_u32(to, j->connections);
     envelope_pack(&j->envelope, to);
     pack_u32(to, j->n_extents);
     for (uint32_t i = 0; i < j->n_extents; i++)
@@ -31,6 +32,7 @@ err job_unpack(str packed, struct arena *a, struct job *out)
     j.nexthop = unpack_str(&u, TEXT_MAX);
     j.dispatch_us = unpack_i64(&u);
     j.attempts = unpack_u32(&u);
+    j.connections = unpack_u32(&u);
     envelope_unpack_from(&u, a, &j.envelope);
     j.n_extents = unpack_count(&u, EXTENT_PACKED);
     x = arena_array(a, struct extent, j.n_extents);
@@ -54,6 +56,7 @@ void result_pack(const struct result *r, struct buf *to)
     for (uint32_t i = 0; i < r->n_rcpts; i++) {
         const struct result_rcpt *x = &r->rcpts[i];
         pack_u8(to, (uint8_t)x->outcome);
+        pack_u8(to, (uint8_t)x->how);
         pack_str(to, str_from(x->dsn));
         pack_str(to, str_head(x->text, TEXT_MAX));
         pack_str(to, str_head(x->relay, TEXT_MAX));
@@ -67,12 +70,13 @@ static err rcpt_unpack(struct unpack *u, struct result_rcpt *x)
     str dsn;
 
     x->outcome = (enum outcome)unpack_u8(u);
+    x->how = (enum sent_how)unpack_u8(u);
     dsn = unpack_str(u, sizeof(x->dsn) - 1);
     x->text = unpack_str(u, TEXT_MAX);
     x->relay = unpack_str(u, TEXT_MAX);
     x->remote_mta = unpack_str(u, TEXT_MAX);
     x->diagnostic = unpack_str(u, TEXT_MAX);
-    if (x->outcome > OUTCOME_RETRY || u->bad)
+    if (x->outcome > OUTCOME_PASS || x->how > SENT_PASSED || u->bad)
         return ERR_CORRUPT;
     memcpy(x->dsn, dsn.p, dsn.n);
     return OK;

@@ -44,6 +44,7 @@ struct job {
     str nexthop;            /* "[192.0.2.1]:25", "example.com", ... */
     int64_t dispatch_us;    /* wall time when it left the queue */
     uint32_t attempts;      /* deferrals so far */
+    uint32_t connections;   /* to this next hop at once, at most */
     struct envelope envelope; /* its recipients are those of this job */
     const struct extent *extents;
     uint32_t n_extents;
@@ -54,9 +55,17 @@ err job_unpack(str packed, struct arena *a, struct job *out);
 
 /* What became of a recipient of a job. */
 enum outcome { OUTCOME_SENT, OUTCOME_DEFERRED, OUTCOME_BOUNCED,
-               OUTCOME_FORWARDED, OUTCOME_RETRY /* at once: not tried */ };
+               OUTCOME_FORWARDED, OUTCOME_RETRY /* at once: not tried */,
+               OUTCOME_PASS /* to the transport that text names */ };
+/* Who will tell the sender of a success, if that was asked for (RFC 3461). */
+enum sent_how {
+    SENT_DELIVERED,         /* we: it is in a mailbox */
+    SENT_RELAYED,           /* we: it went where DSN is not known */
+    SENT_PASSED,            /* the next host */
+};
 struct result_rcpt {
     enum outcome outcome;
+    enum sent_how how;      /* of OUTCOME_SENT */
     char dsn[12];
     str text;               /* the reason, or the server's reply */
     str relay;              /* "mx.example.com[192.0.2.1]:25", or "none" */

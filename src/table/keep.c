@@ -163,6 +163,20 @@ static err kept_walk(struct task *t, struct table *tb, uint64_t *cursor,
 
 static const struct table_ops kept_ops = { kept_find, kept_walk };
 
+bool table_owner(const struct table *tb, uint32_t *uid)
+{
+    if (tb->ops == &kept_ops) {
+        const struct kept *k = tb->state;
+        if (!k->now)
+            return false;
+        tb = k->now->table;
+    }
+    if (str_empty(tb->path))
+        return false;
+    *uid = tb->stat.uid;
+    return true;
+}
+
 struct tables *tables_new_env(struct arena *a, const struct table_env *env)
 {
     struct tables *ts = arena_new(a, struct tables);

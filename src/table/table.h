@@ -112,6 +112,10 @@ void tables_stale(struct tables *ts, str spec);
 err table_find(struct task *t, struct table *tb, str key, struct arena *a,
                str *value);
 
+/* Whose file the table is made of; false: it is made of none that is known
+ * here. */
+bool table_owner(const struct table *tb, uint32_t *uid);
+
 /* "type:name" as written. */
 str table_spec(const struct table *tb);
 

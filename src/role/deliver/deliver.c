@@ -6,12 +6,13 @@
 
 #include "role/deliver/spawner.h"
 #include "role/events.h"
+#include "table/face.h"
 
 #include <grp.h>
 #include <pwd.h>
 #include <unistd.h>
 
-enum { SUBMISSIONS = 0x80000000, END_PATIENCE_S = 5 };
+enum { END_PATIENCE_S = 5 };
 
 static err control(struct task *t, void *role)
 {
@@ -56,7 +57,7 @@ static void take_ports(struct task *t, struct deliver *d)
 
     while ((p = role_port_take(d->role, ROLE_qmgr))) {
         struct jobs_port *j;
-        if (p->number == SUBMISSIONS) {
+        if (p->number == ROLE_SUBMISSIONS) {
             submitter_port(t, d->submitter, p->port);
             continue;
         }
@@ -71,9 +72,9 @@ static void take_ports(struct task *t, struct deliver *d)
 static err serve(struct task *t, struct deliver *d)
 {
     while (!d->role->stop) {
+        take_ports(t, d);
         if (d->role->go)
             reconfigure(t, d);
-        take_ports(t, d);
         TRY(bell_wait(t, &d->role->changed, NEVER));
     }
     return OK;

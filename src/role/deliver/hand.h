@@ -38,6 +38,7 @@ enum { HAND_WINDOW = 256 * 1024, HAND_DATA_MAX = 64 * 1024,
 struct hand_read {
     const str *paths;
     uint32_t n;
+    bool follow;            /* symbolic links; else they are no files */
 };
 
 enum hand_kind {
@@ -71,6 +72,7 @@ struct hand_work {
 enum hand_end {
     HAND_SENT,
     HAND_LATER,     /* may be better next time: locks, space, rights */
+    HAND_REFUSED,   /* not there, or its user may not: not by waiting */
     HAND_FULL,      /* the mailbox would pass its limit, or the quota */
     HAND_EXITED,    /* command: its status is not 0 */
     HAND_KILLED,    /* command: by a signal */
@@ -91,6 +93,7 @@ struct hand_text {
     uint32_t index;         /* which path it was */
     str text;               /* of the file; HAND_FAILED: why */
     str complaint;          /* a file that was passed over, or empty */
+    uint32_t uid, gid;      /* whose it is */
 };
 
 void hand_read_pack(const struct hand_read *r, struct buf *to);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * A hand at a mailbox, and at the files a user keeps for forwarding.
+ * A hand at a mailbox.
  */
 #include "role/deliver/piece.h"
 
@@ -80,7 +80,7 @@ static enum hand_end end_of(struct task *t, err e)
     if (e == ERR_LIMIT && str_find(str_from(task_why(t)), S("quota"))
                               != STR_NONE)
         return HAND_FULL;
-    return HAND_LATER;
+    return e == ERR_ABSENT || e == ERR_DENIED ? HAND_REFUSED : HAND_LATER;
 }
 
 static err copy(struct task *t, struct piece *p, struct delivery *d,
@@ -175,6 +175,8 @@ static err check_mbox(struct task *t, const struct piece *p,
         return OK;
     }
     TRY(e);
+    if (st.is_dir)
+        return why(t, ERR_ABSENT, "cannot open file: Is a directory");
     *used = st.size;
     if (p->work.own && st.is_regular && st.uid != geteuid())
         return why(t, ERR_DENIED, "destination %.*s is not owned by "
@@ -225,9 +227,12 @@ static void deliver_mbox(struct task *t, struct piece *p,
     };
     struct delivery *d;
     uint64_t used, left;
+    err e;
 
-    if (check_mbox(t, p, &used)) {
-        *done = piece_failed(t, p, HAND_LATER);
+    e = check_mbox(t, p, &used);
+    if (e) {                    /* whose it is may yet be mended */
+        *done = piece_failed(t, p, e == ERR_DENIED ? HAND_LATER
+                                                   : end_of(t, e));
         return;
     }
     if (!room_of(p, used + FROM_LINE_MAX, &left)) {
@@ -236,8 +241,9 @@ static void deliver_mbox(struct task *t, struct piece *p,
             .text = S("error writing message: File too large") };
         return;
     }
-    if (mbox_deliver(t, &p->memory, NULL, p->work.path, &o, &d)) {
-        *done = piece_failed(t, p, HAND_LATER);
+    e = mbox_deliver(t, &p->memory, NULL, p->work.path, &o, &d);
+    if (e) {
+        *done = piece_failed(t, p, end_of(t, e));
         return;
     }
     write_all(t, p, d, left, done);
@@ -254,37 +260,5 @@ void piece_box(struct task *t, struct piece *p, struct hand_done *done)
     else {
         deliver_mbox(t, p, done);
         end_turn(p);
-    }
-}
-
-/* --- .forward and its like ------------------------------------------------ */
-
-void hand_file_read(struct task *t, struct arena *a,
-                    const struct hand_read *r, struct hand_text *out)
-{
-    for (uint32_t i = 0; i < r->n; i++) {
-        struct file_stat st;
-        err e = file_stat_path(t, NULL, r->paths[i], &st);
-
-        if (e == ERR_ABSENT)
-            continue;
-        out->index = i;
-        if (!e && (!st.is_regular || (st.mode & 02))) {
-            out->complaint = arena_fmt(a, "file %.*s is %s",
-                                       STR(r->paths[i]), st.is_regular
-                                       ? "world writable"
-                                       : "not a regular file");
-            return;             /* as if there were none */
-        }
-        if (!e)
-            e = file_load(t, NULL, r->paths[i], a, HAND_TEXT_MAX,
-                          &out->text);
-        out->found = e == ERR_IO || e == ERR_LIMIT ? HAND_FAILED
-                   : e ? HAND_NONE : HAND_FOUND;
-        if (out->found == HAND_FAILED)
-            out->text = arena_str(a, str_from(task_why(t)));
-        else if (out->found == HAND_NONE)
-            out->complaint = arena_str(a, str_from(task_why(t)));
-        return;
     }
 }

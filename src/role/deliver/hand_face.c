@@ -37,6 +37,7 @@ static str unpack_text(struct unpack *u, struct arena *a, size_t max)
 void hand_read_pack(const struct hand_read *r, struct buf *to)
 {
     pack_list(to, r->paths, r->n);
+    pack_u8(to, r->follow);
 }
 
 err hand_read_unpack(str packed, struct arena *a, struct hand_read *out)
@@ -45,6 +46,7 @@ err hand_read_unpack(str packed, struct arena *a, struct hand_read *out)
     struct hand_read r;
 
     r.paths = unpack_list(&u, a, &r.n);
+    r.follow = unpack_u8(&u) != 0;
     if (!unpack_end(&u))
         return ERR_CORRUPT;
     *out = r;
@@ -123,6 +125,8 @@ void hand_text_pack(const struct hand_text *x, struct buf *to)
     pack_u32(to, x->index);
     pack_str(to, str_head(x->text, HAND_TEXT_MAX));
     pack_str(to, str_head(x->complaint, PATH_SIZE_MAX));
+    pack_u32(to, x->uid);
+    pack_u32(to, x->gid);
 }
 
 err hand_text_unpack(str packed, struct arena *a, struct hand_text *out)
@@ -133,6 +137,8 @@ err hand_text_unpack(str packed, struct arena *a, struct hand_text *out)
     x.index = unpack_u32(&u);
     x.text = unpack_text(&u, a, HAND_TEXT_MAX);
     x.complaint = unpack_text(&u, a, PATH_SIZE_MAX);
+    x.uid = unpack_u32(&u);
+    x.gid = unpack_u32(&u);
     if (!unpack_end(&u) || x.found >= N_HAND_FOUND)
         return ERR_CORRUPT;
     *out = x;

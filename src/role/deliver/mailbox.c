@@ -4,7 +4,9 @@
  */
 #include "role/deliver/mailbox.h"
 
+#include "mail/date.h"
 #include "role/events.h"
+#include "rt/world.h"
 
 enum { HEAD_MAX = 16 * 1024 };
 
@@ -33,29 +35,34 @@ err mailbox_rules_read(struct task *t, const struct conf *c,
     return OK;
 }
 
-str mailbox_sender(struct run *r, str none)
+str mailbox_sender(struct run *r, const struct address *sender, str none)
 {
-    const struct address *from = &r->job.envelope.sender;
+    const struct address *from = sender ? sender : &r->job.envelope.sender;
 
     return address_is_null(from) ? none
                                  : address_external(from, &r->memory);
 }
 
-str mailbox_head(struct run *r, const char *which, str original,
-                 const struct address *delivered_to)
+str mailbox_head(struct task *t, struct run *r, const char *which,
+                 const struct marks *m)
 {
+    int64_t now = rt_wall(t);
     struct buf b;
 
     buf_init(&b, &r->memory, HEAD_MAX);
     for (; *which; which++) {
-        if (*which == 'R')
+        if (*which == 'F')
+            buf_fmt(&b, "From %.*s  %.*s\n",
+                    STR(mailbox_sender(r, m->sender, m->null)),
+                    STR(date_asctime(&r->memory, now, world_zone_s(t, now))));
+        else if (*which == 'R')
             buf_fmt(&b, "Return-Path: <%.*s>\n",
-                    STR(mailbox_sender(r, S(""))));
-        else if (*which == 'O' && !str_empty(original))
-            buf_fmt(&b, "X-Original-To: %.*s\n", STR(original));
+                    STR(mailbox_sender(r, m->sender, m->null_path)));
+        else if (*which == 'O' && !str_empty(m->original))
+            buf_fmt(&b, "X-Original-To: %.*s\n", STR(m->original));
         else if (*which == 'D')
             buf_fmt(&b, "Delivered-To: %.*s\n",
-                    STR(address_external(delivered_to, &r->memory)));
+                    STR(address_external(m->delivered_to, &r->memory)));
     }
     return buf_str(&b);
 }
@@ -66,15 +73,16 @@ static struct result_rcpt verdict_of(struct run *r, const struct mailbox *box,
 {
     struct arena *a = &r->memory;
     bool full = done->end == HAND_FULL;
+    bool refused = done->end == HAND_REFUSED && box->strict;
     str text;
 
     if (done->end == HAND_SENT)
         return run_verdict(r, OUTCOME_SENT, "2.0.0",
-                           box->is_file
+                           maildir ? S("delivered to maildir")
+                           : box->is_file
                                ? arena_fmt(a, "delivered to file: %.*s",
                                            STR(box->path))
-                           : maildir ? S("delivered to maildir")
-                                     : S("delivered to mailbox"));
+                               : S("delivered to mailbox"));
     if (maildir)
         text = arena_fmt(a, "maildir delivery failed: %.*s",
                          STR(done->text));
@@ -85,8 +93,9 @@ static struct result_rcpt verdict_of(struct run *r, const struct mailbox *box,
         text = arena_fmt(a, "cannot update mailbox %.*s for user %.*s. "
                          "%.*s", STR(box->path), STR(box->user),
                          STR(done->text));
-    return run_verdict(r, full ? OUTCOME_BOUNCED : OUTCOME_DEFERRED,
-                       full ? "5.2.2" : "4.2.0", text);
+    return run_verdict(r, full || refused ? OUTCOME_BOUNCED
+                                          : OUTCOME_DEFERRED,
+                       full ? "5.2.2" : refused ? "5.2.0" : "4.2.0", text);
 }
 
 struct result_rcpt mailbox_deliver(struct task *t, struct run *r,
@@ -98,7 +107,7 @@ struct result_rcpt mailbox_deliver(struct task *t, struct run *r,
         .kind = maildir ? HAND_MAILDIR : HAND_MBOX,
         .path = box->path,
         .host = rules->host,
-        .sender = mailbox_sender(r, S("MAILER-DAEMON")),
+        .sender = mailbox_sender(r, box->sender, S("MAILER-DAEMON")),
         .size_max = rules->size_max,
         .lock_s = rules->lock_s,
         .dotlock = rules->dotlock,
@@ -106,10 +115,12 @@ struct result_rcpt mailbox_deliver(struct task *t, struct run *r,
         .own = box->own,
         .make_dirs = box->make_dirs,
     };
+    struct marks marks = { .sender = box->sender, .original = box->original,
+                           .delivered_to = &box->delivered_to };
     struct body body = {
         .run = r,
-        .style.head = mailbox_head(r, box->delivered ? "ROD" : "RO",
-                                   box->original, &box->delivered_to),
+        .style.head = mailbox_head(t, r, box->delivered ? "ROD" : "RO",
+                                   &marks),
     };
     struct hand_source source = body_source(&body);
     struct hand_done done;

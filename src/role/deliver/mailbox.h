@@ -23,24 +23,33 @@ struct mailbox {
     struct owner owner;
     str path;               /* ends with a slash: a Maildir */
     str user;               /* for messages */
+    const struct address *sender; /* NULL: the envelope's */
     struct address delivered_to;
     str original;
     bool delivered;         /* put a Delivered-To: field */
     bool own;               /* an mbox must be the owner's */
     bool make_dirs;
     bool is_file;           /* "/file" of an alias: other words in the log */
+    bool strict;            /* what may not be written to bounces */
 };
 
 /* Delivers to it; the verdict is in the run. */
 struct result_rcpt mailbox_deliver(struct task *t, struct run *r,
                                    const struct mailbox *box);
 
-/* The fields that go before a message, with LF: Return-Path, X-Original-To,
- * Delivered-To as asked for by which (letters R, O, D). */
-str mailbox_head(struct run *r, const char *which, str original,
-                 const struct address *delivered_to);
+/* What is written before a message. */
+struct marks {
+    const struct address *sender; /* NULL: the envelope's */
+    str null, null_path;    /* for no sender: in From_, in Return-Path */
+    str original;
+    const struct address *delivered_to;
+};
+/* With LF, as asked for by which: F a From_ line, R Return-Path:, O
+ * X-Original-To:, D Delivered-To:. */
+str mailbox_head(struct task *t, struct run *r, const char *which,
+                 const struct marks *m);
 
 /* The sender in external form, or what stands for none. */
-str mailbox_sender(struct run *r, str none);
+str mailbox_sender(struct run *r, const struct address *sender, str none);
 
 #endif

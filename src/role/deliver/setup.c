@@ -11,7 +11,7 @@
 static const struct agent *agent_find(str command)
 {
     static const struct agent *const agents[] = {
-        &agent_virtual,
+        &agent_virtual, &agent_local, &agent_pipe,
     };
 
     for (size_t i = 0; i < sizeof(agents) / sizeof(*agents); i++)
@@ -20,7 +20,9 @@ static const struct agent *agent_find(str command)
     return NULL;
 }
 
-/* How tables are opened: the one place to change. */
+/* Tables come from the lookup role (table/face.h), which may read what is
+ * closed to mail_owner, so that this process needs no rights for them.  A
+ * test that has no such role opens them itself. */
 static struct tables *open_tables(struct setup *s)
 {
     return tables_new(&s->memory, s->conf, s->deliver->opener);

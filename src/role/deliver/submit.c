@@ -223,7 +223,10 @@ static err send_all(struct task *t, struct sending *s, struct run *r,
                     const struct envelope *env, str head)
 {
     struct waiting w = { .number = s->number };
+    struct envelope full = *env;
     err e = send_piece(t, s, head);
+
+    full.size += head.n;
 
     if (!e)
         e = body_each(t, r, send_piece, s);
@@ -234,7 +237,7 @@ static err send_all(struct task *t, struct sending *s, struct run *r,
         return e;
     }
     map_put(&s->line->waiting, key_of(&w.number), &w);
-    e = send_envelope(t, s, env);
+    e = send_envelope(t, s, &full);
     while (!e && !w.answered)
         e = bell_wait(t, &w.done, NEVER);
     map_del(&s->line->waiting, key_of(&w.number));

@@ -17,7 +17,7 @@ static const struct { enum role_kind a, b; uint32_t number; } talks[] = {
     { ROLE_smtpd, ROLE_authd, 0 },
     { ROLE_qmgr, ROLE_smtpc, 0 },
     { ROLE_qmgr, ROLE_deliver, 0 },
-    { ROLE_qmgr, ROLE_deliver, 0x80000000 }, /* mail that deliveries make */
+    { ROLE_qmgr, ROLE_deliver, ROLE_SUBMISSIONS },
     { ROLE_qmgr, ROLE_lookup, 0 },
     { ROLE_smtpc, ROLE_lookup, 0 },
     { ROLE_deliver, ROLE_lookup, 0 },

@@ -10,7 +10,9 @@
 
 #include <unistd.h>
 
-enum { ADMIN_IDLE_S = 60 };
+enum { ADMIN_IDLE_S = 60,
+       ROW_FULL = PORT_BODY_MAX - 16 * 1024 /* further recipients: not shown */
+};
 
 struct caller {
     struct queue *q;
@@ -45,7 +47,8 @@ static void row_pack(struct task *t, const struct message *m, struct buf *b)
     uint32_t n = 0;
     size_t at = b->n;
     pack_u32(b, 0);
-    for (size_t i = 0; i < m->envelope.recipients.n; i++) {
+    for (size_t i = 0; i < m->envelope.recipients.n && b->n < ROW_FULL;
+         i++) {
         if (m->rcpts[i].status == RCPT_DONE)
             continue;
         pack_str(b, m->envelope.recipients.p[i].address.text);
@@ -56,49 +59,47 @@ static void row_pack(struct task *t, const struct message *m, struct buf *b)
     pack_u32_at(b, at, n);
 }
 
-/* Messages may come and go while rows wait to leave: the walk goes by
- * number. */
-static struct message *after_number(struct queue *q, uint64_t number)
-{
-    struct message *next = NULL;
+/* Messages may come and go while a walk waits: it goes by the numbers that
+ * there were at its start. */
+struct walk {
+    uint64_t *numbers;
+    size_t n, at;
+};
 
-    list_each(l, &q->messages) {
-        struct message *m = container_of(l, struct message, all);
-        if (m->entry->id > number
-            && (!next || m->entry->id < next->entry->id))
-            next = m;
-        if (next && next->entry->id == number + 1)
-            break;
-    }
-    return next;
+static void walk_begin(struct queue *q, struct walk *w)
+{
+    *w = (struct walk){ heap_alloc((q->n_messages + 1) * sizeof(uint64_t)),
+                        0, 0 };
+    list_each(l, &q->messages)
+        w->numbers[w->n++] = container_of(l, struct message, all)->number;
+}
+
+static struct message *walk_next(struct queue *q, struct walk *w)
+{
+    struct message *m = NULL;
+
+    while (!m && w->at < w->n)
+        m = message_numbered(q, w->numbers[w->at++]);
+    return m;
 }
 
 static err list_all(struct task *t, struct caller *c, uint32_t *n)
 {
-    struct link *l = c->q->messages.next;
+    struct walk w;
+    struct message *m;
     struct buf b;
     err e = OK;
 
+    walk_begin(c->q, &w);
     buf_init(&b, NULL, PORT_BODY_MAX);
-    while (l != &c->q->messages && !e) {
-        struct message *m = container_of(l, struct message, all);
-        uint64_t number = m->entry->id;
-        struct port *p = c->port;
-
+    while (!e && (m = walk_next(c->q, &w))) {
         buf_clear(&b);
         row_pack(t, m, &b);
-        if (port_backlog(p) > 256 * 1024) {
-            e = send_row(t, c, buf_str(&b)); /* may wait */
-            m = after_number(c->q, number);
-            l = m ? &m->all : &c->q->messages;
-        } else {
-            port_answer(p, &(struct frame){ .type = FACE_ROW,
-                                            .body = buf_str(&b), .fd = -1 });
-            l = l->next;
-        }
+        e = send_row(t, c, buf_str(&b)); /* may wait */
         ++*n;
     }
     buf_free(&b);
+    heap_free(w.numbers);
     return e;
 }
 
@@ -158,17 +159,19 @@ static err change(struct task *t, struct queue *q, struct message *m,
 static err change_all(struct task *t, struct queue *q, char verb, str site,
                       uint32_t *n)
 {
-    uint64_t number = 0;
+    struct walk w;
     struct message *m;
+    err e = OK;
 
-    while ((m = after_number(q, number))) {
+    walk_begin(q, &w);
+    while (!e && (m = walk_next(q, &w))) {
         bool done = false;
-        number = m->entry->id;
         if (site.n == 0 || goes_to(m, site))
-            TRY(change(t, q, m, verb, &done));
+            e = change(t, q, m, verb, &done);
         *n += done;
     }
-    return OK;
+    heap_free(w.numbers);
+    return e;
 }
 
 static err cat(struct task *t, struct caller *c, struct message *m)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * Destinations and workers.  Destinations that have work and may take it
- * stand in a ring; each turn gives one job of the first and puts it last, and
- * a part that is not used up goes behind its destination's other parts: no
- * message and no destination can keep others waiting.
+ * Jobs and workers.  Each turn gives one job of the next hop whose turn it is
+ * (next_hop.c), and a part that is not used up goes behind its next hop's
+ * other parts: no message and no destination can keep others waiting.
  */
 #include "role/qmgr/queue.h"
 
@@ -11,61 +10,7 @@
 
 #include <unistd.h>
 
-enum {
-    WINDOW = 256,           /* jobs a worker may hold */
-    JOBS_PER_CONNECTION = 2, /* so that a connection never runs dry */
-};
-
-static bool may_serve(const struct next_hop *d)
-{
-    const struct transport *tr = d->transport;
-
-    return d->n_parts > 0 && d->n_active < tr->jobs_max * JOBS_PER_CONNECTION
-           && (!tr->service_max
-               || tr->n_active < tr->service_max * JOBS_PER_CONNECTION);
-}
-
-void next_hop_ready(struct queue *q, struct next_hop *d)
-{
-    if (!may_serve(d) || link_on(&d->ready))
-        return;
-    list_add_last(&q->ready, &d->ready);
-    bell_ring(&q->work);
-}
-
-struct next_hop *next_hop_get(struct queue *q, struct transport *tr,
-                                    str nexthop)
-{
-    struct arena *a = q->role->memory;
-    char text[1200];
-    struct buf b;
-    struct next_hop *d;
-
-    buf_init(&b, NULL, sizeof(text));
-    buf_fmt(&b, "%.*s\n%.*s", STR(tr->name), STR(str_head(nexthop, 1000)));
-    d = map_get(&q->destinations, buf_str(&b));
-    if (!d) {
-        d = arena_new(a, struct next_hop);
-        d->key = arena_str(a, buf_str(&b));
-        d->nexthop = str_skip(d->key, tr->name.n + 1);
-        d->queue = q;
-        d->transport = tr;
-        list_init(&d->parts);
-        map_put(&q->destinations, d->key, d);
-    }
-    buf_free(&b);
-    return d;
-}
-
-void next_hop_add(struct task *t, struct queue *q, struct part *p)
-{
-    struct next_hop *d = p->to;
-
-    (void)t;
-    list_add_last(&d->parts, &p->link);
-    d->n_parts++;
-    next_hop_ready(q, d);
-}
+enum { WINDOW = 1024 }; /* jobs a worker may hold */
 
 /* --- jobs ----------------------------------------------------------------- */
 
@@ -107,6 +52,7 @@ static void pack_job(struct task *t, const struct queue *q,
         .nexthop = p->to->nexthop,
         .dispatch_us = rt_wall(t),
         .attempts = m->attempts,
+        .connections = next_hop_connections(p->to),
         .envelope = m->envelope,
         .extents = m->entry->extents,
         .n_extents = m->entry->n_extents,
@@ -124,33 +70,59 @@ static void pack_job(struct task *t, const struct queue *q,
     arena_reset(&a);
 }
 
-static err send_job(struct task *t, struct queue *q, struct worker *w,
-                    struct part *p)
+/* Cuts a job off the part, as large as a frame can hold. */
+static struct sent_job *cut_job(struct task *t, struct queue *q,
+                                struct worker *w, struct part *p,
+                                struct buf *b)
 {
     uint32_t left = p->n - p->at, most = p->to->transport->rcpts_max;
     struct sent_job *s = heap_new(struct sent_job);
-    struct buf b;
-    err e = OK;
 
     *s = (struct sent_job){ .id = ++q->next_job, .part = p, .worker = w,
                             .from = p->at, .n = left < most ? left : most };
+    pack_job(t, q, s, b);
+    while (b->over && s->n > 1) {
+        buf_clear(b);
+        b->over = false;
+        s->n /= 2;
+        pack_job(t, q, s, b);
+    }
     p->at += s->n;
     p->n_jobs++;
-    p->to->n_active++;
-    p->to->transport->n_active++;
+    next_hop_begin(p->to);
     list_add_last(&w->jobs, &s->link);
+    map_put(&w->by_id, str_of(&s->id, sizeof(s->id)), s);
     w->n_jobs++;
-    for (uint32_t i = 0; i < p->message->entry->n_extents && !e; i++)
-        e = send_segment(t, q, w, p->message->entry->extents[i].segment);
+    if (p->at < p->n) { /* the rest goes behind the others */
+        list_add_last(&p->to->parts, &p->link);
+        p->to->n_parts++;
+    }
+    return s;
+}
+
+static err send_job(struct task *t, struct queue *q, struct worker *w,
+                    struct part *p)
+{
+    const struct spool_entry *entry = p->message->entry;
+    struct sent_job *s;
+    uint64_t id;
+    struct buf b;
+    err e = OK;
+
     buf_init(&b, NULL, PORT_BODY_MAX);
-    pack_job(t, q, s, &b);
-    if (b.over)
-        e = ERR_LIMIT;
+    s = cut_job(t, q, w, p, &b);
+    id = s->id;
+    must(!b.over);
+    w->sending = true; /* over these waits w stays, even if it dies */
+    for (uint32_t i = 0; i < entry->n_extents && !e; i++)
+        e = send_segment(t, q, w, entry->extents[i].segment);
     if (!e)
         e = port_send(t, w->port, &(struct frame){ .type = FACE_JOB,
-                                                   .id = s->id,
+                                                   .id = id,
                                                    .body = buf_str(&b),
                                                    .fd = -1 });
+    w->sending = false;
+    bell_ring_all(&w->sent);
     buf_free(&b);
     /* a worker that is gone gives its jobs back in worker_run */
     return e == ERR_STOPPED ? e : OK;
@@ -193,9 +165,24 @@ static err serve_here(struct task *t, struct queue *q, struct part *p)
         r.dsn[code.n] = 0;
         r.text = str_trim(str_skip(text, code.n));
     }
-    return part_give_up(t, q, p, &r,
-                        discard ? "postfix/discard"
-                        : retry ? "postfix/retry" : "postfix/error");
+    return part_give_up(t, q, p, &r, discard ? "discard" : "error");
+}
+
+/* A dead destination's mail is not tried. */
+static err suspend(struct task *t, struct queue *q, struct part *p)
+{
+    struct next_hop *d = p->to;
+    struct result_rcpt r = { .outcome = OUTCOME_DEFERRED, .relay = S("none") };
+    struct arena a;
+    err e;
+
+    arena_init(&a, 0);
+    memcpy(r.dsn, d->dead_dsn, sizeof(r.dsn));
+    r.text = arena_fmt(&a, "delivery temporarily suspended: %.*s",
+                       STR(buf_str(&d->dead_reason)));
+    e = part_give_up(t, q, p, &r, "error");
+    arena_reset(&a);
+    return e;
 }
 
 /* Serves the destination once. */
@@ -203,36 +190,47 @@ static err serve(struct task *t, struct queue *q, struct next_hop *d)
 {
     struct link *l = d->parts.next;
     struct part *p = container_of(l, struct part, link);
-    struct worker *w;
+    bool dead = next_hop_dead(t, d) && !p->message->forced;
+    bool here = d->transport->role == N_ROLES;
+    struct worker *w = NULL;
 
-    if (d->dead_until_us > rt_wall(t) && !p->message->forced) {
-        struct result_rcpt r = { .outcome = OUTCOME_DEFERRED,
-                                 .dsn = "4.4.1", .relay = S("none") };
-        struct arena a;
-        err e;
-        arena_init(&a, 0);
-        r.text = arena_fmt(&a, "delivery temporarily suspended: %.*s",
-                           STR(d->dead_reason));
-        list_del(l);
-        d->n_parts--;
-        e = part_give_up(t, q, p, &r, "postfix/error");
-        arena_reset(&a);
-        return e;
+    if (!dead && !here) {
+        w = worker_for(q, d->transport->role);
+        if (!w)
+            return ERR_ABSENT;
     }
-    if (d->transport->role == N_ROLES) {
-        list_del(l);
-        d->n_parts--;
-        return serve_here(t, q, p);
-    }
-    w = worker_for(q, d->transport->role);
-    if (!w)
-        return ERR_ABSENT;
     list_del(l);
-    if (p->n - p->at > d->transport->rcpts_max)
-        list_add_last(&d->parts, l); /* behind the others */
-    else
-        d->n_parts--;
+    d->n_parts--;
+    if (dead)
+        return suspend(t, q, p);
+    if (here)
+        return serve_here(t, q, p);
     return send_job(t, q, w, p);
+}
+
+/* Serves whoever can be served now. */
+static err serve_all(struct task *t, struct queue *q)
+{
+    struct link stuck;
+    struct next_hop *d;
+    struct link *l;
+    err e = OK;
+
+    list_init(&stuck);
+    while (!e && (d = next_hop_pick(t, q))) {
+        d->n_users++; /* a hold, over the wait */
+        e = serve(t, q, d);
+        d->n_users--;
+        if (e == ERR_ABSENT) { /* no worker has room */
+            list_add_last(&stuck, &d->ready);
+            e = OK;
+            continue;
+        }
+        next_hop_rest(d);
+    }
+    while ((l = list_pop(&stuck)))
+        list_add_last(&q->ready, l);
+    return e;
 }
 
 err dispatch_run(struct task *t, void *queue)
@@ -240,24 +238,11 @@ err dispatch_run(struct task *t, void *queue)
     struct queue *q = queue;
 
     for (;;) {
-        struct link blocked;
-        struct link *l;
-
-        list_init(&blocked);
-        while ((l = list_pop(&q->ready))) {
-            struct next_hop *d = container_of(l, struct next_hop,
-                                                 ready);
-            err e = may_serve(d) ? serve(t, q, d) : OK;
-            if (e == ERR_ABSENT) {
-                list_add_last(&blocked, l); /* no worker has room */
-                continue;
-            }
-            TRY(e);
-            next_hop_ready(q, d);
-        }
-        while ((l = list_pop(&blocked)))
-            list_add_last(&q->ready, l);
-        TRY(bell_wait(t, &q->work, NEVER));
+        err e;
+        TRY(serve_all(t, q));
+        e = bell_wait(t, &q->work, next_hop_wake(t, q));
+        if (e && e != ERR_LATE)
+            return e;
     }
 }
 
@@ -272,6 +257,7 @@ struct worker *worker_new(struct queue *q, struct role_port *p)
     w->role = p->peer;
     list_init(&w->jobs);
     map_init(&w->segments, false);
+    map_init(&w->by_id, false);
     list_add_last(&q->workers, &w->link);
     bell_ring(&q->work);
     return w;
@@ -279,21 +265,18 @@ struct worker *worker_new(struct queue *q, struct role_port *p)
 
 static struct sent_job *job_find(struct worker *w, uint64_t id)
 {
-    list_each(l, &w->jobs) {
-        struct sent_job *s = container_of(l, struct sent_job, link);
-        if (s->id == id)
-            return s;
-    }
-    return NULL;
+    return map_get(&w->by_id, str_of(&id, sizeof(id)));
 }
 
-static void job_off(struct sent_job *s)
+static void job_off(struct task *t, struct sent_job *s)
 {
+    struct worker *w = s->worker;
+
     list_del(&s->link);
-    s->worker->n_jobs--;
+    map_del(&w->by_id, str_of(&s->id, sizeof(s->id)));
+    w->n_jobs--;
     s->part->n_jobs--;
-    s->part->to->n_active--;
-    s->part->to->transport->n_active--;
+    next_hop_end(t, w->queue, s->part->to);
 }
 
 static err on_result(struct task *t, struct worker *w, struct frame *f)
@@ -314,11 +297,9 @@ static err on_result(struct task *t, struct worker *w, struct frame *f)
         return ERR_PEER;
     }
     p = s->part;
-    job_off(s);
+    job_off(t, s);
     e = result_take(t, q, s, &r);
     heap_free(s);
-    next_hop_ready(q, p->to);
-    bell_ring(&q->work);
     if (p->at == p->n && p->n_jobs == 0)
         part_done(t, q, p);
     arena_reset(&a);
@@ -326,28 +307,22 @@ static err on_result(struct task *t, struct worker *w, struct frame *f)
 }
 
 /* Jobs of a worker that died are tried again, at once. */
-static void give_back(struct queue *q, struct worker *w)
+static void give_back(struct task *t, struct queue *q, struct worker *w)
 {
-    struct link *l;
-
     while (!list_empty(&w->jobs)) {
-        l = w->jobs.next;
+        struct link *l = w->jobs.next;
         struct sent_job *s = container_of(l, struct sent_job, link);
         struct part *p = s->part;
-        struct part *again = heap_new(struct part);
+        struct part *again = part_new(p->message, p->to, s->n);
 
-        job_off(s);
-        *again = (struct part){ .message = p->message, .to = p->to,
-                                .n = s->n };
-        again->index = heap_alloc(s->n * sizeof(*again->index));
+        job_off(t, s);
+        again->n = s->n;
+        again->passed = p->passed;
         memcpy(again->index, p->index + s->from,
                s->n * sizeof(*again->index));
-        again->message->n_parts++;
-        list_add_first(&p->to->parts, &again->link);
-        p->to->n_parts++;
+        next_hop_add(q, again, true);
         if (p->at == p->n && p->n_jobs == 0)
-            part_done(NULL, q, p);
-        next_hop_ready(q, again->to);
+            part_done(t, q, p);
         heap_free(s);
     }
     bell_ring(&q->work);
@@ -379,8 +354,11 @@ err worker_run(struct task *t, void *arg)
     if (e == ERR_PEER)
         say(t, qmgr_bad_frame, f.type, role_name(w->role));
     list_del(&w->link);
-    give_back(q, w);
+    while (w->sending)
+        TRY(bell_wait(t, &w->sent, NEVER));
+    give_back(t, q, w);
     segments_free(w);
+    map_free(&w->by_id);
     port_close(w->port);
     heap_free(w);
     return e == ERR_IO ? e : OK;

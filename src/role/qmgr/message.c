@@ -13,11 +13,14 @@
 
 #include "role/events.h"
 
-enum { STATE_VERSION = 1, STATE_MAX = 1 << 20, NOTE_STATE = 1, NOTE_DONE = 2,
-       REASON_MAX = 4096 };
+enum { STATE_VERSION = 1, STATE_MAX = 1 << 20, STATE_ROOM = 1 << 18,
+       NOTE_STATE = 1, NOTE_DONE = 2, REASON_MAX = 4096 };
 
+/* Room is bounded: many recipients have short reasons. */
 static void state_pack(const struct message *m, struct buf *b)
 {
+    size_t most = STATE_ROOM / (m->envelope.recipients.n + 1);
+
     pack_u8(b, STATE_VERSION);
     pack_u8(b, m->hold);
     pack_u8(b, m->delay_noticed);
@@ -28,7 +31,8 @@ static void state_pack(const struct message *m, struct buf *b)
         const struct rcpt_state *r = &m->rcpts[i];
         pack_u8(b, (uint8_t)r->status);
         pack_str(b, str_from(r->dsn));
-        pack_str(b, r->reason);
+        pack_str(b, str_head(r->reason, most < REASON_MAX ? most
+                                                          : REASON_MAX));
     }
 }
 
@@ -78,7 +82,9 @@ static struct message *message_new(struct task *t, struct queue *q,
     (void)t;
     arena_init(&m->memory, 0);
     m->entry = e;
+    m->number = e->id;
     e->owner = m;
+    map_put(&q->by_number, str_of(&m->number, sizeof(m->number)), m);
     list_add_last(&q->messages, &m->all);
     q->n_messages++;
     return m;
@@ -94,6 +100,7 @@ static void message_free(struct queue *q, struct message *m)
 {
     heap_del(&q->timers, &m->timer);
     list_del(&m->all);
+    map_del(&q->by_number, str_of(&m->number, sizeof(m->number)));
     q->n_messages--;
     arena_reset(&m->memory);
     heap_free(m);
@@ -192,17 +199,18 @@ err message_note_done(struct task *t, struct queue *q, struct message *m,
 
 struct message *message_find(struct queue *q, str queue_id)
 {
+    struct message *m;
     uint64_t number;
 
     if (!queue_id_number(queue_id, &number))
         return NULL;
-    list_each(l, &q->messages) {
-        struct message *m = container_of(l, struct message, all);
-        if (m->entry->id == number
-            && str_eq(queue_id_str(&m->id), queue_id))
-            return m;
-    }
-    return NULL;
+    m = message_numbered(q, number);
+    return m && str_eq(queue_id_str(&m->id), queue_id) ? m : NULL;
+}
+
+struct message *message_numbered(struct queue *q, uint64_t number)
+{
+    return map_get(&q->by_number, str_of(&number, sizeof(number)));
 }
 
 err message_forget(struct task *t, struct queue *q, struct message *m)
@@ -257,12 +265,41 @@ static void settle(struct message *m)
     }
 }
 
+static bool is_old(struct task *t, const struct queue *q,
+                   const struct message *m)
+{
+    enum param p = address_is_null(&m->envelope.sender)
+                       ? P_bounce_queue_lifetime : P_maximal_queue_lifetime;
+
+    return rt_wall(t) - m->envelope.arrival_us
+           >= conf_seconds(q->conf, p) * 1000000;
+}
+
+/* What could not be delivered in its time goes back. */
+static void expire(struct task *t, struct message *m)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < m->envelope.recipients.n; i++) {
+        struct rcpt_state *r = &m->rcpts[i];
+        if (r->status != RCPT_DEFERRED)
+            continue;
+        r->status = RCPT_FAILED;
+        any = true;
+    }
+    if (any)
+        say(t, qmgr_expired, STR(queue_id_str(&m->id)),
+            STR(m->envelope.sender.text));
+}
+
 err message_run_end(struct task *t, struct queue *q, struct message *m)
 {
     must(m->n_parts == 0);
     m->active = m->forced = false; /* a flush tries a dead next hop, once */
     if (m->going)
         return message_forget(t, q, m);
+    if (is_old(t, q, m))
+        expire(t, m);
     TRY(reports_make(t, q, m)); /* I3: what follows is in the same batch */
     settle(m);
     if (all_done(m))

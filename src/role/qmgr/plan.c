@@ -18,7 +18,7 @@ static enum role_kind role_of(str command)
     return N_ROLES;
 }
 
-static struct transport *transport_find(struct queue *q, str name)
+struct transport *transport_find(const struct queue *q, str name)
 {
     list_each(l, &q->transports) {
         struct transport *tr = container_of(l, struct transport, link);
@@ -34,71 +34,135 @@ static bool delivers(str command)
            || str_eq(command, S("discard")) || str_eq(command, S("retry"));
 }
 
+static uint32_t limit_of(const struct conf *c, str transport, str suffix,
+                         enum param p)
+{
+    int64_t n = conf_transport_int(c, transport, suffix, p);
+
+    return n > 0 && n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
+/* TRANSPORT + suffix, or what p says. */
+static void set_feedback(struct task *t, const struct conf *c, str transport,
+                         str suffix, enum param p, struct feedback *out)
+{
+    struct arena a;
+    str text;
+
+    arena_init(&a, 0);
+    if (!conf_find(c, &a, arena_cat(&a, transport, suffix), &text))
+        text = conf_str(c, p);
+    if (!feedback_parse(text, out)) {
+        say(t, role_warn, arena_fmt(&a, "bad concurrency feedback of %.*s: "
+                                    "\"%.*s\": taken as 1",
+                                    STR(transport), STR(text)).p);
+        *out = (struct feedback){ .amount = 1 };
+    }
+    arena_reset(&a);
+}
+
+static bool is_deferred(const struct conf *c, str transport)
+{
+    struct conf_items list = conf_items(c, P_defer_transports);
+
+    for (size_t i = 0; i < list.n; i++)
+        if (str_eq(list.p[i], transport))
+            return true;
+    return false;
+}
+
+static void set_limits(struct task *t, const struct conf *c,
+                       struct transport *tr)
+{
+    tr->deferred = is_deferred(c, tr->name);
+    tr->rcpts_max = limit_of(c, tr->name, S("_destination_recipient_limit"),
+                             P_default_destination_recipient_limit);
+    tr->window_max = limit_of(c, tr->name,
+                              S("_destination_concurrency_limit"),
+                              P_default_destination_concurrency_limit);
+    tr->window_first = limit_of(c, tr->name,
+                                S("_initial_destination_concurrency"),
+                                P_initial_destination_concurrency);
+    tr->cohorts_max = (uint32_t)conf_transport_int(
+        c, tr->name, S("_destination_concurrency_failed_cohort_limit"),
+        P_default_destination_concurrency_failed_cohort_limit);
+    set_feedback(t, c, tr->name,
+                 S("_destination_concurrency_positive_feedback"),
+                 P_default_destination_concurrency_positive_feedback,
+                 &tr->more);
+    set_feedback(t, c, tr->name,
+                 S("_destination_concurrency_negative_feedback"),
+                 P_default_destination_concurrency_negative_feedback,
+                 &tr->less);
+    tr->hop_delay_us = conf_transport_seconds(
+                           c, tr->name, S("_destination_rate_delay"),
+                           P_default_destination_rate_delay) * 1000000;
+    tr->delay_us = conf_transport_seconds(
+                       c, tr->name, S("_transport_rate_delay"),
+                       P_default_transport_rate_delay) * 1000000;
+}
+
 err transports_load(struct task *t, struct queue *q)
 {
     struct services all = conf_services(q->conf);
     const struct conf *c = q->conf;
 
-    (void)t;
     for (size_t i = 0; i < all.n; i++) {
         const struct service *s = &all.p[i];
         struct transport *tr;
-        int64_t limit;
         if (s->type == SERVICE_INET || !delivers(s->command))
             continue;
         tr = transport_find(q, s->name);
         if (!tr) {
             tr = arena_new(q->role->memory, struct transport);
             tr->name = arena_str(q->role->memory, s->name);
+            list_init(&tr->blocked);
             list_add_last(&q->transports, &tr->link);
         }
         tr->command = s->command;
         tr->role = role_of(s->command);
-        limit = conf_transport_int(c, s->name,
-                                   S("_destination_recipient_limit"),
-                                   P_default_destination_recipient_limit);
-        tr->rcpts_max = limit > 0 ? (uint32_t)limit : UINT32_MAX;
-        limit = conf_transport_int(c, s->name,
-                                   S("_destination_concurrency_limit"),
-                                   P_default_destination_concurrency_limit);
-        tr->jobs_max = limit > 0 ? (uint32_t)limit : UINT32_MAX;
+        set_limits(t, c, tr);
         tr->service_max = (uint32_t)s->limit;
     }
     return OK;
 }
 
-static void give_up(struct message *m, uint32_t index, const char *dsn,
-                    bool forever, str reason)
+static void give_up(struct task *t, struct queue *q, struct message *m,
+                    uint32_t index, const char *dsn, str text)
 {
     struct result_rcpt r = {
-        .outcome = forever ? OUTCOME_BOUNCED : OUTCOME_DEFERRED,
-        .text = reason,
+        .outcome = dsn[0] == '5' ? OUTCOME_BOUNCED
+                 : dsn[0] == '2' ? OUTCOME_SENT : OUTCOME_DEFERRED,
+        .text = text,
         .relay = S("none"),
     };
 
-    for (size_t i = 0; dsn[i] && i + 1 < sizeof(r.dsn); i++)
-        r.dsn[i] = dsn[i];
-    rcpt_result(m, index, &r);
+    memcpy(r.dsn, dsn, 6);
+    rcpt_settle(t, q, m, index, &r, "error");
 }
 
 /* Adds a recipient to the message's part for its destination. */
-static void add_to_part(struct arena *a, struct map *parts,
-                        struct queue *q, struct message *m, uint32_t index,
-                        const struct where *w, struct transport *tr)
+static void add_to_part(struct map *parts, struct queue *q, struct message *m,
+                        uint32_t index, const struct where *w,
+                        struct transport *tr)
 {
     struct next_hop *d = next_hop_get(q, tr, w->nexthop);
     struct part *p = map_get(parts, d->key);
 
     if (!p) {
-        p = heap_new(struct part);
-        p->message = m;
-        p->to = d;
-        p->index = heap_alloc(m->envelope.recipients.n * sizeof(*p->index));
+        p = part_new(m, d, (uint32_t)m->envelope.recipients.n);
         map_put(parts, d->key, p);
-        m->n_parts++;
     }
     p->index[p->n++] = index;
-    (void)a;
+}
+
+/* A notice to us that came back: it ends here (bounce(8)). */
+static bool is_our_notice(const struct queue *q, const struct recipient *r,
+                          const struct where *w)
+{
+    return str_eq(w->transport, S("local"))
+           && str_ieq(r->address.local,
+                      conf_str(q->conf, P_double_bounce_sender));
 }
 
 static err plan_one(struct task *t, struct queue *q, struct message *m,
@@ -110,44 +174,19 @@ static err plan_one(struct task *t, struct queue *q, struct message *m,
 
     if (e == ERR_STOPPED)
         return e;
-    if (e) {
-        give_up(m, index, "4.3.0", false, str_from(task_why(t)));
-        return OK;
-    }
-    tr = transport_find(q, w.transport);
-    if (!tr) {
-        give_up(m, index, "4.3.0", false, S("mail transport unavailable"));
-        return OK;
-    }
-    add_to_part(a, parts, q, m, index, &w, tr);
+    tr = e ? NULL : transport_find(q, w.transport);
+    if (e)
+        give_up(t, q, m, index, "4.3.0", str_from(task_why(t)));
+    else if (is_our_notice(q, &m->envelope.recipients.p[index], &w))
+        give_up(t, q, m, index, "2.0.0",
+                S("undeliverable postmaster notification discarded"));
+    else if (!tr)
+        give_up(t, q, m, index, "4.3.0", S("mail transport unavailable"));
+    else if (tr->deferred && !m->forced)
+        give_up(t, q, m, index, "4.3.2", S("deferred transport"));
+    else
+        add_to_part(parts, q, m, index, &w, tr);
     return OK;
-}
-
-static bool expired(struct task *t, struct queue *q, const struct message *m)
-{
-    enum param p = address_is_null(&m->envelope.sender)
-                       ? P_bounce_queue_lifetime : P_maximal_queue_lifetime;
-
-    return m->attempts > 0
-           && rt_wall(t) - m->envelope.arrival_us
-                  > conf_seconds(q->conf, p) * 1000000;
-}
-
-/* What could not be delivered in its time goes back. */
-static void expire(struct task *t, struct message *m)
-{
-    say(t, qmgr_expired, STR(queue_id_str(&m->id)),
-        STR(m->envelope.sender.text));
-    for (uint32_t i = 0; i < m->envelope.recipients.n; i++) {
-        struct rcpt_state *r = &m->rcpts[i];
-        if (r->status != RCPT_DEFERRED && r->status != RCPT_OPEN)
-            continue;
-        if (str_empty(r->reason))
-            r->reason = S("message expired");
-        if (r->dsn[0] != '4')
-            memcpy(r->dsn, "4.4.7", 6);
-        r->status = RCPT_FAILED;
-    }
 }
 
 static err make_parts(struct task *t, struct queue *q, struct message *m,
@@ -164,18 +203,22 @@ static err make_parts(struct task *t, struct queue *q, struct message *m,
     return e;
 }
 
+static size_t n_open(const struct message *m)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < m->envelope.recipients.n; i++)
+        n += m->rcpts[i].status != RCPT_DONE;
+    return n;
+}
+
 err message_activate(struct task *t, struct queue *q, struct message *m)
 {
     struct map parts;
     err e;
 
-    if (expired(t, q, m)) {
-        expire(t, m);
-        return message_run_end(t, q, m);
-    }
     say(t, qmgr_active, STR(queue_id_str(&m->id)),
-        STR(m->envelope.sender.text), m->envelope.size,
-        m->envelope.recipients.n);
+        STR(m->envelope.sender.text), m->envelope.size, n_open(m));
     m->active = true;
     map_init(&parts, false);
     e = make_parts(t, q, m, &parts);
@@ -184,7 +227,7 @@ err message_activate(struct task *t, struct queue *q, struct message *m)
         void *p;
         if (!map_next(&parts, &at, &key, &p))
             break;
-        next_hop_add(t, q, p);
+        next_hop_add(q, p, false);
     }
     if (!e && parts.n == 0)
         e = message_run_end(t, q, m);

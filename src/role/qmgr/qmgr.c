@@ -90,8 +90,12 @@ static void take_peers(struct task *t, struct queue *q)
 
     while ((p = role_port_take(q->role, ROLE_smtpd)))
         group_go(&q->group, "intake", intake_run, intake_new(q, p));
-    while ((p = role_port_take(q->role, ROLE_deliver)))
-        group_go(&q->group, "worker", worker_run, worker_new(q, p));
+    while ((p = role_port_take(q->role, ROLE_deliver))) {
+        if (p->number == ROLE_SUBMISSIONS)
+            group_go(&q->group, "intake", intake_run, intake_new(q, p));
+        else
+            group_go(&q->group, "worker", worker_run, worker_new(q, p));
+    }
     while ((p = role_port_take(q->role, ROLE_smtpc)))
         group_go(&q->group, "worker", worker_run, worker_new(q, p));
     while ((l = role_listener_take(q->role))) {
@@ -116,17 +120,23 @@ static void flush_all(struct task *t, struct queue *q)
     bell_ring_all(&q->timer);
 }
 
-/* The old tables stay until the role ends: a look-up may be under way. */
+/* Look-ups that run keep the old tables until they are through. */
 static void reconfigure(struct task *t, struct queue *q)
 {
     const struct conf *before = q->conf;
+    struct places *old = q->places;
 
     q->epoch = q->role->epoch;
     q->conf = q->role->conf;
-    if (places_open(t, q, &q->places) || transports_load(t, q)) {
+    if (places_open(t, q, &q->places)) {
         say(t, role_error, task_why(t));
         q->conf = before;
+        return;
     }
+    places_close(old);
+    if (transports_load(t, q))
+        say(t, role_error, task_why(t));
+    bell_ring(&q->work); /* limits may be wider now */
 }
 
 static err serve(struct task *t, struct queue *q)
@@ -155,6 +165,7 @@ err role_qmgr_run(struct task *t, struct role *r)
     list_init(&q->ready);
     list_init(&q->workers);
     map_init(&q->destinations, false);
+    map_init(&q->by_number, false);
     group_open(t, &q->group);
     if (r->control)
         group_go(&q->group, "control", control, r);

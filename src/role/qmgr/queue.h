@@ -4,7 +4,8 @@
  *
  * A message lives in its own arena from intake (or recovery) to its end.  It
  * is deferred (in the timers), on hold, or active: planned into parts, one
- * for each destination, from which jobs are cut.
+ * for each destination, from which jobs are cut.  A destination lives as long
+ * as parts point to it, or as it has a delay to remember.
  *
  * I1  message->n_open counts the recipients that are neither done nor failed
  *     in this run; a run ends when no part of the message is left.
@@ -27,12 +28,14 @@ enum rcpt_status { RCPT_OPEN, RCPT_DONE, RCPT_FAILED, RCPT_DEFERRED };
 struct rcpt_state {
     enum rcpt_status status;
     bool success_wanted;    /* DONE, and a success report is due */
+    enum dsn_action action; /* what it says then */
     char dsn[12];
     str reason, remote_mta, diagnostic; /* heap copies in the message's arena */
 };
 
 struct message {
     struct arena memory;
+    uint64_t number;            /* the key of queue->by_number */
     struct spool_entry *entry;
     struct queue_id id;
     struct envelope envelope;
@@ -46,6 +49,13 @@ struct message {
     bool going;                 /* deleted while active */
 };
 
+/* How a window of concurrent deliveries follows their success: by amount, or
+ * by amount / window or its root (SCHEDULER_README). */
+struct feedback {
+    double amount;
+    enum { FEEDBACK_PLAIN, FEEDBACK_BY_WINDOW, FEEDBACK_BY_ROOT } by;
+};
+
 /* Where mail goes: one transport and next hop. */
 struct transport {
     struct link link;
@@ -53,21 +63,36 @@ struct transport {
     enum role_kind role;        /* N_ROLES: done by the queue itself */
     str command;                /* "smtp", "local", "error", "discard" */
     uint32_t rcpts_max;         /* recipients of one job */
-    uint32_t jobs_max;          /* jobs in flight to one destination */
+    uint32_t window_first;      /* deliveries at once to a new destination */
+    uint32_t window_max;        /* and at most */
     uint32_t service_max;       /* process limit of the line; 0: none */
+    uint32_t cohorts_max;       /* failures that make a destination dead */
+    struct feedback more, less;
+    int64_t hop_delay_us;       /* between deliveries to one destination */
+    int64_t delay_us;           /* between any two deliveries */
+    int64_t next_us;            /* not before: the latter's effect */
+    bool deferred;              /* defer_transports names it */
     uint32_t n_active;
+    struct link blocked;        /* next hops that wait for their turn */
 };
 
 struct next_hop {
     struct queue *queue;
-    struct link ready;          /* queue->ready when it can be served */
+    struct link ready;          /* queue->ready or transport->blocked */
+    struct heap_node timer;     /* queue->slow: a delay that runs */
     str key;
     struct transport *transport;
     str nexthop;
     struct link parts;          /* waiting */
     uint32_t n_parts, n_active;
+    uint32_t n_users;           /* parts that point here */
+    double window;              /* deliveries at once */
+    double successes;           /* towards a larger window */
+    double cohorts;             /* windows full of failures, in a row */
+    int64_t next_us;            /* not before: hop_delay_us' effect */
     int64_t dead_until_us;
-    str dead_reason;
+    struct buf dead_reason;
+    char dead_dsn[12];
 };
 
 /* A message's recipients for one destination. */
@@ -78,6 +103,7 @@ struct part {
     uint32_t *index;            /* of recipients */
     uint32_t n, at;             /* those before at were cut into jobs */
     uint32_t n_jobs;            /* in flight */
+    bool passed;                /* an agent named this destination */
 };
 
 struct worker;
@@ -95,12 +121,16 @@ struct worker {
     struct port *port;
     enum role_kind role;
     struct link jobs;
+    struct map by_id;           /* the same by number */
     uint32_t n_jobs;
     struct map segments;        /* numbers it has descriptors of */
+    bool sending;               /* a job is on its way into the port */
+    struct bell sent;
     uint32_t *numbers;
 };
 
 struct places;
+struct dsn_templates;
 struct queue {
     struct role *role;
     const struct conf *conf;
@@ -109,10 +139,12 @@ struct queue {
     struct places *places;      /* tables and routes of conf (where.c) */
     struct table_opener opener;
     struct link messages;
+    struct map by_number;
     struct heap timers;
     struct link transports;
     struct map destinations;    /* key -> struct next_hop */
     struct link ready;
+    struct heap slow;           /* next hops, by the end of their delays */
     struct link workers;
     struct bell work;           /* something can be dispatched */
     struct bell timer;          /* the first timer changed */
@@ -133,6 +165,7 @@ void message_add(struct task *t, struct queue *q, struct spool_entry *e,
 void message_restore(struct task *t, struct queue *q,
                      const struct spool_found *f);
 struct message *message_find(struct queue *q, str queue_id);
+struct message *message_numbered(struct queue *q, uint64_t number);
 
 /* Ends a run: reports, state, the end or the next try. */
 err message_run_end(struct task *t, struct queue *q, struct message *m);
@@ -152,13 +185,39 @@ void message_defer(struct task *t, struct queue *q, struct message *m,
 /* Makes a message active: routes its open recipients into parts. */
 err message_activate(struct task *t, struct queue *q, struct message *m);
 err transports_load(struct task *t, struct queue *q);
+struct transport *transport_find(const struct queue *q, str name);
+
+/* --- next_hop.c ---------------------------------------------------------- */
+
+/* The next hop for this key, made if need be. */
+struct next_hop *next_hop_get(struct queue *q, struct transport *tr,
+                              str nexthop);
+/* A part that points to it, or one less: then it may be freed (H1). */
+struct part *part_new(struct message *m, struct next_hop *d, uint32_t room);
+void part_free(struct part *p);
+void next_hop_add(struct queue *q, struct part *p, bool first);
+void next_hop_ready(struct queue *q, struct next_hop *d);
+/* It was served: it waits for its next turn, or is not needed any more. */
+void next_hop_rest(struct next_hop *d);
+/* The one that is to be served now, or NULL. */
+struct next_hop *next_hop_pick(struct task *t, struct queue *q);
+/* When the next delay of one ends; NEVER if none runs. */
+when next_hop_wake(struct task *t, struct queue *q);
+/* What a delivery says about the place. */
+void next_hop_works(struct next_hop *d);
+void next_hop_failed(struct task *t, struct queue *q, struct next_hop *d,
+                     const char *dsn, str reason);
+bool next_hop_dead(struct task *t, const struct next_hop *d);
+/* A job for it begins or ends. */
+void next_hop_begin(struct next_hop *d);
+void next_hop_end(struct task *t, struct queue *q, struct next_hop *d);
+/* Connections to it at once, for who makes them. */
+uint32_t next_hop_connections(const struct next_hop *d);
+/* "1", "1/concurrency", "1/sqrt_concurrency"; false: none of them. */
+bool feedback_parse(str text, struct feedback *out);
 
 /* --- dispatch.c ---------------------------------------------------------- */
 
-void next_hop_add(struct task *t, struct queue *q, struct part *p);
-struct next_hop *next_hop_get(struct queue *q, struct transport *tr,
-                                    str nexthop);
-void next_hop_ready(struct queue *q, struct next_hop *d);
 err dispatch_run(struct task *t, void *queue);
 err worker_run(struct task *t, void *worker);
 struct worker *worker_new(struct queue *q, struct role_port *p);
@@ -166,8 +225,12 @@ struct worker *worker_new(struct queue *q, struct role_port *p);
 /* --- result.c ------------------------------------------------------------ */
 
 /* A recipient's outcome; reason etc. are copied. */
-void rcpt_result(struct message *m, uint32_t index,
+void rcpt_result(struct queue *q, struct message *m, uint32_t index,
                  const struct result_rcpt *r);
+/* The same for one that was not handed to anybody, with its log line. */
+void rcpt_settle(struct task *t, struct queue *q, struct message *m,
+                 uint32_t index, const struct result_rcpt *r,
+                 const char *log_name);
 err result_take(struct task *t, struct queue *q, struct sent_job *job,
                 const struct result *r);
 /* The rest of a part gets one outcome without being tried. */

@@ -7,6 +7,7 @@
  */
 #include "role/qmgr/queue.h"
 
+#include "mail/header.h"
 #include "role/events.h"
 
 enum { REPORT_MAX = 512 * 1024, REPORT_SLACK = 64 * 1024 };
@@ -36,29 +37,61 @@ static bool concerns(const struct rcpt_state *s, const struct recipient *r,
     }
 }
 
-/* Who hears of it: the sender; for mail without one the postmaster, if
- * notify_classes says so. */
-static str report_to(const struct queue *q, const struct message *m,
-                     enum dsn_kind kind, struct arena *a)
+static bool has_class(const struct queue *q, str class)
 {
-    struct conf_items classes = conf_items(q->conf, P_notify_classes);
+    struct conf_items list = conf_items(q->conf, P_notify_classes);
 
-    if (!address_is_null(&m->envelope.sender))
-        return address_external(&m->envelope.sender, a);
-    for (size_t i = 0; i < classes.n; i++)
-        if (kind == DSN_FAILURE && str_eq(classes.p[i], S("2bounce")))
-            return conf_str(q->conf, P_2bounce_notice_recipient);
-    return S("");
+    for (size_t i = 0; i < list.n; i++)
+        if (str_ieq(list.p[i], class))
+            return true;
+    return false;
+}
+
+/* Whose failure nobody is told of any more, so that nothing goes in circles:
+ * our own notices to a postmaster. */
+static str notice_sender(const struct queue *q, struct arena *a)
+{
+    return arena_fmt(a, "%.*s@%.*s",
+                     STR(conf_str(q->conf, P_double_bounce_sender)),
+                     STR(conf_str(q->conf, P_myorigin)));
+}
+
+/* One who hears of it. */
+struct audience {
+    str to;                 /* empty: nobody */
+    bool postmaster;        /* a copy: without text, header only */
+};
+
+enum { AUDIENCE_MAX = 2 };
+
+/* The sender, and the postmaster as notify_classes says; a bounce of a bounce
+ * goes to the latter only, and a bounce of that to nobody. */
+static void choose(const struct queue *q, const struct message *m,
+                   enum dsn_kind kind, struct arena *a,
+                   struct audience out[AUDIENCE_MAX])
+{
+    bool null = address_is_null(&m->envelope.sender);
+    str to = address_external(&m->envelope.sender, a);
+
+    if (str_ieq(to, notice_sender(q, a)))
+        return;
+    if (!null)
+        out[0] = (struct audience){ to, false };
+    if (kind == DSN_FAILURE && null
+        && (has_class(q, S("bounce")) || has_class(q, S("2bounce"))))
+        to = conf_str(q->conf, P_2bounce_notice_recipient);
+    else if (kind == DSN_FAILURE && !null && has_class(q, S("bounce")))
+        to = conf_str(q->conf, P_bounce_notice_recipient);
+    else if (kind == DSN_DELAY && has_class(q, S("delay")))
+        to = conf_str(q->conf, P_delay_notice_recipient);
+    else
+        return;
+    out[1] = (struct audience){ to, true };
 }
 
 static size_t collect(const struct message *m, enum dsn_kind kind,
                       struct dsn_recipient *to)
 {
-    static const enum dsn_action actions[] = {
-        [DSN_FAILURE] = DSN_FAILED,
-        [DSN_DELAY] = DSN_DELAYED,
-        [DSN_SUCCESS] = DSN_RELAYED,
-    };
     size_t n = 0;
 
     for (size_t i = 0; i < m->envelope.recipients.n; i++) {
@@ -68,7 +101,8 @@ static size_t collect(const struct message *m, enum dsn_kind kind,
             continue;
         to[n++] = (struct dsn_recipient){
             .recipient = r,
-            .action = actions[kind],
+            .action = kind == DSN_FAILURE ? DSN_FAILED
+                    : kind == DSN_DELAY ? DSN_DELAYED : s->action,
             .status = str_from(s->dsn),
             .reason = s->reason,
             .remote_mta = s->remote_mta,
@@ -106,24 +140,73 @@ static err put_original(struct task *t, struct queue *q,
     return e;
 }
 
+/* "postmaster" is "postmaster@$myorigin". */
+static str complete(const struct queue *q, str address, struct arena *a)
+{
+    return str_rchr(address, '@') != STR_NONE ? address
+         : arena_fmt(a, "%.*s@%.*s", STR(address),
+                     STR(conf_str(q->conf, P_myorigin)));
+}
+
 static void envelope_of_report(struct task *t, struct queue *q,
-                               const struct message *m, str to,
-                               struct arena *a, struct envelope *out)
+                               const struct message *m,
+                               const struct audience *who, struct arena *a,
+                               struct envelope *out)
 {
     struct recipient r = { .notify = NOTIFY_NEVER };
+    struct address sender = ADDRESS_NULL;
 
-    (void)q;
-    if (address_parse(to, a, 0, &r.address))
+    if (address_parse(complete(q, who->to, a), a, 0, &r.address))
         r.address = m->envelope.sender;
+    if (who->postmaster
+        && address_parse(notice_sender(q, a), a, 0, &sender))
+        sender = (struct address)ADDRESS_NULL;
     r.original = r.address.text;
     *out = (struct envelope){
         .arrival_us = rt_wall(t),
         .flags = ENVELOPE_INTERNAL | ENVELOPE_NO_REWRITE
                  | (m->envelope.flags & (ENVELOPE_8BIT | ENVELOPE_SMTPUTF8)),
-        .sender = ADDRESS_NULL,
+        .sender = sender,
         .envid = m->envelope.envid,
     };
     vec_push(a, &out->recipients, r);
+}
+
+struct fresh {
+    struct queue *queue;
+    uint64_t number;
+};
+
+/* A report is delivered from the disk like any mail: not before it is there.
+ * Meanwhile it may have gone. */
+static err release(struct task *t, void *arg)
+{
+    struct fresh *f = arg;
+    struct queue *q = f->queue;
+    err e = spool_flush(t, q->spool);
+
+    list_each(l, &q->messages) {
+        struct message *m = container_of(l, struct message, all);
+        if (e || m->entry->id != f->number || m->hold || m->active)
+            continue;
+        heap_put(&q->timers, &m->timer, 0);
+        bell_ring(&q->timer);
+    }
+    heap_free(f);
+    return e == ERR_STOPPED ? e : OK; /* a failed disk ends the role */
+}
+
+static void add_later(struct task *t, struct queue *q,
+                      struct spool_entry *entry, const struct envelope *env)
+{
+    struct fresh *f = heap_new(struct fresh);
+    struct message *m;
+
+    *f = (struct fresh){ q, entry->id };
+    message_add(t, q, entry, env);
+    m = entry->owner;
+    heap_del(&q->timers, &m->timer);
+    group_go(&q->group, "report", release, f);
 }
 
 /* Appends the report as a message; the wait for room comes first. */
@@ -150,50 +233,85 @@ static err append(struct task *t, struct queue *q, uint64_t number, str body,
         e = spool_seal_later(t, q->spool, d, buf_str(&b), &entry);
     buf_free(&b);
     if (!e)
-        message_add(t, q, entry, env);
+        add_later(t, q, entry, env);
     return e;
 }
 
+static void say_made(struct task *t, const struct message *m,
+                     const struct dsn_report *r)
+{
+    str id = queue_id_str(&m->id);
+
+    if (r->to_postmaster)
+        say(t, qmgr_postmaster_notice, STR(id),
+            r->kind == DSN_FAILURE ? "non-delivery" : "delay",
+            STR(r->report_id));
+    else if (r->kind == DSN_FAILURE)
+        say(t, qmgr_bounce, STR(id), STR(r->report_id));
+    else if (r->kind == DSN_DELAY)
+        say(t, qmgr_delay_notice, STR(id), STR(r->report_id));
+    else
+        say(t, qmgr_success_notice, STR(id), STR(r->report_id));
+}
+
+/* Writes the report into text. */
+static err compose(struct task *t, struct queue *q, struct message *m,
+                   struct dsn_report *r, struct arena *a, struct buf *text)
+{
+    size_t limit = (size_t)conf_int(q->conf, P_bounce_size_limit);
+    enum dsn_ret ret = m->envelope.ret;
+    bool whole = dsn_wants_body(r) && m->envelope.size <= limit;
+    err e;
+
+    if (!whole)
+        m->envelope.ret = RET_HDRS;
+    dsn_head(r, a, text);
+    m->envelope.ret = ret;
+    header_fmt(text, S("Return-Path"), "<%.*s>",
+               STR(address_external(&m->envelope.sender, a)));
+    e = put_original(t, q, m, whole, text->n + limit, text);
+    dsn_tail(r, text);
+    return !e && text->over ? why(t, ERR_LIMIT, "the report is too large")
+                            : e;
+}
+
 static err make(struct task *t, struct queue *q, struct message *m,
-                struct dsn_report *r, str to, struct arena *a)
+                struct dsn_report *r, const struct audience *who)
 {
     int64_t now = rt_wall(t);
     uint64_t number = q->next_number++;
     struct queue_id id =
         queue_id_make(number, now,
                       conf_bool(q->conf, P_enable_long_queue_ids));
-    size_t limit = (size_t)conf_int(q->conf, P_bounce_size_limit);
     struct envelope env;
+    struct arena a;
     struct buf text;
-    bool whole;
+    err e;
 
-    r->to = to;
+    arena_init(&a, 0);
+    r->to = complete(q, who->to, &a);
+    r->to_postmaster = who->postmaster;
     r->report_id = queue_id_str(&id);
     r->now_us = now;
     r->zone_s = world_zone_s(t, now);
-    whole = dsn_wants_body(r) && m->envelope.size <= limit;
-    if (!whole && r->envelope == &m->envelope)
-        m->envelope.ret = RET_HDRS;
     buf_init(&text, NULL, REPORT_MAX);
-    dsn_head(r, a, &text);
-    TRY(put_original(t, q, m, whole, text.n + limit, &text));
-    dsn_tail(r, &text);
-    envelope_of_report(t, q, m, to, a, &env);
-    err e = text.over ? why(t, ERR_LIMIT, "the report is too large")
-                      : append(t, q, number, buf_str(&text), &env);
+    e = compose(t, q, m, r, &a, &text);
+    if (!e) {
+        envelope_of_report(t, q, m, who, &a, &env);
+        e = append(t, q, number, buf_str(&text), &env);
+    }
+    if (!e)
+        say_made(t, m, r);
     buf_free(&text);
-    if (e)
-        return e;
-    if (r->kind == DSN_FAILURE)
-        say(t, qmgr_bounce, STR(queue_id_str(&m->id)),
-            STR(queue_id_str(&id)));
-    else if (r->kind == DSN_DELAY)
-        say(t, qmgr_delay_notice, STR(queue_id_str(&m->id)),
-            STR(queue_id_str(&id)));
-    else
-        say(t, qmgr_success_notice, STR(queue_id_str(&m->id)),
-            STR(queue_id_str(&id)));
-    return OK;
+    arena_reset(&a);
+    return e;
+}
+
+/* The three services of bounce(8) have one name in the log. */
+static const char *bounce_name(const struct queue *q, struct arena *a)
+{
+    return arena_fmt(a, "%.*s/bounce",
+                     STR(conf_str(q->conf, P_syslog_name))).p;
 }
 
 static err report(struct task *t, struct queue *q, struct message *m,
@@ -214,10 +332,11 @@ static err report(struct task *t, struct queue *q, struct message *m,
         .queue_id = queue_id_str(&m->id),
         .envelope = &m->envelope,
     };
+    struct audience who[AUDIENCE_MAX] = { 0 };
     struct dsn_recipient *list;
     struct arena a;
     err e = OK;
-    str to;
+    bool any = false;
 
     arena_init(&a, 0);
     list = arena_array(&a, struct dsn_recipient, m->envelope.recipients.n);
@@ -229,11 +348,16 @@ static err report(struct task *t, struct queue *q, struct message *m,
                                + conf_seconds(q->conf,
                                               P_maximal_queue_lifetime)
                                      * 1000000;
-        log_name_set(t, "postfix/bounce");
-        to = report_to(q, m, kind, &a);
-        if (!str_empty(to))
-            e = make(t, q, m, &r, to, &a);
-        else if (kind == DSN_FAILURE)
+        log_name_set(t, bounce_name(q, &a));
+        choose(q, m, kind, &a, who);
+        for (size_t i = 0; i < AUDIENCE_MAX && !e; i++) {
+            if (str_empty(who[i].to))
+                continue;
+            any = true;
+            e = make(t, q, m, &r, &who[i]);
+        }
+        if (!any && kind == DSN_FAILURE
+            && !address_is_null(&m->envelope.sender))
             say(t, qmgr_undeliverable_bounce, STR(queue_id_str(&m->id)));
         log_name_set(t, before);
     }

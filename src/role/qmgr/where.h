@@ -7,8 +7,8 @@
 
 #include "role/qmgr/queue.h"
 
-/* Opens tables and routes of q->conf; sessions of look-ups that run go on
- * with what they have only until places_close. */
+/* Opens tables and routes of q->conf.  Look-ups that run when they are closed
+ * go on with what they have. */
 err places_open(struct task *t, struct queue *q, struct places **out);
 void places_close(struct places *p);
 

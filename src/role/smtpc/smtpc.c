@@ -8,6 +8,8 @@
 
 #include "role/events.h"
 
+enum { CONNECT_MAX_S = 600 };
+
 static err control(struct task *t, void *role)
 {
     return role_control(t, role);
@@ -45,6 +47,8 @@ static void set_timeouts(struct client_settings *s)
         .quit_s = SECONDS(quit_timeout),
     };
     s->connect_s = SECONDS(connect_timeout);
+    if (s->connect_s == 0) /* no limit: but every wait has an end */
+        s->connect_s = CONNECT_MAX_S;
     s->idle_s = SECONDS(connection_cache_time_limit);
 #undef SECONDS
 }

@@ -261,12 +261,27 @@ static err expand(struct task *t, struct visit *v, struct envelope *env,
     TRY(expand_sender(t, &x, &v->mail.sender, fault));
     for (size_t i = 0; i < v->rcpts.n && fault->code == 0; i++)
         TRY(expand_recipient(t, &x, &v->rcpts.p[i], fault));
-    for (size_t i = 0; i < v->bcc.n && fault->code == 0; i++) {
+    if (!str_empty(v->bcc) && fault->code == 0) {
         struct recipient r = { .notify = NOTIFY_NEVER };
-        if (!address_parse(v->bcc.p[i], &v->c.memory, 0, &r.address))
+        if (!address_parse(v->bcc, &v->c.memory, 0, &r.address))
             TRY(expand_recipient(t, &x, &r, fault));
     }
     return fault->code ? OK : expand_end(t, &x, fault);
+}
+
+/* REDIRECT of access(5): one address instead of all recipients, and no
+ * filter. */
+static void redirect(struct visit *v, struct envelope *env)
+{
+    struct recipient r = { 0 };
+
+    if (str_empty(v->redirect)
+        || address_parse(v->redirect, &v->c.memory, 0, &r.address))
+        return;
+    r.original = r.address.text;
+    env->recipients.n = 0;
+    vec_push(&v->c.memory, &env->recipients, r);
+    env->filter = S("");
 }
 
 static struct reply hand_over(struct task *t, struct visit *v,
@@ -316,6 +331,7 @@ static struct reply finish(struct task *t, struct visit *v)
     }
     if (fault.code)
         return fault;
+    redirect(v, &env);
     if (v->discard || env.recipients.n == 0) {
         queue_link_abort(v->d->queue, c->number);
         c->number = 0;

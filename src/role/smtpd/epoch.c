@@ -113,6 +113,19 @@ static const char *log_name(struct arena *a, const struct conf *c,
     return arena_fmt(a, "%.*s/smtpd", STR(syslog)).p;
 }
 
+static err bad_overlay(struct task *t, struct epoch *e,
+                       const struct service *s,
+                       const struct conf_findings *findings)
+{
+    str text = S("bad options");
+
+    for (size_t i = 0; i < findings->list.n; i++)
+        if (findings->list.p[i].fatal)
+            text = conf_finding_text(&e->memory, &findings->list.p[i]);
+    return why(t, ERR_SYNTAX, "service \"%.*s\": %.*s", STR(s->name),
+               STR(text));
+}
+
 static err open_listener(struct task *t, struct smtpd *d, struct epoch *e,
                          struct listener_settings *l)
 {
@@ -121,8 +134,9 @@ static err open_listener(struct task *t, struct smtpd *d, struct epoch *e,
     struct conf *own;
 
     l->pickup = str_eq(l->service->command, S("pickup"));
-    TRY(conf_of_service(&e->memory, d->role->conf, l->service, &findings,
-                        &own));
+    if (conf_of_service(&e->memory, d->role->conf, l->service, &findings,
+                        &own))
+        return bad_overlay(t, e, l->service, &findings);
     l->conf = own;
     c = l->conf;
     l->log_name = log_name(&e->memory, c, l->service);

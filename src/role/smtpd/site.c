@@ -6,11 +6,11 @@
 #include "role/smtpd/smtpd.h"
 
 #include "role/events.h"
-#include "route/rewrite.h"
 
 void visit_facts(struct visit *v, struct policy_facts *f)
 {
     *f = (struct policy_facts){
+        .where = str_from(smtp_verb_name(v->s.verb)),
         .client_name = v->name,
         .reverse_name = v->reverse,
         .name_status = v->name_status,
@@ -27,19 +27,20 @@ void visit_facts(struct visit *v, struct policy_facts *f)
         .sasl_sender = v->sasl_sender,
         .has_sender = v->s.mail,
         .sender = v->mail.sender,
-        .sender_shown = v->mail.text,
         .mail_params = v->mail.params,
         .size = v->c.started ? v->c.size : v->mail.params.size,
         .n_recipients = v->rcpts.n,
         .queue_id = v->c.number ? queue_id_str(&v->c.id) : S(""),
         .instance = v->c.number ? queue_id_str(&v->c.id) : S(""),
-        .pipelined = conn_pending(v->s.conn),
+        .pipelined = v->s.pipelined,
+        .held = v->hold,
+        .discarded = v->discard,
+        .memory = &v->memory_of_policy,
     };
 }
 
 /* What a verdict does to the message beside its reply. */
-static void take_actions(struct task *t, struct visit *v,
-                         const struct policy_verdict *p)
+static void take_actions(struct visit *v, const struct policy_verdict *p)
 {
     struct arena *a = &v->transaction;
 
@@ -49,13 +50,10 @@ static void take_actions(struct task *t, struct visit *v,
         v->filter = arena_str(a, p->filter);
     if (!str_empty(p->redirect))
         v->redirect = arena_str(a, p->redirect);
-    for (size_t i = 0; i < p->bcc.n; i++)
-        vec_push(a, &v->bcc, arena_str(a, p->bcc.p[i]));
+    if (!str_empty(p->bcc))
+        v->bcc = arena_str(a, p->bcc);
     for (size_t i = 0; i < p->prepend.n; i++)
         vec_push(a, &v->prepend, arena_str(a, p->prepend.p[i]));
-    for (size_t i = 0; i < p->warn.n; i++)
-        say(t, smtpd_policy_text, v->c.number ? v->c.id.text : "NOQUEUE",
-            STR(p->warn.p[i]));
 }
 
 static struct reply judge(struct task *t, struct visit *v,
@@ -68,7 +66,7 @@ static struct reply judge(struct task *t, struct visit *v,
         return (struct reply){ 0 };
     if (policy_judge(t, v->l->policy, stage, f, &v->s.scratch, &p))
         return REPLY(421, "4.3.2", "Service shutting down");
-    take_actions(t, v, &p);
+    take_actions(v, &p);
     return p.reply;
 }
 
@@ -81,6 +79,7 @@ static struct reply on_greet(struct task *t, struct smtp_session *s)
     struct reply r;
 
     visit_facts(v, &f);
+    f.where = S("CONNECT");
     r = judge(t, v, POLICY_CLIENT, &f);
     if (r.code)
         return r;
@@ -125,7 +124,6 @@ static struct reply on_mail(struct task *t, struct smtp_session *s,
 
     if (r.code)
         return r;
-    arena_reset(&v->transaction);
     keep_mail(v, m);
     visit_facts(v, &f);
     f.has_sender = true;
@@ -178,9 +176,7 @@ static struct reply on_rcpt(struct task *t, struct smtp_session *s,
 
     visit_facts(v, &f);
     f.has_recipient = true;
-    f.recipient_shown = m->text;
-    f.recipient = rewrite_standard(v->l->route, REWRITE_LOCAL, &m->address,
-                                   &s->scratch);
+    f.recipient = m->address;
     r = judge(t, v, POLICY_RECIPIENT, &f);
     if (r.code >= 400)
         return r;
@@ -191,6 +187,15 @@ static struct reply on_rcpt(struct task *t, struct smtp_session *s,
     return r.code ? r : REPLY(250, "2.1.5", "Ok");
 }
 
+/* What is decided for all recipients names one only if there is just one. */
+static void only_recipient(const struct visit *v, struct policy_facts *f)
+{
+    if (v->rcpts.n != 1)
+        return;
+    f->has_recipient = true;
+    f->recipient = v->rcpts.p[0].address;
+}
+
 static struct reply on_data(struct task *t, struct smtp_session *s)
 {
     struct visit *v = visit_of(s);
@@ -198,6 +203,7 @@ static struct reply on_data(struct task *t, struct smtp_session *s)
     struct reply r;
 
     visit_facts(v, &f);
+    only_recipient(v, &f);
     r = judge(t, v, POLICY_DATA, &f);
     if (r.code)
         return r;
@@ -219,6 +225,8 @@ static struct reply on_end(struct task *t, struct smtp_session *s, size_t i)
 
     (void)i;
     visit_facts(v, &f);
+    f.where = S("END-OF-MESSAGE");
+    only_recipient(v, &f);
     r = judge(t, v, POLICY_END_OF_DATA, &f);
     if (r.code)
         return r;
@@ -235,10 +243,10 @@ static void on_reset(struct task *t, struct smtp_session *s)
     v->mail = (struct smtp_mail){ 0 };
     v->rcpts.p = NULL;
     v->rcpts.n = v->rcpts.cap = 0;
-    v->bcc.p = v->prepend.p = NULL;
-    v->bcc.n = v->bcc.cap = v->prepend.n = v->prepend.cap = 0;
+    v->prepend.p = NULL;
+    v->prepend.n = v->prepend.cap = 0;
     v->hold = v->discard = v->id_said = false;
-    v->filter = v->redirect = S("");
+    v->filter = v->redirect = v->bcc = S("");
 }
 
 static struct reply on_vrfy(struct task *t, struct smtp_session *s, str text)
@@ -253,9 +261,7 @@ static struct reply on_vrfy(struct task *t, struct smtp_session *s, str text)
         return REPLY(501, "5.1.3", "Bad recipient address syntax");
     visit_facts(v, &f);
     f.has_recipient = true;
-    f.recipient_shown = text;
-    f.recipient = rewrite_standard(v->l->route, REWRITE_LOCAL, &m.address,
-                                   &s->scratch);
+    f.recipient = m.address;
     r = judge(t, v, POLICY_RECIPIENT, &f);
     if (r.code >= 400)
         return r;
@@ -290,27 +296,6 @@ static struct reply on_starttls(struct task *t, struct smtp_session *s,
     return REPLY(220, "2.0.0", "Ready to start TLS");
 }
 
-static void on_refused(struct task *t, struct smtp_session *s, str command,
-                       struct reply r)
-{
-    struct visit *v = visit_of(s);
-    struct buf b;
-
-    if (!s->mail && s->verb != VERB_MAIL && s->verb != VERB_RCPT
-        && s->verb != VERB_HELO && s->verb != VERB_EHLO
-        && s->verb != VERB_ETRN)
-        return;
-    buf_init(&b, &s->scratch, 8192);
-    if (v->mail.sender.text.p)
-        buf_fmt(&b, " from=<%.*s>", STR(v->mail.sender.text));
-    buf_fmt(&b, " proto=%s", s->esmtp ? "ESMTP" : "SMTP");
-    if (!str_empty(s->helo))
-        buf_fmt(&b, " helo=<%.*s>", STR(s->helo));
-    say(t, smtpd_reject, v->c.number ? v->c.id.text : "NOQUEUE",
-        STR(command), STR(v->name), STR(v->address), r.code, r.dsn,
-        STR(r.text), STR(buf_str(&b)));
-}
-
 const struct smtp_site smtpd_site = {
     .greet = on_greet,
     .helo = on_helo,
@@ -324,5 +309,4 @@ const struct smtp_site smtpd_site = {
     .etrn = on_etrn,
     .starttls = on_starttls,
     .auth = visit_auth,
-    .refused = on_refused,
 };

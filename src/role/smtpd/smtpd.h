@@ -120,15 +120,14 @@ struct visit {
     struct endpoint peer, own;
     uint32_t uid;               /* pickup: who submits */
     str sasl_user, sasl_method, sasl_sender;
-    struct tls_facts const *tls;
+    struct policy_memory memory_of_policy;
 
     /* the transaction */
     struct smtp_mail mail;
     vec_of(struct recipient) rcpts;
     struct content c;
     bool hold, discard;
-    str filter, redirect;
-    vec_of(str) bcc;
+    str filter, redirect, bcc;
     vec_of(str) prepend;
     bool id_said;
 };

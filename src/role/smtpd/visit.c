@@ -95,6 +95,7 @@ err visit_run(struct task *t, void *start)
     v->peer = st->peer;
     arena_init(&v->memory, SESSION_MAX);
     arena_init(&v->transaction, 0);
+    v->memory_of_policy.arena = &v->memory;
     log_name_set(t, st->l->log_name);
     err_ignore(sock_local(st->sock, &v->own)); /* a UNIX socket has none */
     if (v->l->pickup && sock_peer_uid(st->sock, &v->uid))

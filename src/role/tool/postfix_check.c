@@ -6,6 +6,7 @@
  */
 #include "role/tool/postfix.h"
 
+#include "policy/policy.h"
 #include "role/service.h"
 #include "role/tool/queue_talk.h"
 
@@ -206,6 +207,26 @@ static void check_services(struct check *c)
     }
 }
 
+/* The restriction lists as each SMTP server of master.cf has them. */
+static void check_policies(struct check *c)
+{
+    struct services all = conf_services(c->p->conf);
+
+    for (size_t i = 0; i < all.n && !c->failed; i++) {
+        const struct service *s = &all.p[i];
+        struct conf_findings findings = { 0 };
+        struct conf *own;
+        str complaint;
+
+        if (!str_eq(s->command, S("smtpd"))
+            || conf_of_service(&c->a, c->p->conf, s, &findings, &own)
+            || !policy_check(&c->a, own, &complaint))
+            continue;
+        fail(c, arena_fmt(&c->a, "service \"%.*s\": %.*s", STR(s->name),
+                          STR(complaint)).p);
+    }
+}
+
 static int run(struct task *t, struct postfix *p, bool fix)
 {
     struct check c = { .t = t, .p = p, .fix = fix };
@@ -217,6 +238,7 @@ static int run(struct task *t, struct postfix *p, bool fix)
         if (!fix) {
             check_names(&c);
             check_services(&c);
+            check_policies(&c);
         }
     }
     arena_reset(&c.a);

@@ -73,7 +73,9 @@ _Noreturn static void child(const struct process_plan *plan, int report)
             goto failed;
     for (int i = 0; i < plan->n_fds; i++)
         close(plan->fds[i]);
-    /* nothing else goes along, whoever opened it */
+    /* Whatever else is open here stays here: a copy of a socket in a process
+     * that knows nothing of it would keep its other end from hearing of the
+     * owner's death. */
     if (syscall(SYS_close_range, plan->n_fds, ~0U, CLOSE_RANGE_CLOEXEC))
         goto failed;
     if (plan->new_session)
@@ -134,6 +136,7 @@ static err wait_pidfd(struct task *t, int pidfd, when until)
         return why(t, ERR_LIMIT, "dup: %s", strerror(errno));
     s = &real_sock_new(real_of(t->world), fd, false)->s;
     real_sock_of(s)->readable = false;
+    real_sock_of(s)->shared = true; /* pidfd keeps what it stands for open */
     e = sock_wait_readable(t, s, until);
     sock_close(s);
     return e;

@@ -1,0 +1,274 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""Local delivery and pipes in a running system: aliases from tables that only
+root may read, .forward files, lists, commands, mail sent on, kill -9 in the
+middle.  Needs root and useradd for all of it (makes temporary users); as an
+ordinary user only what an ordinary user can have is tried.
+The last line is "N passed, N failed[, N skipped]"."""
+import os
+import pwd
+import re
+import shutil
+import signal
+import smtplib
+import subprocess
+import sys
+import time
+
+from harness import Instance, Sink, VEREDUS
+
+ROOT = os.geteuid() == 0 and shutil.which("useradd") is not None
+USERS = ["vlann", "vlbob"]
+
+ALIASES = """\
+list vlann, vlbob, away@far.example
+lists :include:{dir}/lists/members
+owned vlann, vlbob
+owner-owned boss@far.example
+cmd "|cat > {dir}/out/$LOCAL"
+slow "|sleep 1; cat >> {dir}/out/slow"
+fail "|exit 67"
+later "|exit 75"
+root vlann
+"""
+
+
+class Fixture:
+    def __init__(self):
+        self.sink = Sink()
+        self.inst = Instance(
+            relayhost=f"[127.0.0.1]:{self.sink.port}",
+            extra={"myorigin": "example.com", "recipient_delimiter": "+",
+                   "default_privs": "nobody" if ROOT else
+                   pwd.getpwuid(os.geteuid()).pw_name,
+                   "smtp_tls_security_level": "none",
+                   "local_destination_concurrency_limit": "20",
+                   "transport_maps": "inline:{ {pipe.example=keep:} }"},
+            master_cf="keep unix - n n - - pipe\n  flags=FDRX user={} "
+            "argv=/bin/sh -c { cat >> OUT/piped }\n")
+        self.dir = d = self.inst.dir
+        for name in ("mail", "out", "lists", "home"):
+            os.mkdir(f"{d}/{name}", 0o755)
+        for name in ("mail", "out"):
+            os.chmod(f"{d}/{name}", 0o1777)
+        me = "nobody" if ROOT else pwd.getpwuid(os.geteuid()).pw_name
+        path = self.inst.etc + "/master.cf"
+        with open(path) as f:
+            text = f.read().replace("user={}", f"user={me}")
+        with open(path, "w") as f:
+            f.write(text.replace("OUT", d + "/out"))
+        with open(d + "/aliases", "w") as f:
+            f.write(ALIASES.format(dir=d))
+        os.chmod(d + "/aliases", 0o600)
+        with open(self.inst.etc + "/main.cf", "a") as f:
+            f.write(f"alias_maps = texthash:{d}/aliases\n"
+                    f"mail_spool_directory = {d}/mail\n"
+                    "local_recipient_maps =\n")
+        self.users(False)
+        self.users(True)
+        self.inst.start()
+
+    def users(self, add):
+        if not ROOT:
+            return
+        for user in USERS:
+            home = f"{self.dir}/home/{user}"
+            if add:
+                subprocess.run(["useradd", "-M", "-U", "-d", home, user],
+                               check=True)
+                os.mkdir(home, 0o700)
+                shutil.chown(home, user, user)
+            else:
+                subprocess.run(["userdel", user], stderr=subprocess.DEVNULL)
+
+    def put(self, name, text, owner):
+        path = f"{self.dir}/{name}"
+        with open(path, "w") as f:
+            f.write(text)
+        shutil.chown(path, owner, owner)
+        os.chmod(path, 0o600)
+
+    def send(self, *to, sender="from@far.example", key="1", size=0):
+        with smtplib.SMTP("127.0.0.1", self.inst.smtp_port) as s:
+            body = f"X-Key: {key}\r\nSubject: x\r\n\r\nFrom me\r\n"
+            body += ("y" * 70 + "\r\n") * (size // 72)
+            s.sendmail(sender, [t if "@" in t else t + "@example.com"
+                                for t in to], body)
+
+    def text(self, name):
+        try:
+            with open(f"{self.dir}/{name}") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
+    def wait(self, check, seconds=15):
+        end = time.time() + seconds
+        while time.time() < end:
+            if check():
+                return
+            time.sleep(0.05)
+        raise AssertionError("not in time\n" + self.inst.log_text()[-3000:])
+
+    def close(self):
+        self.inst.stop()
+        self.users(False)
+        self.sink.close()
+
+
+def test_mailbox(f):
+    f.send("vlann+ext", key="mb")
+    f.wait(lambda: "X-Key: mb" in f.text("mail/vlann"))
+    st = os.stat(f.dir + "/mail/vlann")
+    assert st.st_uid == pwd.getpwnam("vlann").pw_uid
+    assert st.st_mode & 0o777 == 0o600
+    f.inst.wait_log(r"to=<vlann\+ext@example.com>, relay=local, delay=\S+, "
+                    r"delays=\S+, dsn=2.0.0, status=sent \(delivered to "
+                    r"mailbox\)")
+    assert "\n>From me\n" in f.text("mail/vlann")
+
+
+def test_list_and_forward(f):
+    f.send("list", key="li")
+    f.wait(lambda: "li" in f.sink.keys)
+    f.wait(lambda: "X-Key: li" in f.text("mail/vlbob"))
+    f.inst.wait_log(r"to=<list@example.com>, relay=local, .*status=sent "
+                    r"\(forwarded as \w+\)")
+    env, text = f.sink.messages[-1]
+    assert b"RCPT TO:<away@far.example>\r\n" in env, env
+    assert b"\r\nDelivered-To: list@example.com\r\n" in text, text
+
+
+def test_include_of_a_user(f):
+    f.put("lists/members", "# us\nvlann, out@far.example\n", "vlbob")
+    f.send("lists", key="inc")
+    f.wait(lambda: "inc" in f.sink.keys)
+    f.wait(lambda: "X-Key: inc" in f.text("mail/vlann"))
+
+
+def test_owner_is_the_sender(f):
+    f.send("owned", key="ow")
+    f.wait(lambda: "X-Key: ow" in f.text("mail/vlbob"))
+    assert "Return-Path: <owner-owned@example.com>" in f.text("mail/vlbob")
+
+
+def test_dot_forward(f):
+    f.put("home/vlbob/.forward", "\\vlbob, copy@far.example\n"
+          "\"|id -un > $HOME/who\"\n", "vlbob")
+    f.send("vlbob", key="fw")
+    f.wait(lambda: "fw" in f.sink.keys)
+    f.wait(lambda: f.text("home/vlbob/who") == "vlbob\n")
+    f.wait(lambda: "X-Key: fw" in f.text("mail/vlbob"))
+    os.unlink(f.dir + "/home/vlbob/.forward")
+
+
+def test_unknown_user_bounces(f):
+    f.send("nosuch", key="un")
+    f.inst.wait_log(r"dsn=5.1.1, status=bounced \(unknown user: \"nosuch\"\)")
+    f.wait(lambda: any(b"unknown user" in t for _, t in f.sink.messages))
+
+
+def test_commands(f):
+    f.send("cmd", "fail", "later", key="cm")
+    f.wait(lambda: "X-Key: cm" in f.text("out/cmd"))
+    f.inst.wait_log(r"to=<fail@.*dsn=5.1.1, status=bounced \(user unknown\)")
+    f.inst.wait_log(r"to=<later@.*dsn=4.3.0, status=deferred \(temporary "
+                    r"failure\)")
+    if ROOT:
+        nobody = pwd.getpwnam("nobody").pw_uid
+        assert os.stat(f.dir + "/out/cmd").st_uid == nobody
+
+
+def test_pipe(f):
+    f.send("u@pipe.example", key="pi")
+    f.wait(lambda: "X-Key: pi" in f.text("out/piped"))
+    assert re.match("From from@far.example  .*\nReturn-Path: <from@far."
+                    "example>\nDelivered-To: u@pipe.example\n",
+                    f.text("out/piped"))
+    f.inst.wait_log(r"relay=keep, .*status=sent \(delivered via keep "
+                    r"service\)")
+
+
+def hands(f):
+    """Processes that deliveries are done by: those of the role's spawner."""
+    found = []
+    for pid in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as c:
+                mine = b"--role\0deliver" in c.read()
+            with open(f"/proc/{pid}/stat") as s:
+                parent = int(s.read().rsplit(")", 1)[1].split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        if mine and parent != f.inst.process.pid:
+            found.append(int(pid))
+    roles = f.inst.role_pids().get("deliver", [])
+    return [p for p in found if p not in roles], roles
+
+
+def test_killed_in_the_middle(f):
+    """A hand or the planner dies: what was not delivered comes again."""
+    keys = [f"k{n}" for n in range(6)]
+    for n, key in enumerate(keys):
+        f.send("slow", key=key)
+    time.sleep(0.5)
+    others, roles = hands(f)
+    assert others and roles
+    for pid in others[-1:]:
+        os.kill(pid, signal.SIGKILL)
+    time.sleep(0.3)
+    os.kill(hands(f)[1][0], signal.SIGKILL)
+    for _ in range(20):
+        time.sleep(1)
+        subprocess.run([VEREDUS, "postqueue", "-c", f.inst.etc, "-f"], stderr=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL)
+        text = f.text("out/slow")
+        if all(f"X-Key: {k}\n" in text for k in keys):
+            return
+    raise AssertionError(text + f.inst.log_text()[-3000:])
+
+
+def test_full_mailbox_bounces(f):
+    with open(f.dir + "/mail/vlbob", "a") as box:
+        box.truncate(51200000 - 100)
+    size = os.stat(f.dir + "/mail/vlbob").st_size
+    f.send("vlbob", key="full")
+    f.inst.wait_log(r"dsn=5.2.2, status=bounced \(cannot update mailbox "
+                    r"\S+ for user vlbob. error writing message: File too "
+                    r"large\)")
+    assert os.stat(f.dir + "/mail/vlbob").st_size == size
+    os.unlink(f.dir + "/mail/vlbob")
+
+
+NEEDS_USERS = [test_mailbox, test_list_and_forward, test_include_of_a_user,
+               test_owner_is_the_sender, test_dot_forward,
+               test_full_mailbox_bounces]
+TESTS = NEEDS_USERS + [test_unknown_user_bounces, test_commands, test_pipe,
+                       test_killed_in_the_middle]
+
+
+def main():
+    fixture = Fixture()
+    passed = failed = skipped = 0
+    try:
+        for test in TESTS:
+            if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
+                continue
+            if not ROOT and test in NEEDS_USERS:
+                skipped += 1
+                continue
+            try:
+                test(fixture)
+                passed += 1
+            except Exception as e:  # a failed check or a broken system
+                failed += 1
+                print(f"FAILED {test.__name__}: {e}")
+    finally:
+        fixture.close()
+    print(f"{passed} passed, {failed} failed"
+          + (f", {skipped} skipped" if skipped else ""))
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

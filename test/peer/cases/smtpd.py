@@ -1,0 +1,485 @@
+# SPDX-License-Identifier: ISC
+"""The cases of smtpd.py: GROUPS[name] = (settings, dialogues)."""
+
+MAIN_CF = """
+compatibility_level = 3.6
+myhostname = mx.example.com
+mydomain = example.com
+myorigin = example.com
+mydestination = $myhostname, local.org, localhost
+mynetworks = 127.0.0.9
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+alias_maps =
+local_recipient_maps = inline:{{ {{joe=x}}, {{ann@local.org=x}} }}
+relay_recipient_maps = inline:{{ {{r@relay.org=x}}, {{@sub.relay.org=x}} }}
+virtual_mailbox_maps = inline:{{ {{m@vm.org=x}} }}
+virtual_alias_domains = va.org
+virtual_alias_maps = inline:{{ {{v@va.org=joe}} }}
+virtual_mailbox_domains = vm.org
+relay_domains = relay.org
+recipient_delimiter = +
+smtpd_error_sleep_time = 0
+smtpd_client_connection_count_limit = 0
+"""
+
+HELO = ["EHLO client.example.net"]
+
+
+def mail(sender="s@far.org", *rcpts, end=()):
+    return HELO + [f"MAIL FROM:<{sender}>"] + [
+        f"RCPT TO:<{r}>" for r in rcpts] + list(end)
+
+
+def data(text=b"Subject: x\r\n\r\nx\r\n"):
+    return ["DATA", text + b".\r\n"]
+
+
+GROUPS = {}
+
+
+def group(name, cases, **settings):
+    GROUPS[name] = (settings, cases)
+
+
+group("relay", [
+    mail("s@far.org", "x@other.org", "joe@local.org", "nobody@local.org",
+         "ann@local.org", "r@relay.org", "q@relay.org", "v@va.org",
+         "n@va.org", "m@vm.org", "n@vm.org", "joe", "Postmaster",
+         "x%other.org@local.org", "x@[127.0.0.1]", "x@[1.2.3.4]",
+         '"a b"@local.org', '"a b"@far.org', "@a,@b:joe@local.org"),
+    mail("", "x@other.org", "joe@local.org"),
+    [{"from": "127.0.0.9"}] + mail("s@far.org", "x@other.org",
+                                   "nobody@local.org"),
+])
+group("actions", [
+    mail(f"{a}@s.org", "joe@local.org", end=data() + ["QUIT"])
+    for a in """ok num rej rejt rejd d dt c4 c5 c421 c521 dun warn warnt info
+    hold holdt disc disct filt filtbad filt0 redir redirbad bcc pre prebad
+    dip dipt dir dirt list class cls2 unk tab relay rej511 rej512 rej513
+    rej517 rej518 okt rejl empty1""".split()],
+    smtpd_sender_restrictions="""check_sender_access inline:{ {ok@s.org=OK},
+    {num@s.org=12345}, {rej@s.org=REJECT}, {rejt@s.org=reject go away},
+    {rejd@s.org=REJECT 5.6.7 go away}, {d@s.org=DEFER},
+    {dt@s.org=DEFER later}, {c4@s.org=450 try again}, {c5@s.org=550 no},
+    {c421@s.org=421 bye}, {c521@s.org=521 5.3.2 bye}, {dun@s.org=DUNNO x},
+    {warn@s.org=WARN}, {warnt@s.org=WARN be careful}, {info@s.org=INFO hm},
+    {hold@s.org=HOLD}, {holdt@s.org=HOLD for me}, {disc@s.org=DISCARD},
+    {disct@s.org=DISCARD away}, {filt@s.org=FILTER smtp:[127.0.0.1]},
+    {filtbad@s.org=FILTER smtp}, {filt0@s.org=FILTER},
+    {redir@s.org=REDIRECT ann@local.org}, {redirbad@s.org=REDIRECT x},
+    {bcc@s.org=BCC ann@local.org}, {pre@s.org=PREPEND X-Foo: bar},
+    {prebad@s.org=PREPEND foo}, {dip@s.org=DEFER_IF_PERMIT},
+    {dipt@s.org=DEFER_IF_PERMIT 4.2.3 wait}, {dir@s.org=DEFER_IF_REJECT},
+    {dirt@s.org=DEFER_IF_REJECT wait}, {list@s.org=permit_mynetworks reject},
+    {class@s.org=cls}, {cls2@s.org=nosuch}, {unk@s.org=BOGUS words},
+    {tab@s.org=check_sender_access hash:/x}, {relay@s.org=RELAY},
+    {rej511@s.org=REJECT 5.1.1 x}, {rej512@s.org=REJECT 5.1.2 x},
+    {rej513@s.org=REJECT 5.1.3 x}, {rej517@s.org=REJECT 5.1.7 x},
+    {rej518@s.org=REJECT 5.1.8 x}, {okt@s.org=OK fine} }""",
+    smtpd_restriction_classes="cls",
+    cls="defer_if_permit, permit")
+
+NAMES = ["x", "foo.bar", "-x.y", "x-.y", "x..y", ".x", "x.", "x.y.", "x..",
+         "1.2.3.4", "1.2.3", "1.2.3.4.", "[1.2.3.4]", "[1.2.3]", "[1.2.3.4",
+         "[IPv6:::1]", "[::1]", "::1", "[]", "a_b.c", "_", "x!y.z", "x@y.z",
+         "foo bar", "a" * 63 + ".b", "a" * 64 + ".b", "(x)", "a<b>", "3com.com",
+         "1.2.3.x", "\u00e4.org", "x" * 256, ".", "*", "localhost"]
+
+
+def helo_cases(*names):
+    return [[f"HELO {n}", "MAIL FROM:<s@far.org>", "RCPT TO:<joe@local.org>",
+             "QUIT"] for n in names]
+
+
+group("helo_invalid", helo_cases(*NAMES),
+      smtpd_helo_restrictions="reject_invalid_helo_hostname")
+group("helo_fqdn", helo_cases(*NAMES),
+      smtpd_helo_restrictions="reject_non_fqdn_helo_hostname",
+      non_fqdn_reject_code="450")
+group("helo_old", helo_cases("x", "x..y", "1.2.3.4"),
+      smtpd_helo_restrictions="reject_invalid_hostname,"
+                              "reject_non_fqdn_hostname",
+      invalid_hostname_reject_code="550")
+group("helo_naked", helo_cases("1.2.3.4", "[1.2.3.4]", "1.2.3", "x", "::1"),
+      smtpd_helo_restrictions="permit_naked_ip_address, reject")
+group("helo_access", helo_cases("a.b.c", "b.c", "c", "x.c", "A.B.C", "d",
+                                "x.d", "y.x.d", "1.2.3.4", "1.2.3.5", "[x]"),
+      smtpd_helo_restrictions="""check_helo_access inline:{ {b.c=REJECT bc},
+      {.c=REJECT dotc}, {d=OK}, {.d=501 5.5.2 dotd}, {1.2.3.4=REJECT ip},
+      {1.2.3=REJECT net}, {.3.5=REJECT odd} }, reject_non_fqdn_hostname""")
+group("helo_parents", helo_cases("a.b.c", "b.c", "c", "x.c", "x.d"),
+      parent_domain_matches_subdomains="smtpd_access_maps",
+      smtpd_helo_restrictions="""check_helo_access inline:{ {b.c=REJECT bc},
+      {.c=REJECT dotc}, {d=REJECT d} }""")
+
+FROM = [{"from": "127.0.0.1"}, {"from": "127.0.0.9"}, {"from": "127.0.3.4"}]
+group("client", [[f] + mail("s@far.org", "joe@local.org") for f in FROM],
+      smtpd_client_restrictions="""check_client_access
+      inline:{ {127.0.3=REJECT net}, {localhost=WARN me},
+               {127.0.0.9=REJECT 5.1.1 nine}, {unknown=INFO who} }""")
+group("client_bare", [[f] + mail("s@far.org", "joe@local.org")
+                      for f in FROM],
+      smtpd_client_restrictions="inline:{ {127.0.3=REJECT net} }, "
+                                "permit_inet_interfaces, reject",
+      reject_code="521")
+group("client_cidr", [[f] + mail("s@far.org", "joe@local.org")
+                      for f in FROM],
+      smtpd_client_restrictions="check_client_access "
+      "cidr:{ {127.0.3.0/24 REJECT net}, {!127.0.0.0/8 REJECT}, "
+      "{127.0.0.9 DEFER nine} }, check_client_access "
+      "regexp:{ {/^(local)host$$/ 450 4.7.0 $$1} }")
+for word in ("reject_unknown_client_hostname", "reject_unknown_client",
+             "reject_unknown_reverse_client_hostname",
+             "permit_mynetworks,reject", "permit_sasl_authenticated,defer",
+             "reject_plaintext_session", "permit_tls_all_clientcerts,reject",
+             "sleep 0, reject", "defer_if_reject,reject",
+             "defer_if_permit,permit", "defer_if_permit,reject",
+             "warn_if_reject reject, defer", "warn_if_reject, permit, reject",
+             "warn_if_reject defer_if_permit, reject",
+             "warn_if_reject defer_if_reject, reject",
+             "defer_if_permit, defer_if_reject, reject",
+             "check_reverse_client_hostname_access "
+             "inline:{ {127.0.0.9=OK}, {localhost=REJECT x} }, reject",
+             "{check_client_access inline:{{localhost=REJECT}}}",
+             "permit_inet_interfaces,reject"):
+    if word.startswith("{"):
+        continue
+    name = "c:" + word
+    group(name, [[f] + mail("s@far.org", "joe@local.org", "x@far.org")
+                 for f in FROM[:2]], smtpd_client_restrictions=word)
+
+ADDRESSES = ["joe@local.org", "joe+x@local.org", "JOE@local.org",
+             "joe+y@Local.Org", "bob@local.org", "u@sub.local.org",
+             "u@far.org", "joe@far.org", "u@a.b.par.org", "u@par.org",
+             "u@b.par.org", "joe", '"a b"@far.org', "u%far.org@local.org",
+             "u@[192.0.2.1]", "u+x@far.org", "any@dun.org", "u@x.dun.org",
+             "ok@r.org", "x@ok.org"]
+KEYS = """inline:{ {joe@local.org=REJECT full}, {joe+x@local.org=REJECT ext},
+  {local.org=REJECT 5.1.2 domain}, {.local.org=REJECT dot},
+  {joe@=REJECT 5.1.1 joeat}, {joe+x@=REJECT}, {far.org=WARN far},
+  {.par.org=DEFER par}, {b.par.org=DUNNO}, {u+x@=INFO plus},
+  {joe@example.com=REJECT completed}, {<>=REJECT null},
+  {dun.org=DUNNO}, {any@=REJECT any},
+  {[192.0.2.1]=REJECT lit}, {ok@r.org=OK}, {x.dun.org=REJECT text} }"""
+group("sender_keys", [mail(a, "joe@local.org") for a in ADDRESSES + [""]],
+      smtpd_sender_restrictions="check_sender_access " + KEYS)
+group("recipient_keys", [mail("s@far.org", *ADDRESSES)],
+      smtpd_recipient_restrictions="check_recipient_access " + KEYS
+      + ", reject_unauth_destination")
+group("recipient_first", [mail("s@far.org", *ADDRESSES)],
+      smtpd_recipient_restrictions="check_recipient_access " + KEYS,
+      smtpd_relay_before_recipient_restrictions="no")
+group("sender_nulls", [mail("", "joe@local.org"), mail("x@y", "joe")],
+      smtpd_null_access_lookup_key="nobody",
+      smtpd_sender_restrictions="inline:{ {nobody=DEFER null} }")
+group("domains", [mail(s, *ADDRESSES) for s in
+                  ("s", "s@far", "s@far.org", "s@far.", "s@[x]", "s@1.2.3.4",
+                   "s@a..b", "s@-x.y", "s@far.org.")],
+      smtpd_sender_restrictions="reject_non_fqdn_sender",
+      smtpd_recipient_restrictions="reject_non_fqdn_recipient")
+group("unlisted", [mail(s, "joe@local.org", "nobody@local.org")
+                   for s in ("joe@local.org", "nobody@local.org",
+                             "n@va.org", "q@relay.org", "x@far.org", "")],
+      smtpd_reject_unlisted_sender="yes", smtpd_reject_unlisted_recipient="no")
+group("unlisted_words", [mail(s, "joe@local.org", "nobody@local.org",
+                              "x@far.org")
+                         for s in ("nobody@local.org", "x@far.org")],
+      smtpd_sender_restrictions="warn_if_reject reject_unlisted_sender",
+      smtpd_recipient_restrictions="reject_unlisted_recipient, "
+                                   "check_recipient_maps",
+      smtpd_relay_restrictions="permit_auth_destination, "
+                               "defer_unauth_destination")
+group("unlisted_warn", [mail("s@far.org", "nobody@local.org")],
+      smtpd_recipient_restrictions="warn_if_reject reject_unlisted_recipient")
+group("show_no", [mail("s@far.org", "nobody@local.org", "n@va.org")],
+      show_user_unknown_table_name="no",
+      unknown_local_recipient_reject_code="450")
+group("soft", [mail("s@far.org", "nobody@local.org", "x@far.org")
+               + ["FOO", "VRFY", "MAIL FROM:<x", "DATA x", "RSET x"],
+               mail("s@s.org", "joe@local.org")],
+      soft_bounce="yes", smtpd_relay_restrictions="reject_unauth_destination",
+      smtpd_sender_restrictions="check_sender_access "
+                                "inline:{{s@s.org=550 5.1.1 no}}")
+group("nodelay", [
+    [{"from": "127.0.0.1"}] + mail("s@far.org", "joe@local.org"),
+    [{"from": "127.0.0.9"}] + mail("s@far.org", "joe@local.org"),
+    ["HELO bad", "MAIL FROM:<s@far.org>", "HELO good",
+     "MAIL FROM:<bad@far.org>", "MAIL FROM:<dip@far.org>",
+     "RCPT TO:<joe@local.org>", "RSET", "MAIL FROM:<s@far.org>",
+     "RCPT TO:<joe@local.org>", "RCPT TO:<x@far.org>", "QUIT"],
+    ["HELO dip", "MAIL FROM:<s@far.org>", "RCPT TO:<joe@local.org>",
+     "RCPT TO:<x@far.org>", "RSET", "HELO good", "MAIL FROM:<s@far.org>",
+     "RCPT TO:<joe@local.org>"],
+    ["HELO hold", "MAIL FROM:<s@far.org>", "RCPT TO:<joe@local.org>"]
+    + data() + ["MAIL FROM:<s@far.org>", "RCPT TO:<joe@local.org>", "QUIT"],
+    ["HELO disc", "MAIL FROM:<s@far.org>", "RCPT TO:<x@far.org>"]
+    + data() + ["MAIL FROM:<s@far.org>", "RCPT TO:<x@far.org>", "QUIT"],
+], smtpd_delay_reject="no",
+    smtpd_client_restrictions="check_client_access "
+    "inline:{ {127.0.0.9=REJECT nine} }",
+    smtpd_helo_restrictions="check_helo_access inline:{ {bad=REJECT helo}, "
+    "{dip=DEFER_IF_PERMIT helo}, {hold=HOLD}, {disc=DISCARD} }",
+    smtpd_sender_restrictions="check_sender_access "
+    "inline:{ {bad@far.org=REJECT sender}, {dip@far.org=DEFER_IF_PERMIT s} }")
+group("nodelay421", [["HELO x", "MAIL FROM:<s@far.org>"]],
+      smtpd_delay_reject="no",
+      smtpd_client_restrictions="inline:{ {127.0.0.1=421 4.7.0 bye} }")
+group("nodelay521", [["HELO x", "MAIL FROM:<s@far.org>"]],
+      smtpd_delay_reject="no",
+      smtpd_client_restrictions="inline:{ {127.0.0.1=521 bye} }")
+group("data", [
+    mail("s@far.org", "joe@local.org", end=data()),
+    mail("s@far.org", "joe@local.org", "ann@local.org", end=data()),
+    mail("", "joe@local.org", "ann@local.org", end=data()),
+    mail("", "joe@local.org", end=data()),
+    mail("rej@far.org", "joe@local.org", end=data()),
+    mail("def@far.org", "joe@local.org", end=data()),
+    mail("rej@far.org", "joe@local.org", "ann@local.org", end=data()),
+    mail("rej@far.org", "joe@local.org",
+         end=[b"BDAT 5 LAST\r\nabc\r\n"]),
+    mail("s@far.org", "joe@local.org",
+         end=[b"BDAT 5 LAST\r\nabc\r\n", "QUIT"]),
+], smtpd_data_restrictions="reject_multi_recipient_bounce, "
+    "check_sender_access inline:{ {rej@far.org=REJECT data}, "
+    "{def@far.org=DEFER_IF_PERMIT} }, check_recipient_access "
+    "inline:{ {ann@local.org=REJECT ann} }")
+group("eod", [
+    mail("s@far.org", "joe@local.org", end=data() + ["QUIT"]),
+    mail("rej@far.org", "joe@local.org", end=data() + ["QUIT"]),
+    mail("pre@far.org", "joe@local.org", end=data() + ["QUIT"]),
+    mail("hold@far.org", "joe@local.org", end=data() + ["QUIT"]),
+    mail("c421@far.org", "joe@local.org", end=data() + ["QUIT"]),
+    mail("rej@far.org", "joe@local.org", "ann@local.org",
+         end=data() + ["QUIT"]),
+    mail("", "joe@local.org", end=data() + ["QUIT"]),
+    mail("rej@far.org", "joe@local.org",
+         end=[b"BDAT 5\r\nabc\r\n", b"BDAT 0 LAST\r\n", "QUIT"]),
+], smtpd_end_of_data_restrictions="check_sender_access "
+    "inline:{ {rej@far.org=REJECT eod}, {pre@far.org=PREPEND X: y}, "
+    "{hold@far.org=HOLD}, {c421@far.org=421 bye} }, reject_unauth_pipelining")
+group("etrn", [["ETRN x", "HELO y", "ETRN rej.org", "ETRN relay.org",
+                "ETRN", "ETRN a b", "ETRN far.org", "ETRN [x]", "ETRN @a.b",
+                "ETRN #x", "ETRN -x", "ETRN x..y", "ETRN [1.2.3.4]",
+                "ETRN sub.rej.org", "MAIL FROM:<>", "ETRN relay.org",
+                "QUIT"]],
+      smtpd_etrn_restrictions="check_etrn_access "
+      "inline:{ {rej.org=REJECT etrn}, {.rej.org=DEFER_IF_PERMIT dot} }")
+group("etrn_reject", [["HELO y", "ETRN relay.org", "QUIT"]],
+      smtpd_etrn_restrictions="permit_mynetworks, reject")
+group("classes", [mail(s, "joe@local.org") for s in
+                  ("a@a.org", "b@b.org", "c@c.org", "d@d.org", "e@e.org")],
+      smtpd_restriction_classes="one, two three",
+      one="check_sender_access inline:{ {a@a.org=REJECT one}, {b@b.org=two} }",
+      two="warn_if_reject reject, three",
+      three="check_sender_access inline:{ {b@b.org=REJECT three}, "
+            "{c@c.org=permit}, {d@d.org=warn_if_reject reject} }",
+      smtpd_sender_restrictions="one, warn_if_reject three, three, "
+      "check_sender_access inline:{ {c@c.org=REJECT not reached}, "
+      "{e@e.org=warn_if_reject, two, reject_non_fqdn_sender reject} }")
+group("login", [mail("joe@local.org", "joe@local.org")],
+      smtpd_sender_login_maps="inline:{ {joe@local.org=joe} }",
+      smtpd_sender_restrictions="reject_sender_login_mismatch")
+group("codes", [mail("s@far.org", "x@far.org"),
+                [{"from": "127.0.0.9"}] + mail("s@far.org", "joe@local.org")],
+      relay_domains_reject_code="571", reject_code="599",
+      smtpd_relay_restrictions="reject_unauth_destination",
+      smtpd_client_restrictions="check_client_access "
+      "inline:{ {127.0.0.9=reject} }")
+group("fails", [mail("s@far.org", "joe@local.org")],
+      smtpd_sender_restrictions="check_sender_access fail:x")
+group("fails2", [mail("s@far.org", "joe@local.org")],
+      smtpd_sender_restrictions="warn_if_reject check_sender_access fail:x")
+group("fails3", [mail("s@far.org", "joe@local.org")],
+      mynetworks="fail:x", smtpd_relay_restrictions="permit_mynetworks,"
+      "reject_unauth_destination")
+group("accmap", [mail("a@s.org", "joe@local.org"),
+                 mail("b@s.org", "joe@local.org")],
+      access_map_reject_code="553", access_map_defer_code="421",
+      smtpd_sender_restrictions="inline:{ {a@s.org=REJECT},{b@s.org=DEFER} }")
+group("reject_all", [mail("s@far.org", "joe@local.org", "postmaster",
+                          "postmaster@local.org"),
+                     ["HELO x", "VRFY joe", "VRFY <joe@local.org>",
+                      "VRFY nobody@local.org", "VRFY x@far.org"]],
+      smtpd_recipient_restrictions="reject_unlisted_recipient, reject")
+
+# --- the dialogue itself ----------------------------------------------------
+plain = [
+    ["HELP", "NOOP", "NOOP x y", "RSET", "RSET x", "EXPN x", "FOO", "", "  ",
+     "QUIT x", "QUIT"],
+    ["HELO", "EHLO", "HELO a b", "EHLO a b c", "helo x", "  HELO x",
+     "HELO x ", "MAIL", "RCPT TO:<x@y>", "DATA", "QUIT"],
+    ["MAIL FROM:<x@y.org>", "RCPT TO:<joe@local.org>", "EHLO x",
+     "RCPT TO:<joe@local.org>", "MAIL FROM:<x@y.org>", "EHLO x"],
+    HELO + ["MAIL", "MAIL FROM", "MAIL FROM:", "MAIL FROM: ", "MAIL x",
+            "MAIL FROM:x@y.org", "RSET", "MAIL FROM: <x@y.org>", "RSET",
+            "MAIL  FROM  :<x@y.org>", "RSET", "mail from:<x@y.org>", "RSET",
+            "MAIL FROM:<x@y.org> ", "RSET"],
+    HELO + ["MAIL FROM:<x@y.org>x", "RSET", "MAIL FROM:<x@y.org", "RSET",
+            "MAIL FROM:x@y.org>", "RSET", "MAIL FROM:<>", "RSET",
+            "MAIL FROM:<<x@y.org>>", "RSET", "MAIL FROM:<x y@y.org>", "RSET",
+            "MAIL FROM:<x@y@z.org>", "RSET", "MAIL FROM:<x@>", "RSET",
+            "MAIL FROM:<@y.org>"],
+    HELO + ["MAIL FROM:<x@y.org", "MAIL FROM:Some One <x@y.org>", "RSET",
+            "MAIL FROM:<x@y.org> (c)", "RSET", "MAIL FROM:(c)<x@y.org>",
+            "RSET", "MAIL FROM:<(c)x@y.org>", "RSET",
+            "MAIL FROM:<\"x\"@y.org>", "RSET", "MAIL FROM:<\"x y\"@y.org>",
+            "RSET", "MAIL FROM:<x..y@y.org>", "RSET",
+            "MAIL FROM:<.x@y.org>"],
+    HELO + ["MAIL FROM:<x@y.org> SIZE=1", "RSET",
+            "MAIL FROM:<x@y.org> SIZE=x", "MAIL FROM:<x@y.org> SIZE=",
+            "MAIL FROM:<x@y.org> SIZE=99999999999",
+            "MAIL FROM:<x@y.org> SIZE=99999999999999999999999999",
+            "MAIL FROM:<x@y.org> BODY=7BIT", "RSET",
+            "MAIL FROM:<x@y.org> BODY=8bitmime", "RSET",
+            "MAIL FROM:<x@y.org> BODY=BINARYMIME", "RSET",
+            "MAIL FROM:<x@y.org> FOO", "MAIL FROM:<x@y.org> FOO=BAR"],
+    HELO + ["MAIL FROM:<x@y.org> RET=FULL", "RSET",
+            "MAIL FROM:<x@y.org> RET=x", "MAIL FROM:<x@y.org> RET=HDRS "
+            "RET=HDRS", "MAIL FROM:<x@y.org> ENVID=abc", "RSET",
+            "MAIL FROM:<x@y.org> ENVID=a+b", "MAIL FROM:<x@y.org> ENVID=",
+            "RSET", "MAIL FROM:<x@y.org> ENVID=" + "x" * 101,
+            "MAIL FROM:<x@y.org> AUTH=<>", "MAIL FROM:<x@y.org> SMTPUTF8",
+            "RSET", "MAIL FROM:<x@y.org> XVERP", "MAIL FROM:<> XVERP",
+            "MAIL FROM:<\u00e4@y.org>", "MAIL FROM:<\u00e4@y.org> SMTPUTF8"],
+    mail("x@y.org") + ["RCPT", "RCPT TO", "RCPT TO:", "RCPT TO:<>",
+                       "RCPT FROM:<x@y>", "RCPT TO:joe@local.org",
+                       "RCPT TO:<joe@local.org", "RCPT TO:<joe@local.org>x",
+                       "RCPT TO:<joe@local.org> FOO",
+                       "RCPT TO:<joe@local.org> NOTIFY=NEVER",
+                       "RCPT TO:<joe@local.org> NOTIFY=SUCCESS,FAILURE",
+                       "RCPT TO:<joe@local.org> NOTIFY=NEVER,DELAY"],
+    mail("x@y.org") + ["RCPT TO:<joe@local.org> NOTIFY=x",
+                       "RCPT TO:<joe@local.org> NOTIFY=",
+                       "RCPT TO:<joe@local.org> ORCPT=rfc822;x@y",
+                       "RCPT TO:<joe@local.org> ORCPT=x",
+                       "RCPT TO:<joe@local.org> ORCPT=rfc822;",
+                       "RCPT TO:<joe@local.org> ORCPT=;x",
+                       "RCPT TO:<joe@local.org> ORCPT=rfc822;a+b",
+                       "RCPT TO:<j oe@local.org>", "RCPT TO:<\"joe@local.org>",
+                       "RCPT TO:<joe@local.org> NOTIFY=NEVER NOTIFY=NEVER"],
+    ["HELO x", "MAIL FROM:<x@y.org> SIZE=1", "RSET",
+     "MAIL FROM:<x@y.org> RET=FULL", "RSET", "MAIL FROM:<x@y.org>",
+     "RCPT TO:<joe@local.org> NOTIFY=NEVER", "DATA",
+     b"x: y\r\n\r\nz\r\n.\r\n", "QUIT"],
+    mail("x@y.org", "joe@local.org") + ["DATA x", "MAIL FROM:<z@y.org>"]
+    + data() + ["DATA", "RCPT TO:<joe@local.org>", "QUIT"],
+    mail("x@y.org", "x@far.org") + ["DATA", "RCPT TO:<joe@local.org>"]
+    + data(),
+    HELO + ["DATA", "BDAT", "BDAT x"], HELO + ["BDAT 3"],
+    HELO + [b"BDAT 3\r\nabc", "NOOP"], HELO + ["BDAT 0 LAST", "NOOP"],
+    mail("x@y.org", "joe@local.org") + [b"BDAT 3\r\na\r\n", "NOOP", "RCPT TO:"
+         "<joe@local.org>", "MAIL FROM:<x@y.org>", "VRFY x", "DATA",
+         b"BDAT 2 LAST\r\nb\n", "QUIT"],
+    mail("x@y.org", "joe@local.org") + [b"BDAT 3\r\na\r\n", "RSET", "NOOP",
+                                        b"BDAT 2 LAST\r\nb\n", "QUIT"],
+    mail("x@y.org", "joe@local.org") + ["BDAT 1 2 3", "BDAT -1", "NOOP"],
+    mail("x@y.org", "joe@local.org") + ["BDAT 0", "BDAT 0 LAST", "NOOP"],
+    ["VRFY", "HELO x", "VRFY", "VRFY joe", "VRFY <joe>", "VRFY joe@local.org",
+     "VRFY nobody", "VRFY x@far.org", "VRFY <x", "VRFY a b", "VRFY <>",
+     "VRFY \"a b\"@local.org", "MAIL FROM:<x@y.org>", "VRFY joe",
+     "VRFY nobody"],
+    ["AUTH PLAIN x", "EHLO x", "AUTH PLAIN x", "STARTTLS", "STARTTLS x",
+     "XCLIENT NAME=x", "XFORWARD NAME=x", "LHLO x", "TURN", "SEND FROM:<x>"],
+    ["GET / HTTP/1.0"], ["POST /x"], ["CONNECT x:25"], ["Subject: x"],
+    ["HELO x", "MAIL FROM:<x@y.org>", "Received: x"], ["x:"], ["USER joe"],
+    ["get /"], ["PASS x"], ["EHLO x", b"\xff\xfe\r\n", b"\x00abc\r\n",
+                            "QUIT"],
+    [(4, b"EHLO x\r\nMAIL FROM:<x@y.org>\r\nRCPT TO:<joe@local.org>\r\n"
+         b"DATA\r\n")],
+    HELO + [(4, b"MAIL FROM:<x@y.org>\r\nRCPT TO:<joe@local.org>\r\nDATA\r\n"
+                b"x: y\r\n\r\nx\r\n.\r\n")],
+    HELO + [(3, b"NOOP\r\nVRFY joe\r\nNOOP\r\n"), "QUIT"],
+    HELO + [(3, b"HELO x\r\nHELO y\r\nNOOP\r\n"), "QUIT"],
+    HELO + [(3, b"RSET\r\nQUIT\r\nNOOP\r\n")],
+    ["HELO x", (3, b"MAIL FROM:<x@y.org>\r\nRCPT TO:<joe@local.org>\r\n"
+                   b"RSET\r\n"), "QUIT"],
+    [b"HELO x\n", b"NOOP\n", b"HELO x\rNOOP\r\n", "QUIT"],
+    HELO + [b"NOOP " + b"x" * 3000 + b"\r\n", "NOOP", "QUIT"],
+    HELO + [b"MAIL FROM:<" + b"x" * 1000 + b"@y.org>\r\n", "RSET",
+            b"MAIL FROM:<x@" + b"y" * 1000 + b">\r\n", "RSET",
+            b"MAIL FROM:<" + b"x" * 2000 + b"@y.org>\r\n", "QUIT"],
+    [b"HELO " + b"x" * 1500 + b"\r\n", "MAIL FROM:<>",
+     "RCPT TO:<x@far.org>", "QUIT"],
+]
+group("plain", plain)
+group("plain_codes", [
+    HELO + ["MAIL FROM:<x@y.org> SIZE=5000", "MAIL FROM:<x@y.org>",
+            "RCPT TO:<joe@local.org>"] + data(b"x: y\r\n\r\n" + b"z" * 1100
+                                              + b"\r\n") + ["QUIT"],
+    mail("x@y.org", "joe@local.org") + [b"BDAT 1100\r\n" + b"x" * 1100,
+                                        b"BDAT 3 LAST\r\nabc", "NOOP"],
+    mail("x@y.org", "joe@local.org") + [b"BDAT 900\r\n" + b"x" * 900,
+                                        b"BDAT 900 LAST\r\n" + b"x" * 900,
+                                        "NOOP"],
+], message_size_limit="1000")
+group("utf8_no", [HELO + ["MAIL FROM:<\u00e4@y.org>", "RSET",
+                          "MAIL FROM:<x@y.org> SMTPUTF8",
+                          "MAIL FROM:<x@y.org>",
+                          "RCPT TO:<\u00e4@local.org>"]],
+      smtputf8_enable="no")
+group("utf8_strict", [HELO + ["MAIL FROM:<\u00e4@y.org>",
+                              "MAIL FROM:<x@y.org>",
+                              "RCPT TO:<\u00e4@local.org>"]],
+      strict_smtputf8="yes")
+group("strict", [c for c in plain[3:6]] + [
+    mail("x@y.org") + ["RCPT TO:joe@local.org", "RCPT TO: <joe@local.org>",
+                       "RCPT TO:<joe@local.org> "]],
+    strict_rfc821_envelopes="yes")
+group("required", [["MAIL FROM:<x@y.org>", "VRFY joe", "ETRN relay.org",
+                    "NOOP", "RSET", "DATA", "RCPT TO:<x>", "HELO x",
+                    "MAIL FROM:<x@y.org>"]], smtpd_helo_required="yes")
+group("no_vrfy", [["EHLO x", "VRFY joe", "VRFY"]],
+      disable_vrfy_command="yes")
+group("keywords", [["EHLO x", "MAIL FROM:<x@y.org> SIZE=1",
+                    "MAIL FROM:<x@y.org> RET=FULL", "RSET",
+                    "MAIL FROM:<x@y.org>", "VRFY joe", "ETRN relay.org",
+                    "RCPT TO:<joe@local.org> NOTIFY=NEVER",
+                    "BDAT 0", "RCPT TO:<nobody@local.org>", "FOO"]],
+      smtpd_discard_ehlo_keywords="dsn, etrn, vrfy, chunking, size, "
+      "enhancedstatuscodes, 8bitmime, smtputf8, pipelining, silent-discard")
+group("keywords_map", [["EHLO x"], [{"from": "127.0.0.9"}, "EHLO x"]],
+      smtpd_discard_ehlo_keyword_address_maps=
+      "inline:{ {127.0.0.9=dsn, etrn} }")
+group("few", [
+    mail("x@y.org", "joe@local.org", "ann@local.org", "v@va.org",
+         "joe@local.org", end=["FOO", "NOOP"]),
+], smtpd_recipient_limit="2", smtpd_recipient_overshoot_limit="1")
+group("errors", [["FOO"] * 7, ["HELO x"] + ["FOO"] * 2 + ["NOOP", "FOO",
+                                                          "NOOP"],
+                 mail("x@y.org", *["x@far.org"] * 5)],
+      smtpd_soft_error_limit="2", smtpd_hard_error_limit="4")
+group("junk", [["NOOP"] * 9, ["RSET"] * 9, ["HELO x"] + ["VRFY joe"] * 9],
+      smtpd_junk_command_limit="3", smtpd_hard_error_limit="4")
+group("noop", [["HELO x", "FOO", "BAR x y", "BAZ", "foo"]],
+      smtpd_noop_commands="foo BAR")
+group("forbidden", [["GET /"], ["FOO x"], ["BAR"], ["xBAZx"],
+                    ["x: y", "QUIT"]],
+      smtpd_forbidden_commands="FOO bar regexp:{{/^xBAZ/ y}}")
+group("banner", [["QUIT"]],
+      smtpd_banner="$myhostname ESMTP ($mail_name) ready")
+group("pipelining", [
+    [(3, b"HELO x\r\nMAIL FROM:<x@y.org>\r\nRCPT TO:<joe@local.org>\r\n")],
+    [(3, b"EHLO x\r\nMAIL FROM:<x@y.org>\r\nRCPT TO:<joe@local.org>\r\n")],
+    HELO + [(2, b"MAIL FROM:<x@y.org>\r\nRCPT TO:<joe@local.org>\r\n")],
+    ["HELO x", (2, b"MAIL FROM:<x@y.org>\r\nRCPT TO:<joe@local.org>\r\n")],
+    HELO + [(2, b"NOOP\r\nNOOP\r\n"), "MAIL FROM:<x@y.org>",
+            "RCPT TO:<joe@local.org>"],
+    HELO + [(2, b"VRFY joe\r\nNOOP\r\n"), "MAIL FROM:<x@y.org>",
+            "RCPT TO:<joe@local.org>"],
+    HELO + [(2, b"RSET\r\nNOOP\r\n"), "MAIL FROM:<x@y.org>",
+            "RCPT TO:<joe@local.org>"],
+    HELO + [(2, b"FOO\r\nNOOP\r\n"), "MAIL FROM:<x@y.org>",
+            "RCPT TO:<joe@local.org>"],
+    HELO + [(2, b"ETRN x\r\nNOOP\r\n"), "MAIL FROM:<x@y.org>",
+            "RCPT TO:<joe@local.org>"],
+], smtpd_recipient_restrictions="reject_unauth_pipelining",
+    smtpd_etrn_restrictions="reject")
+group("pipelined_data", [
+    HELO + ["MAIL FROM:<x@y.org>", "RCPT TO:<joe@local.org>",
+            (2, b"DATA\r\nx: y\r\n\r\nx\r\n.\r\n")],
+], smtpd_data_restrictions="reject_unauth_pipelining")
+group("footer", [HELO + ["FOO", "MAIL FROM:<x@y.org>", "RCPT TO:<x@far.org>",
+                         "DATA", "QUIT"]],
+      smtpd_reject_footer=r"\c. See $client_name [$client_address], "
+      r"$server_name\n\and $sender for $recipient")

@@ -1,0 +1,316 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""Dialogues with our SMTP server and with Postfix', which must answer alike.
+
+Both run with the same main.cf, and with one listener for each group of cases
+below, whose -o options are the group's settings.  What is compared: the
+replies (code, enhanced code, text, each line of them) and the lines in the
+log that say what was refused or done (reject:, warn:, hold: ...).
+
+Needs root, since Postfix' master does, and build/peer/root; everything
+happens in scratch directories, on loopback.  Exits 77 when the peer cannot be
+run.  `smtpd.py -v [GROUP...]` shows what the peer says.
+"""
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import harness  # noqa: E402
+from cases.smtpd import GROUPS, MAIN_CF  # noqa: E402
+
+ROOT = os.environ.get("PEER_POSTFIX_ROOT",
+                      os.path.join(harness.ROOT, "build/peer/root"))
+
+PEER_CF = """
+queue_directory = {dir}/spool
+data_directory = {dir}/data
+daemon_directory = {root}/usr/lib/postfix/sbin
+command_directory = {root}/usr/sbin
+meta_directory = {dir}/etc
+shlib_directory = no
+mail_owner = daemon
+setgid_group = tty
+maillog_file = {dir}/maillog
+maillog_file_prefixes = /tmp
+import_environment = MAIL_CONFIG LD_LIBRARY_PATH={root}/usr/lib/postfix
+in_flow_delay = 0
+"""
+
+PEER_MASTER = """
+anvil unix - - n - 1 anvil
+cleanup unix n - n - 0 cleanup
+rewrite unix - - n - - trivial-rewrite
+flush unix n - n 1000? 0 flush
+proxymap unix - - n - - proxymap
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+
+def options(settings):
+    return "".join(f"    -o {{ {k} = {v} }}\n" for k, v in settings.items())
+
+
+class Peer:
+    """Postfix' master with its SMTP servers."""
+    name = "peer"
+
+    def __init__(self, groups):
+        self.dir = tempfile.mkdtemp(prefix="veredus-peer-", dir="/tmp")
+        os.chmod(self.dir, 0o755)
+        self.log = os.path.join(self.dir, "maillog")
+        for name in ("etc", "data", "spool"):
+            os.makedirs(os.path.join(self.dir, name))
+        shutil.chown(os.path.join(self.dir, "data"), "daemon")
+        for name in ("active bounce corrupt defer deferred flush hold "
+                     "incoming maildrop pid private public saved "
+                     "trace").split():
+            os.makedirs(os.path.join(self.dir, "spool", name))
+            if name != "pid":
+                shutil.chown(os.path.join(self.dir, "spool", name), "daemon")
+        self.ports = {g: harness.free_port() for g in groups}
+        with open(os.path.join(self.dir, "etc", "main.cf"), "w") as f:
+            f.write(MAIN_CF.format(dir=self.dir))
+            f.write(PEER_CF.format(dir=self.dir, root=ROOT))
+        with open(os.path.join(self.dir, "etc", "master.cf"), "w") as f:
+            f.write(PEER_MASTER)
+            for g, (settings, _) in groups.items():
+                f.write(f"127.0.0.1:{self.ports[g]} inet n - n - - smtpd\n"
+                        + options(settings))
+        env = dict(os.environ, MAIL_CONFIG=os.path.join(self.dir, "etc"),
+                   LD_LIBRARY_PATH=os.path.join(ROOT, "usr/lib/postfix"))
+        self.process = subprocess.Popen(
+            [os.path.join(ROOT, "usr/lib/postfix/sbin/master"), "-c",
+             os.path.join(self.dir, "etc"), "-d"], env=env,
+            start_new_session=True, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+        for _ in range(100):
+            if os.path.exists(os.path.join(self.dir,
+                                           "spool/private/rewrite")):
+                break
+            time.sleep(0.1)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+        time.sleep(0.3)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Ours(harness.Instance):
+    name = "we"
+
+    def __init__(self, groups):
+        self.ports = {g: harness.free_port() for g in groups}
+        master = "".join(
+            f"127.0.0.1:{self.ports[g]} inet n - n - - smtpd\n"
+            + options(settings) for g, (settings, _) in groups.items())
+        super().__init__(master_cf=master)
+        own = {k: v for k, v in self.settings_of_directories().items()}
+        with open(os.path.join(self.etc, "main.cf"), "w") as f:
+            f.write(MAIN_CF.format(dir=self.dir))
+            f.write("".join(f"{k} = {v}\n" for k, v in own.items()))
+            f.write("defer_transports = smtp local relay\n")
+        try:
+            self.start()
+        except RuntimeError:
+            print(self.log_text()[-3000:])
+            self.stop()
+            raise
+
+    def settings_of_directories(self):
+        return {"queue_directory": os.path.join(self.dir, "queue"),
+                "data_directory": os.path.join(self.dir, "data"),
+                "maillog_file": self.log,
+                "mail_owner": harness.mail_owner(),
+                "auth_sources": "passwd-file:"
+                                + os.path.join(self.etc, "passwd")}
+
+
+def read_reply(f):
+    lines = []
+    while True:
+        try:
+            line = f.readline()
+        except OSError:
+            line = b""
+        if not line:
+            return lines + ["(closed)"]
+        lines.append(line.decode("latin-1").rstrip("\r\n"))
+        if line[3:4] != b"-":
+            return lines
+
+
+def talk(port, dialogue, source="127.0.0.1"):
+    """Each item is sent and its reply read.  A str is a command line; bytes
+    go as they are and get one reply; (n, bytes) gets n replies."""
+    replies = []
+    with socket.create_connection(("127.0.0.1", port), 15,
+                                  (source, 0)) as peer:
+        f = peer.makefile("rwb")
+        replies.append(read_reply(f))
+        for item in dialogue:
+            if replies[-1][-1] == "(closed)":
+                break
+            n = 1
+            if isinstance(item, tuple):
+                n, item = item
+            if isinstance(item, str):
+                item = item.encode() + b"\r\n"
+            try:
+                f.write(item)
+                f.flush()
+            except OSError:
+                pass
+            for _ in range(n):
+                replies.append(read_reply(f))
+    return replies
+
+
+def normal(line):
+    line = re.sub(r"queued as [0-9A-Za-z]+", "queued as ID", line)
+    return line
+
+
+ACTS = re.compile(r" (?:postfix/)?\S*smtpd\[\d+\]: (?:(NOQUEUE|[0-9A-Za-z]+): "
+                  r"(reject|reject_warning|warn|info|hold|discard|filter|"
+                  r"redirect|bcc|prepend|permit|hangup): (.*)|"
+                  r"((?:warning|improper|non-SMTP|too many).*))")
+ENDED = re.compile(r" connect from .*\n(?:.*\n)*?.* disconnect from .*\n")
+NOT_ALIKE = re.compile(r"hostname \S+ does not resolve|dict_|"
+                       r"process .* pid|SASL")
+
+
+def acts(text):
+    found = []
+    for line in text.split("\n"):
+        m = ACTS.search(line)
+        if m and m.group(4):
+            if not NOT_ALIKE.search(line):
+                found.append(re.sub(r"inline:\{.*\}", "inline:{}",
+                                    m.group(4)))
+        elif m:
+            queue_id = "NOQUEUE" if m.group(1) == "NOQUEUE" else "ID"
+            found.append(f"{queue_id}: {m.group(2)}: {m.group(3)}")
+    return found
+
+
+def play(system, group, case):
+    """The replies and the lines in the log of one case."""
+    source = "127.0.0.1"
+    if case and isinstance(case[0], dict):
+        source = case[0].get("from", source)
+        case = case[1:]
+    try:
+        with open(system.log, errors="replace") as f:
+            f.seek(0, 2)
+            at = f.tell()
+    except FileNotFoundError:
+        at = 0
+    replies = talk(system.ports[group], case, source)
+    end = time.time() + 2
+    text = ""
+    while time.time() < end and not ENDED.search(text):
+        time.sleep(0.01)
+        try:
+            with open(system.log, errors="replace") as f:
+                f.seek(at)
+                text = f.read()
+        except FileNotFoundError:
+            continue
+    if not ENDED.search(text):
+        print(f"{system.name}: no end of the session in the log")
+    return [[normal(x) for x in r] for r in replies], acts(text)
+
+
+def show(case, got):
+    replies, log = got
+    case = case[1:] if case and isinstance(case[0], dict) else case
+    print("    S:", " | ".join(replies[0]))
+    at = 1
+    for item in case:
+        n = item[0] if isinstance(item, tuple) else 1
+        print("    C:", item)
+        for r in replies[at:at + n]:
+            print("    S:", " | ".join(r))
+        at += n
+    for line in log:
+        print("    L:", line)
+
+
+def show_difference(case, want, got):
+    """What was said before the first difference, and the difference."""
+    items = [x for x in case if not isinstance(x, dict)]
+    said = ["(connect)"]
+    for item in items:
+        n = item[0] if isinstance(item, tuple) else 1
+        said += [str(item)] + ["..."] * (n - 1)
+    mine, theirs = got[0], want[0]
+    for i in range(max(len(mine), len(theirs))):
+        a = theirs[i] if i < len(theirs) else ["nothing"]
+        b = mine[i] if i < len(mine) else ["nothing"]
+        if a != b:
+            print("  after", " / ".join(said[max(0, i - 3):i + 1]))
+            print("    peer:", " | ".join(a))
+            print("    we:  ", " | ".join(b))
+            break
+    for line in [x for x in want[1] if x not in got[1]][:2]:
+        print("    only the peer logs:", line)
+    for line in [x for x in got[1] if x not in want[1]][:2]:
+        print("    only we log:", line)
+    if want[0] == got[0] and sorted(want[1]) == sorted(got[1]):
+        print("    log lines in another order")
+
+
+def compare(peer, ours, groups, verbose):
+    passed = failed = 0
+    for g, (_, cases) in groups.items():
+        for case in cases:
+            start = time.time()
+            want = play(peer, g, case)
+            middle = time.time()
+            got = play(ours, g, case) if ours else want
+            good = want == got
+            if "-t" in sys.argv:
+                print(f"{middle - start:.2f} {time.time() - middle:.2f}")
+            passed, failed = passed + good, failed + (not good)
+            if verbose:
+                print(f"{g}:")
+                show(case, want)
+            if not good:
+                print(f"{g} differs:")
+                show_difference(case, want, got)
+    return passed, failed
+
+
+def main():
+    words = [a for a in sys.argv[1:] if not a.startswith("-")]
+    if os.getuid() != 0 or not os.path.exists(
+            os.path.join(ROOT, "usr/lib/postfix/sbin/master")):
+        print("the peer cannot be run here")
+        return 77
+    groups = {g: x for g, x in GROUPS.items() if not words or g in words}
+    ours = peer = None
+    try:
+        peer = Peer(groups)
+        if "-p" not in sys.argv:
+            ours = Ours(groups)
+        passed, failed = compare(peer, ours, groups, "-v" in sys.argv)
+    finally:
+        if "-l" in sys.argv:
+            with open((ours or peer).log) as f:
+                print(f.read())
+        peer.stop()
+        if ours:
+            ours.stop()
+    print(f"{passed} passed, {failed} failed")
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
