@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from harness import ROOT, VEREDUS, free_port
+from harness import ROOT, VEREDUS, free_base
 
 NOBODY = 65534
 ROOTS = os.geteuid() == 0
@@ -27,25 +27,6 @@ def context():
     c.check_hostname = False
     c.verify_mode = ssl.CERT_NONE
     return c
-
-
-def free_base():
-    """A base whose seven ports nobody uses."""
-    while True:
-        base = free_port() // 1000 * 1000
-        if 10000 <= base <= 60000 and all(
-                unused(base + n) for n in (25, 587, 465, 143, 993, 110, 995)):
-            return base
-
-
-def unused(port):
-    import socket
-    with socket.socket() as s:
-        try:
-            s.bind(("127.0.0.1", port))
-            return True
-        except OSError:
-            return False
 
 
 class Place:
