@@ -32,7 +32,7 @@ SHOWN = (r"^  S: 235 2\.7\.0 Authentication successful$",
 def argv(uid, *words):
     who = [] if uid is None else ["setpriv", "--reuid", str(uid), "--regid",
                                   str(uid), "--clear-groups", "--"]
-    return [*who, "python3", os.path.join(ROOT, "demo"), *words]
+    return [*who, os.path.join(ROOT, "demo"), *words]
 
 
 def environment(d):
