@@ -59,6 +59,8 @@ struct listener_settings {
     struct tls_context *tls;    /* NULL: none */
     struct route *route;
     struct policy *policy;
+    struct maps forbidden;      /* tables of smtpd_forbidden_commands */
+    struct maps keywords;       /* EHLO keywords by client address */
     str banner;
     bool hide_names, auth_header, tls_header, add_missing;
     size_t header_max, hops_max;
@@ -116,6 +118,7 @@ struct visit {
     struct arena memory;        /* the session's */
     struct arena transaction;
     str name, reverse, address; /* of the client */
+    str hidden;                 /* EHLO keywords, for the log */
     int name_status;
     struct endpoint peer, own;
     uint32_t uid;               /* pickup: who submits */
