@@ -24,8 +24,10 @@ void rcpt_result(struct message *m, uint32_t index,
     case OUTCOME_SENT:
     case OUTCOME_FORWARDED:
         s->status = RCPT_DONE;
-        s->success_wanted = wants(&m->envelope.recipients.p[index],
-                                  NOTIFY_SUCCESS);
+        /* mail that was sent on carries the wish with it */
+        s->success_wanted = r->outcome == OUTCOME_SENT
+                            && wants(&m->envelope.recipients.p[index],
+                                     NOTIFY_SUCCESS);
         if (!s->success_wanted)
             return;
         break;
