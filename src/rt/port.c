@@ -10,6 +10,7 @@
 
 #include "rt/sched.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 enum {
@@ -147,7 +148,7 @@ void port_answer(struct port *p, const struct frame *f)
     if (f->fd >= 0) {
         struct attached *a = heap_new(struct attached);
         a->at = p->out_base + p->out.n;
-        a->fd = dup(f->fd);
+        a->fd = fcntl(f->fd, F_DUPFD_CLOEXEC, 0); /* no child may get it */
         must(a->fd >= 0);
         *p->fds_end = a;
         p->fds_end = &a->next;
