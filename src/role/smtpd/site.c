@@ -381,6 +381,8 @@ static struct reply on_special(struct task *t, struct smtp_session *s,
     struct visit *v = visit_of(s);
     str value;
 
+    if (v->l->pickup && str_ieq(verb, S("XPICKUP")))
+        return pickup_whose(v, str_skip(line, verb.n));
     if (listed(v->l->conf, P_smtpd_noop_commands, verb))
         return REPLY(250, "2.0.0", "Ok");
     if (s->verb < N_VERBS)

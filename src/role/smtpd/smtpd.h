@@ -122,6 +122,7 @@ struct visit {
     int name_status;
     struct endpoint peer, own;
     uint32_t uid;               /* pickup: who submits */
+    bool gateway;               /* pickup: headers are not those of local mail */
     str sasl_user, sasl_method, sasl_sender;
     struct policy_memory memory_of_policy;
 
@@ -166,6 +167,9 @@ err content_id(struct task *t, struct visit *v);
 
 /* received.c */
 void received_put(struct task *t, struct visit *v, struct buf *to);
+
+/* pickup.c: rest is what follows XPICKUP. */
+struct reply pickup_whose(struct visit *v, str rest);
 
 /* auth.c */
 struct reply visit_auth(struct task *t, struct smtp_session *s, str mech,

@@ -34,7 +34,8 @@ struct keyword {
     size_t offset;      /* of its flag in struct smtp_options */
 };
 
-#define KEYWORD(word, flag) { S_INIT(word), offsetof(struct smtp_options, flag) }
+#define KEYWORD(word, flag)                                                   \
+    { S_INIT(word), offsetof(struct smtp_options, flag) }
 static const struct keyword keywords[] = {
     KEYWORD("PIPELINING", offer_pipelining), KEYWORD("SIZE", offer_size),
     KEYWORD("VRFY", offer_vrfy), KEYWORD("ETRN", offer_etrn),
