@@ -220,8 +220,8 @@ def test_killed_in_the_middle(f):
     os.kill(hands(f)[1][0], signal.SIGKILL)
     for _ in range(20):
         time.sleep(1)
-        subprocess.run([VEREDUS, "postqueue", "-c", f.inst.etc, "-f"], stderr=subprocess.DEVNULL,
-                       stdout=subprocess.DEVNULL)
+        subprocess.run([VEREDUS, "postqueue", "-c", f.inst.etc, "-f"],
+                       stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         text = f.text("out/slow")
         if all(f"X-Key: {k}\n" in text for k in keys):
             return

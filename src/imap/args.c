@@ -250,9 +250,7 @@ static bool system_flag(struct args *x, struct flag_list *out)
             return true;
         }
     }
-    /* \Recent may be named and cannot be changed */
-    return str_ieq(name, S("Recent"))
-           || args_fail(x, "Invalid system flag");
+    return args_fail(x, "Invalid system flag");     /* \Recent too */
 }
 
 bool args_flags(struct args *x, struct flag_list *out)

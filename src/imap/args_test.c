@@ -89,7 +89,9 @@ TEST(args_flags_and_dates)
     int64_t n;
 
     arena_init(&a, 0);
-    x = args_of(&a, S("(\\Seen work \\answered \\Recent)"));
+    x = args_of(&a, S("(\\Recent)"));
+    check(!args_flags(&x, &f));
+    x = args_of(&a, S("(\\Seen work \\answered)"));
     check(args_flags(&x, &f) && args_end(&x));
     check_int(f.flags, FLAG_SEEN | FLAG_ANSWERED);
     check_int(f.n_keywords, 1);

@@ -85,7 +85,7 @@ err imap_on_enable(struct task *t, struct imap *im, struct imap_command *cmd)
     if (!args_end(x))
         return imap_bad(t, im, cmd);
     conn_put(im->conn, S("* ENABLED"));
-    if (condstore && !im->condstore)
+    if (condstore)
         conn_put(im->conn, S(" CONDSTORE"));
     conn_put(im->conn, S("\r\n"));
     if (condstore)

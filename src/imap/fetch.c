@@ -32,7 +32,8 @@ static str slice(str s, size_t at, size_t n)
     return str_head(str_skip(s, at), n);
 }
 
-/* Sends bytes of a span as a literal, CR LF at all line ends. */
+/* Sends bytes of a span as a literal, CR LF at all line ends; the space or
+ * "~" in front of it was put. */
 static err put_span(struct task *t, struct fetch *f, str bytes,
                     const struct mime_span *span, const struct plan_item *it)
 {
@@ -43,7 +44,7 @@ static err put_span(struct task *t, struct fetch *f, str bytes,
 
     if (it->partial && !it->max)
         w.left = 0;
-    conn_fmt(f->im->conn, " {%" PRIu64 "}\r\n", mime_wire_left(&w));
+    conn_fmt(f->im->conn, "{%" PRIu64 "}\r\n", mime_wire_left(&w));
     while ((piece = mime_wire_next(&w, room, PIECE)).n) {
         conn_put(f->im->conn, piece);
         TRY(imap_drain(t, f->im));
@@ -56,6 +57,7 @@ static err put_bytes(struct task *t, struct fetch *f, str bytes,
 {
     struct mime_span span = mime_span_of(bytes);
 
+    conn_put(f->im->conn, S(" "));
     return put_span(t, f, bytes, &span, it);
 }
 
@@ -101,6 +103,14 @@ static err put_whole(struct task *t, struct fetch *f,
     }
 }
 
+/* A span of the message itself. */
+static err put_here(struct task *t, struct fetch *f,
+                    const struct mime_span *span, const struct plan_item *it)
+{
+    conn_put(f->im->conn, S(" "));
+    return put_span(t, f, f->message.bytes, span, it);
+}
+
 static err put_part(struct task *t, struct fetch *f,
                     const struct plan_item *it)
 {
@@ -110,18 +120,18 @@ static err put_part(struct task *t, struct fetch *f,
 
     if (!p)
         return put_bytes(t, f, S(""), it);
+    inner = p->kind == MIME_MESSAGE ? p->first : NULL;
     if (it->section == SECTION_ALL)
-        return put_span(t, f, m, &p->body, it);
+        return put_here(t, f, &p->body, it);
     if (it->section == SECTION_MIME)
-        return put_span(t, f, m, &p->header, it);
+        return put_here(t, f, &p->header, it);
     /* HEADER and TEXT are those of the message that the part holds */
-    if (p->kind != MIME_MESSAGE)
+    if (!inner)
         return put_bytes(t, f, S(""), it);
-    inner = p->first;
     if (it->section == SECTION_HEADER)
-        return put_span(t, f, m, &inner->header, it);
+        return put_here(t, f, &inner->header, it);
     if (it->section == SECTION_TEXT)
-        return put_span(t, f, m, &inner->body, it);
+        return put_here(t, f, &inner->body, it);
     return put_bytes(t, f, pick_fields(f, slice(m, inner->header.at,
                                                 inner->header.size), it), it);
 }
@@ -131,8 +141,10 @@ static err put_binary(struct task *t, struct fetch *f,
                       const struct plan_item *it)
 {
     const struct mime_part *p = mime_part_find(f->root, it->path, it->n_path);
+    enum mime_encoding encoding = MIME_IDENTITY;
     str m = f->message.bytes, bytes;
     struct mime_decoder d;
+    struct mime_span span;
     struct buf b;
 
     if (!p) {
@@ -140,24 +152,22 @@ static err put_binary(struct task *t, struct fetch *f,
                                                       : S(" 0"));
         return OK;
     }
-    d = mime_decoder_of(p->kind == MIME_LEAF && it->n_path
-                            ? mime_encoding_of(slice(m, p->header.at,
-                                                     p->header.size))
-                            : MIME_IDENTITY);
+    if (p->kind == MIME_LEAF && it->n_path)
+        encoding = mime_encoding_of(slice(m, p->header.at, p->header.size));
+    d = mime_decoder_of(encoding);
     buf_init(&b, &f->a, p->body.size + 1);
     mime_decode(&d, it->n_path ? slice(m, p->body.at, p->body.size) : m, &b);
     mime_decode_end(&d, &b);
     bytes = buf_str(&b);
+    span = mime_span_of(bytes);
+    if (encoding == MIME_BASE64)
+        span.bare = 0;          /* its LFs are no line ends */
     if (it->kind == ITEM_BINARY_SIZE) {
-        conn_fmt(f->im->conn, " %zu", bytes.n);
+        conn_fmt(f->im->conn, " %" PRIu64, mime_wire_size(&span));
         return OK;
     }
-    bytes = str_head(str_skip(bytes, (size_t)it->from),
-                     it->max < bytes.n ? (size_t)it->max : bytes.n);
-    conn_fmt(f->im->conn, " %s{%zu}\r\n",
-             str_chr(bytes, 0) == STR_NONE ? "" : "~", bytes.n);
-    conn_put(f->im->conn, bytes);
-    return imap_drain(t, f->im);
+    conn_put(f->im->conn, str_chr(bytes, 0) == STR_NONE ? S(" ") : S(" ~"));
+    return put_span(t, f, bytes, &span, it);
 }
 
 static void put_text(struct fetch *f, struct buf *b)

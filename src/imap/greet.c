@@ -9,6 +9,7 @@
 #include "imap/login.h"
 
 #include "imap/command.h"
+#include "imap/imap.h"
 
 enum { BAD_MAX = 20 };
 
@@ -18,8 +19,8 @@ static void put_capabilities(struct login *l)
 {
     str mechs = l->door->mechanisms, mech;
 
-    conn_put(l->conn, S("CAPABILITY IMAP4rev1 SASL-IR LITERAL+ ID ENABLE "
-                        "IDLE"));
+    /* all of them: some clients never ask again after login */
+    conn_put(l->conn, S("CAPABILITY " IMAP_CAPABILITIES));
     if (l->door->tls && !conn_tls(l->conn)->on)
         conn_put(l->conn, S(" STARTTLS"));
     if (!login_allowed(l))
@@ -152,8 +153,7 @@ static err on_command(struct task *t, struct login *l,
         conn_put(l->conn, S("* "));
         put_capabilities(l);
         conn_put(l->conn, S("\r\n"));
-        reply(l, cmd, S("OK Pre-login capabilities listed, post-login "
-                        "capabilities have more."));
+        reply(l, cmd, S("OK Capability completed."));
     } else if (str_eq(name, S("NOOP"))) {
         reply(l, cmd, S("OK NOOP completed."));
     } else if (str_eq(name, S("LOGOUT"))) {

@@ -18,6 +18,7 @@ enum list_options {
     RETURN_STATUS = 128,
     LIST_LSUB = 256,
     LIST_EXTENDED = 512,
+    LIST_ROOT = 1024,       /* the pattern is empty: only the separator */
 };
 
 struct list_job {
@@ -126,6 +127,8 @@ static bool parse(struct imap *im, struct args *x, struct list_job *job)
         return false;
     if (!(job->options & LIST_LSUB) && !parse_return(x, job))
         return false;
+    if (!(job->options & (LIST_LSUB | LIST_EXTENDED)))
+        job->options |= job->patterns[0].n ? RETURN_SPECIAL : LIST_ROOT;
     for (size_t i = 0; i < job->n && reference.n; i++)
         job->patterns[i] = arena_cat(&im->scratch, reference,
                                      job->patterns[i]);
@@ -147,13 +150,13 @@ static const struct {
 } attribute_names[] = {
     { BOX_ABSENT, 0, S_INIT("\\NonExistent") },
     { BOX_SUBSCRIBED, RETURN_SUBSCRIBED, S_INIT("\\Subscribed") },
-    { BOX_ALL, 0, S_INIT("\\All") },
-    { BOX_ARCHIVE, 0, S_INIT("\\Archive") },
-    { BOX_DRAFTS, 0, S_INIT("\\Drafts") },
-    { BOX_FLAGGED, 0, S_INIT("\\Flagged") },
-    { BOX_JUNK, 0, S_INIT("\\Junk") },
-    { BOX_SENT, 0, S_INIT("\\Sent") },
-    { BOX_TRASH, 0, S_INIT("\\Trash") },
+    { BOX_ALL, RETURN_SPECIAL, S_INIT("\\All") },
+    { BOX_ARCHIVE, RETURN_SPECIAL, S_INIT("\\Archive") },
+    { BOX_DRAFTS, RETURN_SPECIAL, S_INIT("\\Drafts") },
+    { BOX_FLAGGED, RETURN_SPECIAL, S_INIT("\\Flagged") },
+    { BOX_JUNK, RETURN_SPECIAL, S_INIT("\\Junk") },
+    { BOX_SENT, RETURN_SPECIAL, S_INIT("\\Sent") },
+    { BOX_TRASH, RETURN_SPECIAL, S_INIT("\\Trash") },
 };
 
 static void put_box(struct imap *im, const struct list_job *job, str name,
@@ -208,7 +211,8 @@ static bool wanted(const struct imap *im, const struct list_job *job,
     return !(o & SELECT_SPECIAL) || (b->attributes & BOX_SPECIAL);
 }
 
-/* The answer to LIST "" "": the separator. */
+/* The answer to LIST "" "": the separator.  A reference is no level of its
+ * own here, so the root of each is empty. */
 static void put_root(struct imap *im, bool lsub)
 {
     conn_fmt(im->conn, "* %s (\\Noselect) \"%c\" \"\"\r\n",
@@ -278,7 +282,7 @@ err imap_on_list(struct task *t, struct imap *im, struct imap_command *cmd)
         return imap_bad(t, im, cmd);
     if (job->status_items & STATUS_MODSEQ)
         imap_use_condstore(im);
-    if (job->n == 1 && !job->patterns[0].n && !(job->options & LIST_EXTENDED))
+    if (job->options & LIST_ROOT)
         put_root(im, false);
     else
         e = list(t, im, job);

@@ -109,6 +109,7 @@ static bool take_path(struct planning *p, struct plan_item *it,
 {
     struct args *x = p->x;
     vec_of(uint32_t) path = { 0 };
+    bool dot = false;
 
     while (is_digit((char)args_peek(x))) {
         uint64_t n;
@@ -119,9 +120,12 @@ static bool take_path(struct planning *p, struct plan_item *it,
             return args_fail(x, "Invalid BODY[] section");
         buf_fmt(label, "%s%" PRIu64, path.n ? "." : "", n);
         vec_push(x->a, &path, (uint32_t)n);
-        if (!args_maybe(x, '.'))
+        dot = args_maybe(x, '.');
+        if (!dot)
             break;
     }
+    if (dot && args_peek(x) == ']')
+        return args_fail(x, "Invalid BODY[] section");
     it->path = path.p;
     it->n_path = path.n;
     return !x->error;

@@ -65,6 +65,16 @@ static bool take_number(struct pop3 *p, str *rest, uint32_t *seq)
     return true;
 }
 
+/* The same, where the number is the only argument. */
+static bool take_only_number(struct pop3 *p, str rest, uint32_t *seq)
+{
+    if (!take_number(p, &rest, seq))
+        return false;
+    if (str_trim(rest).n)
+        tell(p, S("-ERR Too many arguments."));
+    return !str_trim(rest).n;
+}
+
 static err totals(struct task *t, struct pop3 *p, uint64_t *bytes)
 {
     *bytes = 0;
@@ -95,7 +105,7 @@ static err on_list(struct task *t, struct pop3 *p, str rest)
     uint32_t seq;
 
     if (str_trim(rest).n) {
-        if (!take_number(p, &rest, &seq))
+        if (!take_only_number(p, rest, &seq))
             return OK;
         TRY(view_size(t, p->view, seq, &size));
         conn_fmt(p->conn, "+OK %" PRIu32 " %" PRIu64 "\r\n", seq, size);
@@ -124,7 +134,7 @@ static err on_uidl(struct task *t, struct pop3 *p, str rest)
     uint32_t seq;
 
     if (str_trim(rest).n) {
-        if (take_number(p, &rest, &seq))
+        if (take_only_number(p, rest, &seq))
             put_uidl(p, "+OK ", seq);
         return OK;
     }
@@ -211,7 +221,7 @@ static err on_retr(struct task *t, struct pop3 *p, str rest)
 {
     uint32_t seq;
 
-    if (!take_number(p, &rest, &seq))
+    if (!take_only_number(p, rest, &seq))
         return OK;
     TRY(retrieve(t, p, seq, UINT64_MAX));
     if (seq > p->last)
@@ -238,7 +248,7 @@ static err on_dele(struct task *t, struct pop3 *p, str rest)
     uint32_t seq;
 
     (void)t;
-    if (!take_number(p, &rest, &seq))
+    if (!take_only_number(p, rest, &seq))
         return OK;
     p->deleted[seq - 1] = true;
     p->n_deleted++;

@@ -331,6 +331,8 @@ err imap_on_search(struct task *t, struct imap *im, struct imap_command *cmd)
 
     if (!search_parse(&cmd->args, &plan))
         return imap_bad(t, im, cmd);
+    if (plan.bad_charset && (plan.returns & RETURN_SAVE))
+        imap_save(im, NULL, 0);     /* RFC 5182 section 2.1 */
     if (plan.bad_charset)
         return imap_done(t, im, cmd, S("NO [BADCHARSET (UTF-8 US-ASCII)] "
                                        "Unknown charset"));

@@ -122,7 +122,10 @@ static bool take_argument(struct searching *s, const struct known *k,
         key->n = (uint64_t)days;
         return true;
     case NUMBER_ARGUMENT:
-        return args_number(x, INT64_MAX, &key->n);
+        if (!args_number(x, INT64_MAX, &key->n))
+            return false;
+        return key->n || (key->kind != KEY_OLDER && key->kind != KEY_YOUNGER)
+               || args_fail(x, "Invalid search interval");
     case SET_ARGUMENT:
         return args_set(x, &key->set);
     case WORD_ARGUMENT:

@@ -10,8 +10,8 @@ static bool parse_parameters(struct imap *im, struct args *x)
 {
     str word;
 
-    if (!args_maybe(x, ' '))
-        return args_end(x);
+    if (!args_maybe(x, ' ') || args_peek(x) < 0)
+        return args_end(x);     /* some clients leave a blank there */
     args_byte(x, '(');
     do {
         if (!args_atom(x, &word))
@@ -40,7 +40,7 @@ static void put_selected(struct imap *im)
 
     imap_put_flag_names(im, true);
     conn_fmt(im->conn, "* %" PRIu32 " EXISTS\r\n", count);
-    conn_fmt(im->conn, "* %" PRIu32 " RECENT\r\n", view_recent(im->view));
+    imap_put_recent(im);
     for (uint32_t i = 1; i <= count && !unseen; i++)
         if (!(view_row(im->view, i)->flags & FLAG_SEEN))
             unseen = i;

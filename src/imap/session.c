@@ -255,7 +255,7 @@ void imap_put_flags_row(struct imap *im, uint32_t seq, bool uid)
     if (im->n_words != view_n_keywords(im->view))
         imap_put_flag_names(im, true);
     conn_fmt(im->conn, "* %" PRIu32 " FETCH (", seq);
-    if (uid || im->condstore)
+    if (uid)
         conn_fmt(im->conn, "UID %" PRIu32 " ", r->uid);
     if (im->condstore)
         conn_fmt(im->conn, "MODSEQ (%" PRIu64 ") ", r->modseq);
@@ -274,6 +274,12 @@ void imap_use_condstore(struct imap *im)
                  view_modseq(im->view));
 }
 
+void imap_put_recent(struct imap *im)
+{
+    im->n_recent = view_recent(im->view);
+    conn_fmt(im->conn, "* %" PRIu32 " RECENT\r\n", im->n_recent);
+}
+
 err imap_tell(struct task *t, struct imap *im, bool expunges)
 {
     struct view_change c;
@@ -286,8 +292,6 @@ err imap_tell(struct task *t, struct imap *im, bool expunges)
             break;
         case CHANGE_EXISTS:
             conn_fmt(im->conn, "* %" PRIu32 " EXISTS\r\n", c.n);
-            conn_fmt(im->conn, "* %" PRIu32 " RECENT\r\n",
-                     view_recent(im->view));
             break;
         case CHANGE_FLAGS:
             imap_put_flags_row(im, c.n, false);
@@ -295,6 +299,8 @@ err imap_tell(struct task *t, struct imap *im, bool expunges)
         }
         TRY(imap_drain(t, im));
     }
+    if (view_recent(im->view) != im->n_recent)
+        imap_put_recent(im);
     return OK;
 }
 
@@ -413,6 +419,7 @@ static err one_command(struct task *t, struct imap *im)
 {
     struct imap_limits limits = { COMMAND_MAX, LITERAL_MAX, im->o->idle_s };
     struct imap_command cmd;
+    uint32_t n_bad;
     err e;
 
     TRY(wait_command(t, im));
@@ -425,7 +432,10 @@ static err one_command(struct task *t, struct imap *im)
         return OK;
     }
     TRY(e);
+    n_bad = im->n_bad;
     e = dispatch(t, im, &cmd);
+    if (im->n_bad == n_bad)
+        im->n_bad = 0;          /* only those in a row count */
     if (!e && arena_over(&im->scratch))
         e = why(t, ERR_LIMIT, "command needs too much memory");
     return e;

@@ -19,6 +19,7 @@ struct imap {
     bool over;
     bool bare;                  /* this command may not be told expunges */
     size_t n_words;             /* keywords the client knows of */
+    uint32_t n_recent;          /* as the client was told last */
     uint32_t n_bad;
     /* the saved search result of SEARCHRES: UIDs, on the heap */
     uint32_t *saved;
@@ -56,6 +57,9 @@ err imap_tell(struct task *t, struct imap *im, bool expunges);
 void imap_put_flags_row(struct imap *im, uint32_t seq, bool uid);
 void imap_put_flags(struct imap *im, const struct row *r);
 void imap_put_flag_names(struct imap *im, bool permanent);
+
+/* "* 2 RECENT" */
+void imap_put_recent(struct imap *im);
 
 /* From now on FETCH responses carry MODSEQ (RFC 7162 section 3.1). */
 void imap_use_condstore(struct imap *im);

@@ -36,8 +36,6 @@ bool imap_status_items(struct args *x, int *items)
 
     *items = 0;
     args_byte(x, '(');
-    if (args_maybe(x, ')'))
-        return true;
     do {
         int item;
         if (!args_atom(x, &word))

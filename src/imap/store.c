@@ -52,14 +52,6 @@ static bool take_plan(struct args *x, struct store_plan *p)
     return args_end(x);
 }
 
-static bool seqs_have(struct seqs s, uint32_t seq)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] == seq)
-            return true;
-    return false;
-}
-
 /* "MODSEQ 5" alone where SILENT keeps the flags back. */
 static void put_row(struct imap *im, uint32_t seq, bool uid, bool silent)
 {
@@ -70,8 +62,10 @@ static void put_row(struct imap *im, uint32_t seq, bool uid, bool silent)
     if (!silent) {
         imap_put_flags_row(im, seq, uid);
     } else if (im->condstore) {
-        conn_fmt(im->conn, "* %" PRIu32 " FETCH (UID %" PRIu32
-                 " MODSEQ (%" PRIu64 "))\r\n", seq, r->uid, r->modseq);
+        conn_fmt(im->conn, "* %" PRIu32 " FETCH (", seq);
+        if (uid)
+            conn_fmt(im->conn, "UID %" PRIu32 " ", r->uid);
+        conn_fmt(im->conn, "MODSEQ (%" PRIu64 "))\r\n", r->modseq);
     }
 }
 
@@ -101,9 +95,11 @@ err imap_on_store(struct task *t, struct imap *im, struct imap_command *cmd)
                                        "read-only"));
     if (e)
         return imap_failed(t, im, cmd, e);
-    for (size_t i = 0; i < rows.n; i++) {
-        if (failed.n && seqs_have(failed, rows.p[i]))
+    for (size_t i = 0, f = 0; i < rows.n; i++) {
+        if (f < failed.n && failed.p[f] == rows.p[i]) {
+            f++;                /* both grow */
             continue;
+        }
         put_row(im, rows.p[i], uid, plan.silent);
         TRY(imap_drain(t, im));
     }

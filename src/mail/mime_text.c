@@ -15,7 +15,8 @@ void mime_fold(struct buf *to, str s)
 
     while (s.n) {
         if ((unsigned char)s.p[0] < 128) {
-            buf_byte(to, lower(s.p[0]));
+            /* a folded header may go on after a tab: all blanks are one */
+            buf_byte(to, s.p[0] == '\t' ? ' ' : lower(s.p[0]));
             s = str_skip(s, 1);
         } else if (utf8_next(&s, &code)) {
             utf8_put(to, charset_fold(code));

@@ -149,6 +149,23 @@ static enum outcome enter(struct task *t, struct judge *j,
     return OUT_ENTER;
 }
 
+/* What is done to a message cannot be said before there is one. */
+static bool too_early(struct task *t, struct judge *j, const struct rule *r,
+                      const struct subject *s, str value)
+{
+    struct scan sc = scan_of(value);
+    str class = str_from(s->class);
+
+    if (j->p->delay_reject || (!str_eq(class, S("Client host"))
+                               && !str_eq(class, S("Helo command"))))
+        return false;
+    judge_warn(t, j, "access table %.*s: with smtpd_delay_reject=no, action "
+                     "%.*s is always skipped in Client host or Helo command "
+                     "restrictions", STR(r->argument),
+               STR(scan_until(&sc, S(" \t"))));
+    return true;
+}
+
 static enum outcome do_action(struct task *t, struct judge *j,
                               const struct rule *r, const struct subject *s,
                               str value)
@@ -156,6 +173,10 @@ static enum outcome do_action(struct task *t, struct judge *j,
     struct action x = action_read(kept(j, value), &j->p->codes);
     const char *fault = action_fault(&x);
 
+    if ((x.kind == ACTION_DISCARD || x.kind == ACTION_HOLD
+         || (x.kind >= ACTION_FILTER && x.kind <= ACTION_PREPEND))
+        && too_early(t, j, r, s, value))
+        return OUT_DUNNO;
     if (x.kind == ACTION_PREPEND && j->end_of_data) {
         judge_warn(t, j, "access table %.*s: action PREPEND must be used "
                          "before smtpd_end_of_data_restrictions",
@@ -208,7 +229,8 @@ static enum outcome take(struct task *t, struct judge *j,
     if (e == ERR_STOPPED)
         j->stopped = true;
     if (e) {
-        judge_warn(t, j, "%.*s: table lookup problem", STR(r->argument));
+        judge_warn(t, j, "%.*s lookup error for \"%.*s\"",
+                   STR(r->argument), STR(s->name));
         value = S("451 4.3.5 Server configuration error");
     }
     return do_action(t, j, r, s, value);

@@ -113,10 +113,13 @@ static enum outcome delayed(struct task *t, struct judge *j, bool sender)
 static enum outcome recipient_stage(struct task *t, struct judge *j)
 {
     const struct policy_deferral *before;
-    enum outcome out = delayed(t, j, true);
+    enum outcome out;
     bool relay_first = j->p->relay_first;
     str to = j->f->recipient.text;
 
+    if (str_ieq(to, S("postmaster")))
+        return OUT_DUNNO; /* RFC 5321 section 4.5.1 */
+    out = delayed(t, j, true);
     if (out == OUT_REFUSED)
         return out;
     before = left_by(j, POLICY_SENDER);

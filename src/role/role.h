@@ -36,6 +36,7 @@ enum control_frame {
     CONTROL_STOP,           /* finish what you do and end */
     CONTROL_FLUSH,          /* qmgr: try everything now */
     CONTROL_READY = 100,    /* from the role: it serves */
+    CONTROL_FAILED,         /* from the role, before it ends: str why */
     CONTROL_WANT,           /* imapd: u32 uid, u32 gid: a port to the reader
                                who is this user; it comes as CONTROL_PORT with
                                the uid as its number */

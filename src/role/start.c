@@ -40,6 +40,20 @@ static void prepare(struct task *t)
     tls_prepare();
 }
 
+/* Tells master why this role ends: at the start it tells the administrator. */
+static void confess(struct task *t, struct role *r)
+{
+    struct buf b;
+
+    buf_init(&b, NULL, 4096);
+    pack_str(&b, str_head(str_from(task_why(t)), 2000));
+    port_answer(r->control, &(struct frame){ .type = CONTROL_FAILED,
+                                             .body = buf_str(&b),
+                                             .fd = -1 });
+    buf_free(&b);
+    err_ignore(task_sleep(t, after_ms(t, 1))); /* it leaves meanwhile */
+}
+
 static err run(struct task *t, void *arg)
 {
     enum role_kind kind = *(enum role_kind *)arg;
@@ -56,6 +70,8 @@ static err run(struct task *t, void *arg)
     if (!e) {
         prepare(t);
         e = body(kind)(t, &r);
+        if (e && e != ERR_STOPPED)
+            confess(t, &r);
         port_close(r.control);
     }
     arena_reset(&memory);

@@ -6,16 +6,17 @@
  */
 #include "smtp/server.h"
 
-#include "smtp/dot.h"
-
 #include <stdio.h>
 
 enum { PIECE_MAX = 32 * 1024 };
 
 static struct reply may_start(struct smtp_session *s, str rest, str syntax)
 {
+    if (s->bdat != SMTP_BDAT_NONE)
+        return reply_fmt(&s->scratch, 503, "5.5.1", "Error: %.*s after BDAT",
+                         STR(syntax));
     if (!s->mail || s->n_rcpts == 0) {
-        if (s->mail && s->n_rcpts_refused + s->n_errors > 0 && s->esmtp)
+        if (s->mail && s->rcpt_refused)
             return REPLY(554, "5.5.1", "Error: no valid recipients");
         return REPLY(503, "5.5.1", "Error: need RCPT command");
     }
@@ -28,8 +29,10 @@ static struct reply may_start(struct smtp_session *s, str rest, str syntax)
 static err to_site(struct task *t, struct smtp_session *s, str bytes)
 {
     s->n_bytes += bytes.n;
-    if (s->o.size_max && s->n_bytes > s->o.size_max)
+    if (s->o.size_max && s->n_bytes > s->o.size_max && !s->too_big) {
         s->too_big = true;
+        smtp_note(t, s, SMTP_NOTE_TOO_BIG, S(""));
+    }
     return s->too_big || bytes.n == 0 ? OK : s->site->body(t, s, bytes);
 }
 
@@ -61,6 +64,7 @@ static void finish(struct task *t, struct smtp_session *s)
                            ? REPLY(552, "5.3.4",
                                    "Error: message file too big")
                            : s->site->end(t, s, i));
+    s->n_junk = 0;
     smtp_transaction_end(t, s);
 }
 
@@ -89,6 +93,8 @@ err smtp_on_data(struct task *t, struct smtp_session *s, str rest)
     return OK;
 }
 
+/* --- BDAT: a chunk a command --------------------------------------------- */
+
 /* Reads a chunk without looking at it, to stay in step with the client. */
 static err skip_chunk(struct task *t, struct smtp_session *s, uint64_t size)
 {
@@ -101,8 +107,7 @@ static err skip_chunk(struct task *t, struct smtp_session *s, uint64_t size)
     return OK;
 }
 
-static err read_chunk(struct task *t, struct smtp_session *s, uint64_t size,
-                      struct dot_decoder *d)
+static err read_chunk(struct task *t, struct smtp_session *s, uint64_t size)
 {
     while (size > 0) {
         str piece, left;
@@ -113,7 +118,7 @@ static err read_chunk(struct task *t, struct smtp_session *s, uint64_t size,
             return e;
         }
         size -= piece.n;
-        TRY(decode(t, s, d, piece, &left));
+        TRY(decode(t, s, &s->chunks, piece, &left));
     }
     return OK;
 }
@@ -128,82 +133,89 @@ static bool bdat_parse(str rest, uint64_t *size, bool *last)
     return scan_done(&sc);
 }
 
-/* The next command of a message in chunks: BDAT, or what gives it up. */
-static err next_bdat(struct task *t, struct smtp_session *s, uint64_t *size,
-                     bool *last, bool *given_up)
+/* The chunk is refused; so are those that follow it. */
+static err refuse_chunk(struct task *t, struct smtp_session *s,
+                        uint64_t size, bool last, struct reply r)
 {
-    str line, rest;
-    enum line_end end;
+    TRY(skip_chunk(t, s, size));
+    if (r.code == 0)
+        r = reply_fmt(&s->scratch, 551, "5.0.0",
+                      "Discarded %" PRIu64 " bytes after earlier error",
+                      size);
+    s->bdat = last ? SMTP_BDAT_NONE : SMTP_BDAT_FAILED;
+    smtp_say(t, s, r);
+    return OK;
+}
 
-    for (;;) {
-        TRY(conn_line(t, s->conn, s->o.line_max, smtp_until(t, s), &line,
-                      &end));
-        if (str_istarts(line, S("BDAT "))
-            && bdat_parse(str_trim(str_skip(line, 5)), size, last)) {
-            *given_up = false;
-            return OK;
-        }
-        rest = str_trim(line);
-        *given_up = true;
-        if (str_ieq(rest, S("RSET"))) {
-            s->verb = VERB_RSET;
-            smtp_say(t, s, REPLY(250, "2.0.0", "Ok"));
-            return OK;
-        }
-        if (str_ieq(rest, S("QUIT"))) {
-            s->verb = VERB_QUIT;
-            smtp_say(t, s, REPLY(221, "2.0.0", "Bye"));
-            return OK;
-        }
-        if (str_ieq(rest, S("NOOP")))
-            smtp_say(t, s, REPLY(250, "2.0.0", "Ok"));
-        else
-            smtp_say(t, s, REPLY(503, "5.5.1",
-                                 "Error: BDAT transaction in progress"));
-        if (s->n_errors >= s->o.errors_hard)
-            return ERR_PEER;
+/* Whether the first chunk may come. */
+static struct reply first_chunk(struct task *t, struct smtp_session *s)
+{
+    struct reply r = may_start(s, S(""), S("BDAT"));
+
+    if (r.code < 400)
+        r = s->site->data(t, s);
+    if (r.code >= 400)
+        return r;
+    s->n_bytes = s->n_chunked = 0;
+    s->chunks = (struct dot_decoder){ DOT_LINE, true };
+    s->bdat = SMTP_BDAT_OPEN;
+    return (struct reply){ 0 };
+}
+
+/* A command whose chunk's size is not known, or is nothing. */
+static err bad_bdat(struct task *t, struct smtp_session *s,
+                    enum smtp_note note, str line, struct reply r)
+{
+    smtp_note(t, s, note, line);
+    smtp_say(t, s, r);
+    s->over = true; /* we are out of step */
+    return OK;
+}
+
+static err bdat_chunk(struct task *t, struct smtp_session *s, uint64_t size,
+                      bool last)
+{
+    TRY(read_chunk(t, s, size));
+    s->n_chunked += size;
+    if (!last) {
+        smtp_say(t, s, reply_fmt(&s->scratch, 250, "2.0.0",
+                                 "Ok: %" PRIu64 " bytes", size));
+        return OK;
     }
+    TRY(to_site(t, s, dot_finish(&s->chunks)));
+    finish(t, s);
+    return OK;
 }
 
 err smtp_on_bdat(struct task *t, struct smtp_session *s, str rest)
 {
-    struct dot_decoder d = { DOT_LINE, true };
+    struct reply r = { 0 };
     uint64_t size;
-    bool last, given_up;
-    struct reply r;
+    bool last;
 
     if (!s->o.offer_chunking) {
-        smtp_say(t, s, REPLY(502, "5.5.1", "Error: command not implemented"));
+        smtp_say(t, s, REPLY(521, "5.5.1", "Error: command not implemented"));
         return OK;
     }
-    if (!bdat_parse(rest, &size, &last)) {
-        smtp_say(t, s, REPLY(501, "5.5.4", "Syntax: BDAT count [LAST]"));
-        s->over = true; /* how many bytes follow is unknown */
-        return OK;
+    if (!bdat_parse(rest, &size, &last))
+        return bad_bdat(t, s, SMTP_NOTE_BDAT,
+                        arena_fmt(&s->scratch, "BDAT%s%.*s",
+                                  rest.n ? " " : "", STR(rest)),
+                        REPLY(521, "5.5.4", "Syntax: BDAT count [LAST]"));
+    if (size == 0 && !last)
+        return bad_bdat(t, s, SMTP_NOTE_BDAT_NULL, S(""),
+                        REPLY(551, "5.7.1", "Null BDAT request"));
+    if (s->bdat == SMTP_BDAT_FAILED)
+        return refuse_chunk(t, s, size, last, r);
+    if (s->bdat == SMTP_BDAT_NONE)
+        r = first_chunk(t, s);
+    if (r.code)
+        return refuse_chunk(t, s, size, last, r);
+    if (s->o.size_max && size > s->o.size_max - s->n_chunked) {
+        smtp_note(t, s, SMTP_NOTE_BDAT_SIZE, S(""));
+        return refuse_chunk(t, s, size, last,
+                            REPLY(552, "5.3.4",
+                                  "Chunk exceeds message size limit"));
     }
-    r = may_start(s, S(""), S("BDAT"));
-    if (r.code < 400)
-        r = s->site->data(t, s);
-    if (r.code >= 400) {
-        TRY(skip_chunk(t, s, size));
-        smtp_say(t, s, r);
-        return OK;
-    }
-    s->n_bytes = 0;
-    for (;;) {
-        TRY(read_chunk(t, s, size, &d));
-        if (last)
-            break;
-        smtp_say(t, s, reply_fmt(&s->scratch, 250, "2.0.0",
-                                 "Ok: %" PRIu64 " bytes", size));
-        TRY(next_bdat(t, s, &size, &last, &given_up));
-        if (given_up) {
-            smtp_transaction_end(t, s);
-            return OK;
-        }
-        s->verb = VERB_BDAT;
-    }
-    TRY(to_site(t, s, dot_finish(&d)));
-    finish(t, s);
-    return OK;
+    return bdat_chunk(t, s, size, last);
 }

@@ -9,6 +9,8 @@
  */
 #include "smtp/server.h"
 
+enum { PEEK_MAX = 100 };
+
 when smtp_until(struct task *t, const struct smtp_session *s)
 {
     return after_s(t, s->o.timeout_s);
@@ -50,20 +52,37 @@ static void put_reply(struct smtp_session *s, struct reply r)
     }
 }
 
+void smtp_note(struct task *t, struct smtp_session *s, enum smtp_note n,
+               str text)
+{
+    if (s->site->note)
+        s->site->note(t, s, n, text);
+}
+
+/* Refusals as they are sent: soft, and with what is added to them. */
+static struct reply dressed(struct task *t, struct smtp_session *s,
+                            struct reply r)
+{
+    if (s->o.soft_bounce && r.code >= 500) {
+        r.code -= 100;
+        if (r.dsn[0] == '5')
+            r.dsn[0] = '4';
+    }
+    return r.code >= 400 && s->site->footer ? s->site->footer(t, s, r) : r;
+}
+
 void smtp_say(struct task *t, struct smtp_session *s, struct reply r)
 {
     if (r.code == 0)
         return; /* what there was to say has been said */
+    r = dressed(t, s, r);
     if (s->n_all[s->verb] < UINT16_MAX)
         s->n_all[s->verb]++;
     if (r.code < 400 && s->n_good[s->verb] < UINT16_MAX)
         s->n_good[s->verb]++;
-    if (r.code >= 400) {
+    if (r.code >= 400)
         s->n_errors++;
-        if (s->site->refused)
-            s->site->refused(t, s, str_from(smtp_verb_name(s->verb)), r);
-    }
-    if (r.code == 421 || r.code == 221)
+    if (r.code == 421 || r.code == 521 || r.code == 221)
         s->over = true;
     put_reply(s, r);
 }
@@ -71,17 +90,10 @@ void smtp_say(struct task *t, struct smtp_session *s, struct reply r)
 /* Commands that cost a client nothing and us something count as junk. */
 static bool junk(const struct smtp_session *s, enum smtp_verb v)
 {
-    switch (v) {
-    case VERB_NOOP:
-    case VERB_VRFY:
-    case VERB_ETRN:
-    case VERB_HELP:
-        return true;
-    case VERB_RSET:
-        return !s->mail;
-    default:
-        return false;
-    }
+    (void)s;
+    return v == VERB_HELO || v == VERB_EHLO || v == VERB_LHLO
+           || v == VERB_NOOP || v == VERB_VRFY || v == VERB_ETRN
+           || v == VERB_RSET;
 }
 
 static struct reply too_many_errors(struct smtp_session *s)
@@ -93,80 +105,109 @@ static struct reply too_many_errors(struct smtp_session *s)
 /* A client that errs often waits. */
 static err slow_down(struct task *t, struct smtp_session *s)
 {
-    uint32_t n = s->n_errors + (s->n_junk > s->o.junk_max
-                                    ? s->n_junk - s->o.junk_max : 0);
-
-    if (s->over || n == 0)
+    if (s->over || s->n_errors == 0)
         return OK;
-    if (n >= s->o.errors_hard) {
+    if (s->n_errors >= s->o.errors_hard) {
+        smtp_note(t, s, SMTP_NOTE_ERRORS, S(""));
         smtp_say(t, s, too_many_errors(s));
         return OK;
     }
-    if (n < s->o.errors_soft)
+    if (s->n_errors < s->o.errors_soft || s->o.error_sleep_s <= 0)
         return OK;
     TRY(conn_flush(t, s->conn, smtp_until(t, s)));
     return task_sleep(t, after_s(t, s->o.error_sleep_s));
 }
 
-/* HTTP and friends, which knock here through browsers. */
-static bool forbidden(str verb)
+/* Commands that RFC 2920 wants at the end of what is sent at once; without
+ * EHLO that is all of them. */
+static bool must_be_last(const struct smtp_session *s, enum smtp_verb v)
 {
-    static const str words[] = { S_INIT("CONNECT"), S_INIT("GET"),
-                                 S_INIT("POST"), S_INIT("USER") };
+    if (!s->esmtp || !s->o.offer_pipelining)
+        return v < N_VERBS;
+    return v == VERB_HELO || v == VERB_EHLO || v == VERB_LHLO
+           || v == VERB_DATA || v == VERB_VRFY || v == VERB_NOOP
+           || v == VERB_QUIT || v == VERB_STARTTLS || v == VERB_AUTH;
+}
 
-    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-        if (str_ieq(verb, words[i]))
-            return true;
-    return str_ends(verb, S(":")); /* a header field */
+/* Looks whether commands came before their time. */
+static err note_pipelining(struct task *t, struct smtp_session *s)
+{
+    str piece;
+
+    if (s->pipelined || !conn_pending(s->conn) || !must_be_last(s, s->verb))
+        return OK;
+    TRY(conn_piece(t, s->conn, PEEK_MAX, smtp_until(t, s), &piece));
+    s->pipelined = true;
+    smtp_note(t, s, SMTP_NOTE_PIPELINING, arena_str(&s->scratch, piece));
+    conn_unread(s->conn, piece.n);
+    return OK;
+}
+
+/* What is answered whatever the state; code 0: nothing. */
+static struct reply at_once(struct task *t, struct smtp_session *s, str line,
+                            str verb)
+{
+    struct reply r = { 0 };
+
+    if (str_empty(verb))
+        return REPLY(500, "5.5.2", "Error: bad syntax");
+    if (s->o.offer_utf8 && !utf8_valid(line))
+        return REPLY(500, "5.5.2", "Error: bad UTF-8 syntax");
+    if (s->site->special)
+        r = s->site->special(t, s, verb, line);
+    if (r.code == 221)
+        smtp_note(t, s, SMTP_NOTE_BAD_COMMAND, line);
+    if (r.code == 0 && s->denied && s->verb != VERB_QUIT)
+        return reply_fmt(&s->scratch, 503, "5.7.0",
+                         "Error: access denied for %.*s", STR(s->peer));
+    return r;
 }
 
 static err handle(struct task *t, struct smtp_session *s, str line)
 {
     struct scan sc = scan_of(line);
-    str verb;
-    uint32_t n_errors = s->n_errors;
+    struct reply r;
+    str verb, rest;
 
     scan_blanks(&sc);
     verb = scan_until(&sc, S(" \t"));
     scan_blanks(&sc);
+    rest = str_rtrim(scan_rest(&sc));
     s->verb = verb_of(verb);
-    if (s->verb == VERB_DATA)
-        TRY(smtp_on_data(t, s, str_rtrim(scan_rest(&sc))));
-    else if (s->verb == VERB_BDAT)
-        TRY(smtp_on_bdat(t, s, str_rtrim(scan_rest(&sc))));
-    else if (str_empty(verb))
-        smtp_say(t, s, REPLY(500, "5.5.2", "Error: bad syntax"));
-    else if (s->verb == N_VERBS && forbidden(verb))
-        smtp_say(t, s, REPLY(221, "2.7.0",
-                             "Error: I can break rules, too. Goodbye."));
-    else
-        smtp_say(t, s, smtp_command(t, s, s->verb,
-                                    str_rtrim(scan_rest(&sc))));
-    if (junk(s, s->verb))
-        s->n_junk++;
-    return s->n_errors > n_errors || s->n_junk > s->o.junk_max
-               ? slow_down(t, s) : OK;
+    r = at_once(t, s, line, verb);
+    if (r.code) {
+        smtp_say(t, s, r);
+        return slow_down(t, s);
+    }
+    if (junk(s, s->verb) && s->n_junk++ > s->o.junk_max)
+        s->n_errors++;
+    if (s->verb == VERB_DATA || s->verb == VERB_BDAT) {
+        TRY(note_pipelining(t, s));
+        TRY(s->verb == VERB_DATA ? smtp_on_data(t, s, rest)
+                                 : smtp_on_bdat(t, s, rest));
+    } else {
+        TRY(note_pipelining(t, s));
+        smtp_say(t, s, smtp_command(t, s, s->verb, rest));
+    }
+    return slow_down(t, s);
 }
 
-/* One command line.  The rest of one that is too long is skipped. */
+/* One command line.  One that is too long is cut: what follows the limit is
+ * skipped, the rest is the command. */
 static err command_line(struct task *t, struct smtp_session *s, str *line)
 {
     enum line_end end;
-    bool cut = false;
+    str more;
 
-    for (;;) {
-        TRY(conn_line(t, s->conn, s->o.line_max, smtp_until(t, s), line,
+    TRY(conn_line(t, s->conn, s->o.line_max, smtp_until(t, s), line, &end));
+    if (end != LINE_CUT)
+        return OK;
+    *line = arena_str(&s->scratch, *line);
+    smtp_note(t, s, SMTP_NOTE_LONG_LINE, str_head(*line, 30));
+    while (end == LINE_CUT)
+        TRY(conn_line(t, s->conn, s->o.line_max, smtp_until(t, s), &more,
                       &end));
-        if (end != LINE_CUT && !cut)
-            return OK;
-        if (end != LINE_CUT) {
-            s->verb = N_VERBS;
-            smtp_say(t, s, REPLY(500, "5.5.2", "Error: line too long"));
-            cut = false;
-        } else {
-            cut = true;
-        }
-    }
+    return OK;
 }
 
 static err tls_start(struct task *t, struct smtp_session *s,
@@ -223,8 +264,9 @@ err smtp_serve(struct task *t, struct smtp_session *s,
         e = tls_start(t, s, wrapped);
     if (!e) {
         struct reply r = s->site->greet(t, s);
-        put_reply(s, r);
-        s->over = r.code == 421;
+        put_reply(s, dressed(t, s, r));
+        s->denied = r.code >= 400;
+        s->over = r.code == 421 || r.code == 521;
         e = loop(t, s);
     }
     if (e == ERR_LATE)

@@ -21,6 +21,9 @@ void smtp_transaction_end(struct task *t, struct smtp_session *s);
 err smtp_on_data(struct task *t, struct smtp_session *s, str rest);
 err smtp_on_bdat(struct task *t, struct smtp_session *s, str rest);
 
+void smtp_note(struct task *t, struct smtp_session *s, enum smtp_note n,
+               str text);
+
 /* Sends a reply and counts it. */
 void smtp_say(struct task *t, struct smtp_session *s, struct reply r);
 

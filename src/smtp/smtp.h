@@ -13,6 +13,7 @@
 #include "mail/reply.h"
 #include "net/conn.h"
 #include "net/tls.h"
+#include "smtp/dot.h"
 
 struct smtp_session;
 
@@ -33,6 +34,20 @@ struct smtp_rcpt {
     struct address address;
     str text;
     struct rcpt_params params;
+};
+
+/* What is noted, and what its text is. */
+enum smtp_note {
+    SMTP_NOTE_ADDRESS,      /* an address' bad syntax: the path */
+    SMTP_NOTE_PIPELINING,   /* input where none may be: its first bytes */
+    SMTP_NOTE_BAD_COMMAND,  /* the session ends for it: the line */
+    SMTP_NOTE_LONG_LINE,    /* it was cut: its start */
+    SMTP_NOTE_BDAT,         /* bad syntax: the line */
+    SMTP_NOTE_BDAT_NULL,
+    SMTP_NOTE_BDAT_SIZE,
+    SMTP_NOTE_TOO_BIG,      /* the message passed its limit */
+    SMTP_NOTE_ERRORS,       /* too many */
+    SMTP_NOTE_MAIL_SIZE,    /* MAIL was refused for its size: the reply */
 };
 
 /* Who answers.  Replies' texts live at least until the next call.  The site
@@ -63,12 +78,16 @@ struct smtp_site {
     /* AUTH: drives the exchange with smtp_challenge, answers 235 or not. */
     struct reply (*auth)(struct task *t, struct smtp_session *s, str mech,
                          str initial, bool has_initial);
-    /* A command that is none of ours. */
-    struct reply (*unknown)(struct task *t, struct smtp_session *s, str verb,
-                            str rest);
-    /* A 4xx or 5xx was given. */
-    void (*refused)(struct task *t, struct smtp_session *s, str command,
-                    struct reply r);
+    /* Whether a command line is answered apart from all order: words that
+     * mean nothing (250), or that end the session (221).  Code 0: no. */
+    struct reply (*special)(struct task *t, struct smtp_session *s,
+                            str verb, str line);
+    /* Something worth a line in the log. */
+    void (*note)(struct task *t, struct smtp_session *s, enum smtp_note n,
+                 str text);
+    /* A reply with more lines for one who is refused; may be NULL. */
+    struct reply (*footer)(struct task *t, struct smtp_session *s,
+                           struct reply r);
 };
 
 /* Limits and words; all set by whoever starts the session. */
@@ -77,6 +96,9 @@ struct smtp_options {
     bool lmtp;
     bool helo_required;
     bool strict_paths;      /* strict_rfc821_envelopes */
+    bool strict_utf8;       /* strict_smtputf8 */
+    bool no_vrfy;           /* disable_vrfy_command */
+    bool soft_bounce;       /* no permanent refusals */
     bool offer_starttls, offer_auth, auth_needs_tls, tls_required;
     bool offer_size, offer_pipelining, offer_vrfy, offer_etrn, offer_dsn,
          offer_8bitmime, offer_utf8, offer_chunking, offer_codes;
@@ -91,6 +113,9 @@ struct smtp_options {
     uint32_t line_max;
 };
 
+/* Where a message that comes in chunks (BDAT) is. */
+enum smtp_bdat { SMTP_BDAT_NONE, SMTP_BDAT_OPEN, SMTP_BDAT_FAILED };
+
 struct smtp_session {
     const struct smtp_site *site;
     void *self;             /* the site's own */
@@ -99,16 +124,24 @@ struct smtp_session {
     struct arena *memory;   /* the session's */
     struct arena scratch;   /* one command's */
 
+    str peer;               /* "name[address]" of the client */
     str helo;               /* what the client called itself, or empty */
     bool esmtp;             /* it said EHLO (or LHLO) */
     bool mail;              /* a transaction is open */
+    bool smtputf8;          /* ... whose MAIL said SMTPUTF8 */
+    const struct address *refused_sender; /* of SMTP_NOTE_MAIL_SIZE */
     bool over;              /* QUIT, 421, or lost */
+    bool denied;            /* refused at the greeting: only QUIT is left */
     bool authenticated;
     bool too_big;           /* this message passed size_max */
     bool tls_started;
     bool pipelined;         /* once, commands came before their time */
     uint32_t n_rcpts;       /* accepted in this transaction */
-    uint32_t n_rcpts_refused;
+    uint32_t n_rcpts_over;  /* refused because there were too many */
+    bool rcpt_refused;      /* one was refused */
+    enum smtp_bdat bdat;
+    struct dot_decoder chunks;
+    uint64_t n_chunked;     /* bytes in chunks */
     uint64_t n_bytes;       /* of this message so far */
     uint32_t n_errors, n_junk;
     uint16_t n_good[N_VERBS + 1], n_all[N_VERBS + 1];

@@ -6,12 +6,8 @@
 
 int smtp_offer_flags(const struct smtp_session *s)
 {
-    int flags = 0;
+    int flags = ESMTP_SIZE | ESMTP_8BITMIME;
 
-    if (s->o.offer_size)
-        flags |= ESMTP_SIZE;
-    if (s->o.offer_8bitmime)
-        flags |= ESMTP_8BITMIME;
     if (s->o.offer_dsn)
         flags |= ESMTP_DSN;
     if (s->o.offer_utf8)
@@ -68,6 +64,19 @@ str smtp_offers(struct smtp_session *s)
     return buf_str(&b);
 }
 
+/* A name as it is kept and logged: bytes that mean something in addresses are
+ * question marks. */
+static str clean_name(struct arena *a, str name)
+{
+    char *p = arena_cstr(a, name);
+
+    for (size_t i = 0; i < name.n; i++)
+        if ((unsigned char)p[i] < 32 || p[i] == 127
+            || str_chr(S(" <>()\\\";@"), p[i]) != STR_NONE)
+            p[i] = '?';
+    return str_of(p, name.n);
+}
+
 static struct reply on_helo(struct task *t, struct smtp_session *s,
                             enum smtp_verb v, str name)
 {
@@ -77,11 +86,12 @@ static struct reply on_helo(struct task *t, struct smtp_session *s,
         return reply_fmt(&s->scratch, 501, "", "Syntax: %s hostname",
                          smtp_verb_name(v));
     smtp_transaction_end(t, s);
+    name = clean_name(&s->scratch, str_head(name, 1024));
+    s->esmtp = v != VERB_HELO;
     r = s->site->helo(t, s, name);
     if (r.code >= 400)
         return r;
-    s->helo = arena_str(s->memory, str_head(name, 1024));
-    s->esmtp = v != VERB_HELO;
+    s->helo = arena_str(s->memory, name);
     return (struct reply){ .code = 250, .text = s->esmtp ? smtp_offers(s)
                                                          : s->o.hostname };
 }
@@ -125,10 +135,10 @@ static struct reply on_auth(struct task *t, struct smtp_session *s, str rest)
 
     scan_blanks(&sc);
     initial = scan_rest(&sc);
-    if (!s->esmtp && str_empty(s->helo))
-        return REPLY(503, "5.5.1", "Error: send HELO/EHLO first");
     if (!s->o.offer_auth)
         return REPLY(503, "5.5.1", "Error: authentication not enabled");
+    if (!s->esmtp && str_empty(s->helo))
+        return REPLY(503, "5.5.1", "Error: send HELO/EHLO first");
     if (s->mail)
         return REPLY(503, "5.5.1", "Error: MAIL transaction in progress");
     if (str_empty(mech) || str_chr(initial, ' ') != STR_NONE)
@@ -143,19 +153,20 @@ static struct reply on_auth(struct task *t, struct smtp_session *s, str rest)
 
 static struct reply on_vrfy(struct task *t, struct smtp_session *s, str rest)
 {
-    if (!s->o.offer_vrfy)
+    if (s->o.no_vrfy)
         return REPLY(502, "5.5.1", "VRFY command is disabled");
     if (str_empty(rest))
-        return REPLY(501, "5.5.4", "Syntax: VRFY address");
+        return reply_fmt(&s->scratch, 501, "5.5.4", "Syntax: VRFY address%s",
+                         s->o.offer_utf8 ? " [SMTPUTF8]" : "");
     return s->site->vrfy(t, s, rest);
 }
 
 static struct reply on_etrn(struct task *t, struct smtp_session *s, str rest)
 {
     if (s->o.helo_required && str_empty(s->helo))
-        return REPLY(503, "5.5.1", "Error: send HELO/EHLO first");
+        return REPLY(503, "", "Error: send HELO/EHLO first");
     if (s->mail)
-        return REPLY(503, "5.5.1", "Error: MAIL transaction in progress");
+        return REPLY(503, "", "Error: MAIL transaction in progress");
     if (str_empty(rest) || str_chr(rest, ' ') != STR_NONE)
         return REPLY(500, "", "Syntax: ETRN domain");
     return s->site->etrn(t, s, rest);
@@ -169,11 +180,9 @@ static struct reply on_rset(struct task *t, struct smtp_session *s, str rest)
     return REPLY(250, "2.0.0", "Ok");
 }
 
-static struct reply on_unknown(struct task *t, struct smtp_session *s)
+static struct reply on_unknown(void)
 {
-    if (s->site->unknown)
-        return s->site->unknown(t, s, S(""), S(""));
-    return REPLY(502, "5.5.2", "Error: command not recognized");
+    return REPLY(500, "5.5.2", "Error: command not recognized");
 }
 
 /* Commands that may come before STARTTLS when TLS is required. */
@@ -191,9 +200,9 @@ struct reply smtp_command(struct task *t, struct smtp_session *s,
     switch (v) {
     case VERB_HELO:
     case VERB_EHLO:
-        return s->o.lmtp ? on_unknown(t, s) : on_helo(t, s, v, rest);
+        return s->o.lmtp ? on_unknown() : on_helo(t, s, v, rest);
     case VERB_LHLO:
-        return s->o.lmtp ? on_helo(t, s, v, rest) : on_unknown(t, s);
+        return s->o.lmtp ? on_helo(t, s, v, rest) : on_unknown();
     case VERB_STARTTLS:
         return on_starttls(t, s, rest);
     case VERB_AUTH:
@@ -213,6 +222,6 @@ struct reply smtp_command(struct task *t, struct smtp_session *s,
     case VERB_QUIT:
         return REPLY(221, "2.0.0", "Bye");
     default:
-        return on_unknown(t, s);
+        return on_unknown();
     }
 }

@@ -65,6 +65,9 @@ static bool utf7_valid(str s)
         if (end == STR_NONE || (end && !shifted_valid(str_head(s, end))))
             return false;
         s = str_skip(s, end + 1);
+        /* "&AOQ-&AOQ-" says in two shifts what one can */
+        if (end && str_starts(s, S("&")) && !str_starts(s, S("&-")))
+            return false;
     }
     return true;
 }

@@ -38,6 +38,18 @@ static void recent_claim(struct view *v)
     index_put_recent(&v->ix.frame, s->uid_next);
 }
 
+/* A view that may only read sees them and leaves them to the next. */
+static void recent_look(struct view *v)
+{
+    const struct index_state *s = &v->ix.s;
+    uint32_t from = v->n_recent ? v->recent[v->n_recent - 1].to : 0;
+
+    if (from < s->recent_from)
+        from = s->recent_from;
+    if (v->read_only && from < s->uid_next)
+        recent_add(v, from, s->uid_next);
+}
+
 static err sync_locked(struct task *t, struct view *v)
 {
     err e;
@@ -68,6 +80,7 @@ err view_refresh(struct task *t, struct view *v)
         needed |= s->n_in_new > 0 || s->recent_from < s->uid_next;
     if (needed)
         TRY(sync_locked(t, v));
+    recent_look(v);
     v->phase = index_dozes(&v->ix) ? WALK_DONE : WALK_EXPUNGE;
     v->walk = s->n_seen;
     return OK;
@@ -77,7 +90,6 @@ err view_open(struct task *t, struct store *st, str name, bool read_only,
               struct view **out)
 {
     struct view *v = heap_new(struct view);
-    struct index_state *s = &v->ix.s;
     struct view_change change;
     err e;
 
@@ -97,8 +109,6 @@ err view_open(struct task *t, struct store *st, str name, bool read_only,
     memcpy(v->name, name.p, name.n);
     v->name_n = name.n;
     e = view_refresh(t, v);
-    if (!e && v->read_only && s->recent_from < s->uid_next)
-        recent_add(v, s->recent_from, s->uid_next);
     if (e) {
         view_close(v);
         return e;

@@ -205,7 +205,7 @@ cmdslow "|sleep 20"
 cmdnone "|/nonexistent/program x"
 cmdnosh "|nosuchprogram x"
 cmdout "|echo one; echo two"
-cmdenv "|env | grep -v ^PWD= | grep -v ^_= | grep -v ^LD_ | sort > {dir}/out/env"
+cmdenv "|env | {dir}/bin/sorted > {dir}/out/env"
 cmdcat "|cat > {dir}/out/cat"
 mixed vxann, nosuchuser, vxbob
 mixdefer vxann, "|exit 75"
@@ -244,6 +244,8 @@ FILES = {
     "bin/args": ("root", 0o755, "#!/bin/sh\nfor x in \"$@\"; do "
                  "printf '[%s]' \"$x\"; done | tee {dir}/out/args; "
                  "cat > {dir}/out/pipe\n"),
+    "bin/sorted": ("root", 0o755, "#!/bin/sh\ngrep -v '^PWD=\\|^_=\\|^LD_'"
+                   " | sort\n"),
     "bin/keep": ("root", 0o755, "#!/bin/sh\ncat > {dir}/out/pipe\n"),
 }
 
@@ -297,16 +299,19 @@ CASES = [
     ("mboxhome", "mboxhome", "vxann", {}),
     ("spooldir", "spooldir", "vxann", {}),
     ("spooldir-no", "spooldir", "vxbob", {}),
-    ("small", "small", "vxann", {"mbox": "vxann", "fill": 1900}),
+    ("small", "small", "vxann", {"mbox": "vxann", "fill": 1900,
+                                  "sender": ""}),
     ("plain", "plain", "vxann", {}),
     ("rootmail", "unspecial", "root+x", {}),
-] + [(n, "local", n, {}) for n in """one self list nested owned ownedcmd
-ownednest ring1 inc incno incw incdir incown inccmd incself file fileq
-filedir filenull filemd fileno filepm filepm2 filemdno cmd cmdq cmdid cmd1 cmd64 cmd65 cmd66 cmd67
-cmd68 cmd69 cmd70 cmd71 cmd72 cmd73 cmd74 cmd75 cmd76 cmd77 cmd78 cmd255
-cmddsn cmddsn5 cmddsn0 cmdkill cmdslow cmdnone cmdnosh cmdout cmdcat mixed mixdefer ext+sions ext+other esc escno dup group outside
-outext+abc noowner root spaces deep1 dcmd dinc dfile vxcat owner-owned one+e
-LIST list@other.example""".split()] + [
+] + [(n, "local", n, {}) for n in """
+one self list nested owned ownedcmd ownednest ring1 inc incno incw incdir
+incown inccmd incself file fileq filedir filenull filemd fileno filepm
+filepm2 filemdno cmd cmdq cmdid cmd1 cmd64 cmd65 cmd66 cmd67 cmd68 cmd69
+cmd70 cmd71 cmd72 cmd73 cmd74 cmd75 cmd76 cmd77 cmd78 cmd255 cmddsn cmddsn5
+cmddsn0 cmdkill cmdslow cmdnone cmdnosh cmdout cmdcat mixed mixdefer
+ext+sions ext+other esc escno dup group outside outext+abc noowner root
+spaces deep1 dcmd dinc dfile vxcat owner-owned one+e LIST list@other.example
+""".split()] + [
     ("cmdenv", "local", "cmdenv+Ex", {}),
     ("cmdenv-null", "local", "cmdenv+a=`b", {"sender": ""}),
     ("xowner", "owner", "owned", {}),
@@ -434,7 +439,8 @@ class System:
     def text(self):
         try:
             with open(self.dir + "/log", errors="replace") as f:
-                return f.read()
+                text = f.read()
+            return text[:text.rfind("\n") + 1]  # whole lines
         except FileNotFoundError:
             return ""
 
@@ -481,7 +487,7 @@ class System:
             text = self.text()
             for one in ids:
                 mine = [x for x in text.split("\n") if f" {one}: " in x]
-                done = [x for x in mine if " status=" in x]
+                done = [x for x in mine if ", status=" in x]
                 for x in done:
                     got.append((ids.index(one), x))
                     m = re.search(r"forwarded as (\w+)", x)

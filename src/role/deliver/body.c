@@ -45,18 +45,8 @@ static bool held_back(struct body_lines *l, char c, struct buf *to)
     return true;
 }
 
-static void add_byte(struct body_lines *l, char c, struct buf *to)
+static void emit(struct body_lines *l, char c, struct buf *to)
 {
-    if (l->cr) {
-        l->cr = false;
-        if (c != '\n')
-            add_byte(l, '\r', to); /* once: cr is off now */
-    }
-    if (c == '\r' && l->last != '\r') {
-        l->cr = true;
-        l->last = c;
-        return;
-    }
     l->last = c;
     if (!l->in_line && held_back(l, c, to))
         return;
@@ -65,6 +55,16 @@ static void add_byte(struct body_lines *l, char c, struct buf *to)
         buf_add(to, l->style.eol);
     else
         buf_byte(to, c);
+}
+
+/* A CR counts once it is known that no LF follows. */
+static void add_byte(struct body_lines *l, char c, struct buf *to)
+{
+    if (l->cr && c != '\n')
+        emit(l, '\r', to);
+    l->cr = c == '\r';
+    if (!l->cr)
+        emit(l, c, to);
 }
 
 /* Most mail: nothing to do but to drop the CR of each CR LF. */
@@ -106,7 +106,7 @@ void body_lines_add(struct body_lines *l, str piece, struct buf *to)
 void body_lines_end(struct body_lines *l, struct buf *to)
 {
     if (l->cr)
-        buf_byte(to, '\r');
+        emit(l, '\r', to);
     start_given(l, to);
     if (l->last != '\n')
         buf_add(to, l->style.eol);

@@ -192,7 +192,8 @@ struct submitter;
 struct submitter *submitter_new(struct deliver *d);
 void submitter_port(struct task *t, struct submitter *s, struct port *p);
 /* A new message: head and then the run's body, in wire form; the envelope's
- * size is the body's.  *queue_id is in the run.  Returns after it is on stable storage. */
+ * size is the body's.  *queue_id is in the run.  Returns after it is on stable
+ * storage. */
 err submitter_send(struct task *t, struct run *r, const struct envelope *env,
            str (*head)(struct run *r, str queue_id, void *self), void *self,
            str *queue_id);

@@ -209,52 +209,6 @@ static inline struct result stage_result(struct task *t, struct stage *s,
     return r;
 }
 
-/* The queue manager's side of mail that deliveries make. */
-static inline void stage_numbers(struct task *t, struct stage *s,
-                                 uint64_t first, uint32_t n)
-{
-    struct buf b;
-
-    buf_init(&b, &s->a, 64);
-    pack_u64(&b, first);
-    pack_u32(&b, n);
-    check_ok(port_send(t, s->queue, &(struct frame){
-                 .type = FACE_NUMBERS, .body = buf_str(&b), .fd = -1 }));
-}
-
-/* The next message that is submitted: its number. */
-static inline uint64_t stage_submission(struct task *t, struct stage *s,
-                                        struct envelope *env, str *body)
-{
-    struct frame f = { .fd = -1 };
-    struct buf b;
-    err e;
-
-    buf_init(&b, &s->a, 1 << 20);
-    while (!(e = port_recv(t, s->queue, after_s(t, 20), &f))) {
-        if (f.type == FACE_DATA)
-            buf_add(&b, f.body);
-        if (f.type == FACE_END)
-            break;
-    }
-    check_ok(e);
-    if (e)
-        return 0;
-    check_ok(envelope_unpack(arena_str(&s->a, f.body), &s->a, env));
-    *body = buf_str(&b);
-    return f.id;
-}
-
-static inline void stage_ack(struct task *t, struct stage *s,
-                             uint64_t number, enum face_status status)
-{
-    char c = (char)status;
-
-    check_ok(port_send(t, s->queue, &(struct frame){
-                 .type = FACE_ACK, .id = number, .body = str_of(&c, 1),
-                 .fd = -1 }));
-}
-
 /* One recipient, one result. */
 static inline struct result_rcpt stage_deliver(struct task *t,
                                                struct stage *s,

@@ -82,7 +82,12 @@ static err fill(struct task *t, struct forwarding *f, const struct plan *plan,
     env->sender = f->at->sender;
     env->filter = S("");
     env->hops++;
-    env->flags &= ~ENVELOPE_NO_DELAY_NOTICE;
+    env->flags &= ~(ENVELOPE_NO_DELAY_NOTICE | ENVELOPE_HOLD
+                    | ENVELOPE_DISCARD);
+    if (env->hops > (uint32_t)conf_int(f->l->conf, P_hopcount_limit)) {
+        *fault = REPLY(554, "5.4.6", "too many hops");
+        return OK;
+    }
     if (f->at->resent) {
         env->envid = S("");
         env->ret = (enum dsn_ret)0;
@@ -110,8 +115,9 @@ static struct result_rcpt send_group(struct task *t, struct forwarding *f,
                            fault.dsn, fault.text);
     if (!e)
         e = submitter_send(t, r, &env, head_of, f, &queue_id);
-    if (!e)
-        return run_verdict(r, OUTCOME_FORWARDED, "2.0.0",
+    if (!e)                     /* a list's owner gets other reports */
+        return run_verdict(r, f->at->resent ? OUTCOME_SENT
+                                            : OUTCOME_FORWARDED, "2.0.0",
                            arena_fmt(&r->memory, "forwarded as %.*s",
                                      STR(queue_id)));
     run_warn(t, r, str_from(task_why(t)));

@@ -2,7 +2,7 @@
  *
  * local(8): aliases, .forward, mailboxes, commands, mail that is sent on.
  */
-#include "role/deliver/fixture.h"
+#include "role/deliver/queue_fixture.h"
 
 #define MAIL S("Subject: hi\r\n\r\nFrom here\r\nlast\r\n")
 
@@ -131,7 +131,8 @@ TASK_TEST(deliver_local_forwards)
     check_int(env.recipients.n, 2);
     check_str(env.recipients.p[0].address.text, S("X@far.example"));
     check_str(env.recipients.p[0].original, S("out@example.com"));
-    check(str_starts(body, S("Received: by mx.example.com (Postfix)\r\n\tid ")));
+    check(str_starts(body, S("Received: by mx.example.com (Postfix)\r\n"
+                             "\tid ")));
     check(str_ends(body, S("\r\nDelivered-To: out@example.com\r\n"
                            "Subject: hi\r\n\r\nFrom here\r\nlast\r\n")));
     check(stage_file(t, &s, "home/ann").n > 0);

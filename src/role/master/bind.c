@@ -175,6 +175,15 @@ static err bind_inet(struct task *t, struct master *m, uint32_t index,
     return bind_any(t, m, index, s, host, port);
 }
 
+/* Where not everybody may submit, mail comes through postdrop, which asks who
+ * calls, and not over the socket. */
+static bool restricted(const struct conf *c, const struct service *s)
+{
+    return str_eq(s->command, S("pickup"))
+           && !str_eq(conf_str(c, P_authorized_submit_users),
+                      S("static:anyone"));
+}
+
 static err bind_unix(struct task *t, struct master *m, uint32_t index,
                      const struct service *s, str name)
 {
@@ -186,7 +195,8 @@ static err bind_unix(struct task *t, struct master *m, uint32_t index,
     if (endpoint_unix(path, &at))
         return why(t, ERR_LIMIT, "%.*s: the path of a socket is too long",
                    STR(path));
-    return bind_one(t, m, index, s, &at, s->private_ ? 0600 : 0666);
+    return bind_one(t, m, index, s, &at,
+                    s->private_ || restricted(m->coming, s) ? 0600 : 0666);
 }
 
 static err bind_all(struct task *t, struct master *m)

@@ -51,7 +51,8 @@ static err spawn(struct task *t, struct child *c, struct sock **control)
     };
     int fds[CONTROL_FD + 1] = { -1, -1, 2, -1 };
     struct process_plan plan = {
-        .path = m->o->self, .argv = argv, .env = env, .fds = fds, .n_fds = CONTROL_FD + 1,
+        .path = m->o->self, .argv = argv, .env = env,
+        .fds = fds, .n_fds = CONTROL_FD + 1,
         .dir = "/",
         .set_ids = m->root && !needs_root(c->kind),
         .read_all = reads_all(c->kind),
@@ -98,6 +99,18 @@ static err on_want(struct task *t, struct child *door, str body)
     return OK;
 }
 
+static void on_failed(struct child *c, str body)
+{
+    struct unpack u = unpack_of(body);
+    str reason = unpack_str(&u, 4000);
+
+    if (c->m->serving || !unpack_end(&u))
+        return;
+    c->m->failure = arena_fmt(c->m->memory, "%s: %.*s", role_name(c->kind),
+                              STR(reason));
+    bell_ring_all(&c->m->changed);
+}
+
 static err listen_to(struct task *t, struct child *c)
 {
     struct frame f;
@@ -108,6 +121,8 @@ static err listen_to(struct task *t, struct child *c)
         if (f.type == CONTROL_READY && !c->ready) {
             c->ready = true;
             bell_ring_all(&c->m->changed);
+        } else if (f.type == CONTROL_FAILED) {
+            on_failed(c, f.body);
         } else if (f.type == CONTROL_WANT && on_want(t, c, f.body)) {
             say(t, role_warn, task_why(t));
         }

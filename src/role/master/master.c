@@ -113,9 +113,13 @@ static err start(struct task *t, struct master *m)
     if (!m->root)
         say(t, master_plain);
     TRY(children_start(t, m));
-    while (!children_ready(m))
+    while (!children_ready(m)) {
+        if (!str_empty(m->failure))
+            return why(t, ERR_DENIED, "%.*s", STR(m->failure));
         if (bell_wait(t, &m->changed, until))
             return why(t, ERR_LATE, "the roles did not get ready");
+    }
+    m->serving = true;
     say(t, master_start, STR(str_from(VEREDUS_VERSION)),
         STR(conf_dir(m->conf)));
     return OK;
@@ -144,8 +148,10 @@ err role_master_run(struct task *t, const struct master_options *o)
     if (!e)
         e = start(t, m);
     report(m, e ? task_why(t) : "ready");
-    if (!e)
+    if (!e) {
+        group_go(&m->group, "pickup", pickup_run, m);
         e = handle_signals(t, m, s);
+    }
     else
         say(t, role_fatal, task_why(t));
     m->stopping = true;

@@ -50,7 +50,8 @@ struct master {
     struct link children, bounds;
     struct task_group group;
     struct bell changed;    /* a child became ready or ended */
-    bool root, stopping;
+    str failure;            /* why a role ended, while the system starts */
+    bool root, serving, stopping;
     uint32_t uid, gid;      /* of mail_owner */
     enum log_sink sink;
     int log_fd, log_facility;
@@ -79,6 +80,9 @@ err child_hand_all(struct task *t, struct child *c);
 err child_hand_configuration(struct task *t, struct child *c);
 /* A new port between two children. */
 err children_connect(struct task *t, struct child *a, struct child *b);
+
+/* pickup.c: empties maildrop now and then, until cancelled. */
+err pickup_run(struct task *t, void *master);
 
 /* keys.c: certificate and key of a service, read as root. */
 struct master_keys {

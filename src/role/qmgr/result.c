@@ -34,8 +34,10 @@ void rcpt_result(struct queue *q, struct message *m, uint32_t index,
     case OUTCOME_SENT:
     case OUTCOME_FORWARDED:
         s->status = RCPT_DONE;
-        s->success_wanted = success(&m->envelope.recipients.p[index], r,
-                                    &s->action);
+        /* mail that was sent on carries the wish with it */
+        s->success_wanted = r->outcome == OUTCOME_SENT
+                            && success(&m->envelope.recipients.p[index], r,
+                                       &s->action);
         if (!s->success_wanted)
             return;
         break;

@@ -57,8 +57,8 @@ err content_begin(struct task *t, struct visit *v)
     header_reader_init(&c->reader, &c->memory, v->l->header_max);
     c->started = true;
     visit_facts(v, &f);
-    c->local = v->l->pickup;
-    if (!c->local)
+    c->local = v->l->pickup && !v->gateway;
+    if (!v->l->pickup)
         TRY(policy_local_headers(t, v->l->policy, &f, &c->local));
     for (size_t i = 0; i < v->prepend.n && !e; i++) {
         e = put(t, v, v->prepend.p[i]);

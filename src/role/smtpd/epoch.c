@@ -7,16 +7,6 @@
 #include "auth/sasl.h"
 #include "role/events.h"
 
-static bool discarded(const struct conf *c, const char *word)
-{
-    struct conf_items list = conf_items(c, P_smtpd_discard_ehlo_keywords);
-
-    for (size_t i = 0; i < list.n; i++)
-        if (str_ieq(list.p[i], str_from(word)))
-            return true;
-    return false;
-}
-
 static uint32_t u32(const struct conf *c, enum param p)
 {
     int64_t n = conf_int(c, p);
@@ -47,25 +37,24 @@ static void set_options(struct listener_settings *l, struct arena *a)
         .hostname = conf_str(c, P_myhostname),
         .helo_required = conf_bool(c, P_smtpd_helo_required),
         .strict_paths = conf_bool(c, P_strict_rfc821_envelopes),
-        .offer_starttls = l->tls && !l->wrapped
-                          && !discarded(c, "STARTTLS"),
-        .offer_auth = conf_bool(c, P_smtpd_sasl_auth_enable)
-                      && !discarded(c, "AUTH"),
+        .strict_utf8 = conf_bool(c, P_strict_smtputf8),
+        .no_vrfy = conf_bool(c, P_disable_vrfy_command),
+        .soft_bounce = conf_bool(c, P_soft_bounce),
+        .offer_starttls = l->tls && !l->wrapped,
+        .offer_auth = conf_bool(c, P_smtpd_sasl_auth_enable),
         .auth_needs_tls = conf_bool(c, P_smtpd_tls_auth_only),
         .tls_required = encrypt && !l->wrapped,
         .auth_mechs = sasl_offer(sasl_flags(c)),
         .broken_auth_clients = conf_bool(c, P_broken_sasl_auth_clients),
-        .offer_size = !discarded(c, "SIZE"),
-        .offer_pipelining = !discarded(c, "PIPELINING"),
-        .offer_vrfy = !conf_bool(c, P_disable_vrfy_command)
-                      && !discarded(c, "VRFY"),
-        .offer_etrn = !discarded(c, "ETRN"),
-        .offer_dsn = !discarded(c, "DSN"),
-        .offer_8bitmime = !discarded(c, "8BITMIME"),
-        .offer_utf8 = conf_bool(c, P_smtputf8_enable)
-                      && !discarded(c, "SMTPUTF8"),
-        .offer_chunking = !discarded(c, "CHUNKING"),
-        .offer_codes = !discarded(c, "ENHANCEDSTATUSCODES"),
+        .offer_size = true,
+        .offer_pipelining = true,
+        .offer_vrfy = !conf_bool(c, P_disable_vrfy_command),
+        .offer_etrn = true,
+        .offer_dsn = true,
+        .offer_8bitmime = true,
+        .offer_utf8 = conf_bool(c, P_smtputf8_enable),
+        .offer_chunking = true,
+        .offer_codes = true,
         .timeout_s = conf_seconds(c, P_smtpd_timeout),
         .starttls_timeout_s = conf_seconds(c, P_smtpd_starttls_timeout),
         .size_max = (uint64_t)conf_int(c, P_message_size_limit),
@@ -113,6 +102,26 @@ static const char *log_name(struct arena *a, const struct conf *c,
     return arena_fmt(a, "%.*s/smtpd", STR(syslog)).p;
 }
 
+/* Only the tables among the words of smtpd_forbidden_commands. */
+static err open_maps(struct task *t, struct epoch *e,
+                     struct listener_settings *l)
+{
+    struct conf_items list = conf_items(l->conf, P_smtpd_forbidden_commands);
+    struct buf b;
+
+    buf_init(&b, &e->memory, 64 * 1024);
+    for (size_t i = 0; i < list.n; i++)
+        if (str_chr(list.p[i], ':') != STR_NONE)
+            buf_fmt(&b, "%.*s ", STR(list.p[i]));
+    TRY(maps_open(t, e->tables, &e->memory, S("smtpd_forbidden_commands"),
+                  buf_str(&b), &l->forbidden));
+    return maps_open(t, e->tables, &e->memory,
+                     S("smtpd_discard_ehlo_keyword_address_maps"),
+                     conf_str(l->conf,
+                              P_smtpd_discard_ehlo_keyword_address_maps),
+                     &l->keywords);
+}
+
 static err bad_overlay(struct task *t, struct epoch *e,
                        const struct service *s,
                        const struct conf_findings *findings)
@@ -156,6 +165,7 @@ static err open_listener(struct task *t, struct smtpd *d, struct epoch *e,
         l->options.offer_starttls = l->options.offer_auth = false;
         l->options.tls_required = l->options.helo_required = false;
     }
+    TRY(open_maps(t, e, l));
     TRY(route_open(t, &e->memory, c, e->tables, &l->route));
     return policy_open(t, &e->memory, c, e->tables, l->route, d->dns,
                        &l->policy);

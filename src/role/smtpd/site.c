@@ -91,6 +91,8 @@ static struct reply on_helo(struct task *t, struct smtp_session *s, str name)
     struct visit *v = visit_of(s);
     struct policy_facts f;
 
+    if (s->esmtp && !str_empty(v->hidden))
+        say(t, smtpd_hidden, STR(v->hidden));
     visit_facts(v, &f);
     f.helo = name;
     return judge(t, v, POLICY_HELO, &f);
@@ -280,8 +282,7 @@ static struct reply on_etrn(struct task *t, struct smtp_session *s,
     r = judge(t, v, POLICY_ETRN, &f);
     if (r.code >= 400)
         return r;
-    return reply_fmt(&s->scratch, 458, "", "Unable to queue messages for "
-                     "node %.*s", STR(domain));
+    return REPLY(458, "", "Unable to queue messages");
 }
 
 static struct reply on_starttls(struct task *t, struct smtp_session *s,
@@ -294,6 +295,104 @@ static struct reply on_starttls(struct task *t, struct smtp_session *s,
         return REPLY(454, "4.7.0", "TLS not available due to local problem");
     *ctx = v->l->tls;
     return REPLY(220, "2.0.0", "Ready to start TLS");
+}
+
+static str escaped(struct arena *a, str s)
+{
+    struct buf b;
+
+    buf_init(&b, a, 1024);
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c == '\r' || c == '\n' || c == '\t' || c == '\\')
+            buf_fmt(&b, "\\%c", c == '\r' ? 'r' : c == '\n' ? 'n'
+                                 : c == '\t' ? 't' : '\\');
+        else if (c < 32 || c >= 127)
+            buf_fmt(&b, "\\%03o", c);
+        else
+            buf_byte(&b, (char)c);
+    }
+    return buf_str(&b);
+}
+
+static const char *id_or_none(const struct visit *v)
+{
+    return v->c.number ? v->c.id.text : "NOQUEUE";
+}
+
+static void on_note(struct task *t, struct smtp_session *s, enum smtp_note n,
+                    str text)
+{
+    struct visit *v = visit_of(s);
+    const char *verb = smtp_verb_name(s->verb);
+
+    text = table_printable(&s->scratch, str_head(text, 2000));
+    switch (n) {
+    case SMTP_NOTE_ADDRESS:
+        say(t, smtpd_bad_address, STR(s->peer), verb, STR(text));
+        break;
+    case SMTP_NOTE_PIPELINING:
+        say(t, smtpd_pipelining, verb, STR(s->peer),
+            STR(escaped(&s->scratch, text)));
+        break;
+    case SMTP_NOTE_BAD_COMMAND:
+        say(t, smtpd_non_smtp, STR(s->peer), STR(str_head(text, 100)));
+        break;
+    case SMTP_NOTE_LONG_LINE:
+        say(t, smtpd_long_line, STR(s->peer), s->o.line_max, STR(text));
+        break;
+    case SMTP_NOTE_BDAT:
+        say(t, smtpd_bad_bdat, id_or_none(v), STR(s->peer),
+            STR(str_head(text, 100)));
+        break;
+    case SMTP_NOTE_BDAT_NULL:
+        say(t, smtpd_null_bdat, id_or_none(v), STR(s->peer));
+        break;
+    case SMTP_NOTE_BDAT_SIZE:
+        say(t, smtpd_big_bdat, id_or_none(v), STR(s->peer));
+        break;
+    case SMTP_NOTE_TOO_BIG:
+        say(t, smtpd_too_big, id_or_none(v));
+        break;
+    case SMTP_NOTE_ERRORS:
+        say(t, smtpd_too_many_errors, verb, STR(s->peer));
+        break;
+    case SMTP_NOTE_MAIL_SIZE:
+        say(t, smtpd_mail_size, STR(s->peer), STR(text),
+            STR(s->refused_sender->text), s->esmtp ? "ESMTP" : "SMTP",
+            STR(s->helo));
+        break;
+    }
+}
+
+static bool listed(const struct conf *c, enum param p, str verb)
+{
+    struct conf_items items = conf_items(c, p);
+
+    for (size_t i = 0; i < items.n; i++)
+        if (str_ieq(items.p[i], verb))
+            return true;
+    return false;
+}
+
+static struct reply on_special(struct task *t, struct smtp_session *s,
+                               str verb, str line)
+{
+    struct visit *v = visit_of(s);
+    str value;
+
+    if (v->l->pickup && str_ieq(verb, S("XPICKUP")))
+        return pickup_whose(v, str_skip(line, verb.n));
+    if (listed(v->l->conf, P_smtpd_noop_commands, verb))
+        return REPLY(250, "2.0.0", "Ok");
+    if (s->verb < N_VERBS)
+        return (struct reply){ 0 };
+    if (listed(v->l->conf, P_smtpd_forbidden_commands, verb)
+        || str_ends(verb, S(":"))
+        || maps_find(t, &v->l->forbidden, line, &s->scratch, &value) == OK)
+        return REPLY(221, "2.7.0",
+                     "Error: I can break rules, too. Goodbye.");
+    return (struct reply){ 0 };
 }
 
 const struct smtp_site smtpd_site = {
@@ -309,4 +408,6 @@ const struct smtp_site smtpd_site = {
     .etrn = on_etrn,
     .starttls = on_starttls,
     .auth = visit_auth,
+    .special = on_special,
+    .note = on_note,
 };

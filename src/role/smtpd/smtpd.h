@@ -59,6 +59,8 @@ struct listener_settings {
     struct tls_context *tls;    /* NULL: none */
     struct route *route;
     struct policy *policy;
+    struct maps forbidden;      /* tables of smtpd_forbidden_commands */
+    struct maps keywords;       /* EHLO keywords by client address */
     str banner;
     bool hide_names, auth_header, tls_header, add_missing;
     size_t header_max, hops_max;
@@ -116,9 +118,11 @@ struct visit {
     struct arena memory;        /* the session's */
     struct arena transaction;
     str name, reverse, address; /* of the client */
+    str hidden;                 /* EHLO keywords, for the log */
     int name_status;
     struct endpoint peer, own;
     uint32_t uid;               /* pickup: who submits */
+    bool gateway;               /* pickup: headers are not those of local mail */
     str sasl_user, sasl_method, sasl_sender;
     struct policy_memory memory_of_policy;
 
@@ -163,6 +167,9 @@ err content_id(struct task *t, struct visit *v);
 
 /* received.c */
 void received_put(struct task *t, struct visit *v, struct buf *to);
+
+/* pickup.c: rest is what follows XPICKUP. */
+struct reply pickup_whose(struct visit *v, str rest);
 
 /* auth.c */
 struct reply visit_auth(struct task *t, struct smtp_session *s, str mech,

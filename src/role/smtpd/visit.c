@@ -29,6 +29,50 @@ static void client_names(struct task *t, struct visit *v)
     v->name_status = n.status;
 }
 
+struct keyword {
+    str word;
+    size_t offset;      /* of its flag in struct smtp_options */
+};
+
+#define KEYWORD(word, flag)                                                   \
+    { S_INIT(word), offsetof(struct smtp_options, flag) }
+static const struct keyword keywords[] = {
+    KEYWORD("PIPELINING", offer_pipelining), KEYWORD("SIZE", offer_size),
+    KEYWORD("VRFY", offer_vrfy), KEYWORD("ETRN", offer_etrn),
+    KEYWORD("STARTTLS", offer_starttls), KEYWORD("AUTH", offer_auth),
+    KEYWORD("ENHANCEDSTATUSCODES", offer_codes),
+    KEYWORD("8BITMIME", offer_8bitmime), KEYWORD("DSN", offer_dsn),
+    KEYWORD("SMTPUTF8", offer_utf8), KEYWORD("CHUNKING", offer_chunking),
+};
+#undef KEYWORD
+
+/* Keywords that this client is not to see: those that the address map has for
+ * it, else those for everybody.  A failed look-up hides none. */
+static void hide_keywords(struct task *t, struct visit *v)
+{
+    str text = conf_str(v->l->conf, P_smtpd_discard_ehlo_keywords), own;
+    bool silent = false;
+    struct conf_items words;
+    struct buf b;
+
+    if (maps_any(&v->l->keywords)
+        && !maps_find(t, &v->l->keywords, v->address, &v->memory, &own))
+        text = own;
+    words = conf_split(&v->memory, text);
+    buf_init(&b, &v->memory, 512);
+    for (size_t i = 0; i < words.n; i++) {
+        silent |= str_ieq(words.p[i], S("silent-discard"));
+        for (size_t k = 0; k < sizeof(keywords) / sizeof(*keywords); k++) {
+            if (!str_ieq(words.p[i], keywords[k].word))
+                continue;
+            *(bool *)((char *)&v->s.o + keywords[k].offset) = false;
+            buf_fmt(&b, " %.*s", STR(keywords[k].word));
+        }
+    }
+    if (!silent)
+        v->hidden = buf_str(&b);
+}
+
 /* " ehlo=1 mail=2/3 quit=1 commands=4/5" */
 static str counts(struct visit *v)
 {
@@ -79,6 +123,9 @@ static void serve(struct task *t, struct visit *v, struct sock *sock)
         .conn = conn_new(&v->memory, sock),
     };
     client_names(t, v);
+    v->s.peer = arena_fmt(&v->memory, "%.*s[%.*s]", STR(v->name),
+                          STR(v->address));
+    hide_keywords(t, v);
     if (!v->l->pickup)
         say(t, smtpd_connect, STR(v->name), STR(v->address));
     how = smtp_serve(t, &v->s, v->l->wrapped ? v->l->tls : NULL);

@@ -3,9 +3,9 @@
  * Handing mail to the running system, over the socket public/pickup.  It
  * speaks ESMTP and knows who we are by the socket itself.
  *
- * The server may know one command more there, which only root and the mail
- * owner may say: XPICKUP UID=n [GATEWAY], for mail that somebody else
- * submitted.  A server that does not know it takes the mail as ours.
+ * One command more is known there (role/smtpd/pickup.c): XPICKUP UID=n
+ * [GATEWAY], for mail that somebody else submitted, which only root and the
+ * mail owner may say, and for mail whose headers are not ours to rewrite.
  */
 #ifndef ROLE_TOOL_SUBMIT_H
 #define ROLE_TOOL_SUBMIT_H

@@ -404,7 +404,7 @@ plain = [
 ]
 group("plain", plain)
 group("plain_codes", [
-    HELO + ["MAIL FROM:<x@y.org> SIZE=5000", "MAIL FROM:<x@y.org>",
+    HELO + ["MAIL FROM:<x@y.org> SIZE=5000", "RSET", "MAIL FROM:<x@y.org>",
             "RCPT TO:<joe@local.org>"] + data(b"x: y\r\n\r\n" + b"z" * 1100
                                               + b"\r\n") + ["QUIT"],
     mail("x@y.org", "joe@local.org") + [b"BDAT 1100\r\n" + b"x" * 1100,
