@@ -405,6 +405,38 @@ def wait_mail(p, user, password):
     raise AssertionError("no mail:\n" + open(p.etc + "/maillog").read())
 
 
+def check_doors(p):
+    """Who may send what, through which port."""
+    s = smtplib.SMTP("127.0.0.1", p.base + 587, timeout=20)
+    s.ehlo()
+    assert "auth" not in s.esmtp_features   # not in clear
+    assert s.mail("alice@example.com")[0] == 530
+    s.starttls(context=context())
+    s.ehlo()
+    s.mail("alice@example.com")
+    code, text = s.rcpt("bob@example.com")
+    assert code == 554, (code, text)        # not without a password
+    s.quit()
+    s = smtplib.SMTP_SSL("127.0.0.1", p.base + 465, timeout=20,
+                         context=context())
+    s.login("alice", "correct horse battery")
+    s.mail("alice@example.com")
+    assert s.rcpt("whoever@remote.example")[0] == 250
+    s.quit()
+    s = smtplib.SMTP("127.0.0.1", p.base + 25, timeout=20)
+    s.ehlo()
+    assert "starttls" in s.esmtp_features
+    s.mail("a@remote.example")
+    assert s.rcpt("alice@example.com")[0] == 250
+    assert s.rcpt("alice+lists@example.com")[0] == 250
+    code, text = s.rcpt("nobody@example.com")
+    assert code == 550 and b"5.1.1" in text, (code, text)
+    s.starttls(context=context())
+    s.ehlo()
+    assert "auth" not in s.esmtp_features   # users have their own ports
+    s.quit()
+
+
 def login_refused(p, user, password):
     m = imaplib.IMAP4_SSL("127.0.0.1", p.base + 993, ssl_context=context())
     try:
@@ -421,6 +453,7 @@ def test_it_runs(p):
     try:
         # While it runs, changes work at once.
         add(p, "bob@example.com", "bobs own password")
+        check_doors(p)
         p.admin("alias", "add", "sales@example.com", "bob@example.com")
         p.admin("alias", "add", "@example.com", "alice@example.com")
         # A name without a domain has the domain that init was told.
