@@ -476,6 +476,47 @@ def test_it_runs(p):
     assert owner == wanted, owner
 
 
+def send_size(p, to, size):
+    s = smtplib.SMTP("127.0.0.1", p.base + 25, timeout=20)
+    s.sendmail("", to, "Subject: x\r\n\r\n"
+               + ("y" * 70 + "\r\n") * (size // 72))
+    s.quit()
+
+
+def test_quota_holds(p):
+    p.init("example.com")
+    p.admin("user", "add", "--stdin", "-q", "40K", "alice@example.com",
+            stdin="correct horse battery\n")
+    p.call("postfix", "-c", p.etc, "start")
+    try:
+        def wait_log(pattern):
+            for _ in range(100):
+                text = open(p.etc + "/maillog").read()
+                if re.search(pattern, text):
+                    return
+                time.sleep(0.1)
+            raise AssertionError((pattern, text))
+
+        send_size(p, "alice@example.com", 20000)
+        wait_log("to=<alice@example.com>.*status=sent")
+        send_size(p, "alice+x@example.com", 25000)
+        wait_log(r"to=<alice\+x@example.com>.*dsn=5\.2\.2, "
+                 "status=bounced.*Quota exceeded")
+        m = imaplib.IMAP4_SSL("127.0.0.1", p.base + 993,
+                              ssl_context=context())
+        m.login("alice", "correct horse battery")
+        assert m.select()[1] == [b"1"]
+        quota = m.getquotaroot("INBOX")[1][1][0]
+        assert re.search(rb"STORAGE (19|20|21) 40\)", quota), quota
+        m.logout()
+        # At once, as all changes.
+        p.admin("user", "quota", "alice@example.com", "none")
+        send_size(p, "alice@example.com", 25001)
+        wait_log("(?s)(to=<alice@example.com>.*status=sent.*){2}")
+    finally:
+        p.call("postfix", "-c", p.etc, "stop")
+
+
 def doctor(p, status):
     done = subprocess.run(p.argv("doctor", "-c", p.etc), text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)

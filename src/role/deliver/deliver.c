@@ -4,6 +4,7 @@
  */
 #include "role/deliver/deliver.h"
 
+#include "auth/auth.h"
 #include "role/deliver/spawner.h"
 #include "role/events.h"
 #include "table/face.h"
@@ -116,6 +117,9 @@ err role_deliver_run(struct task *t, struct role *r)
     TRY(spawner_start(t, hand_serve, &d->spawner));
     group_open(t, &d->group);
     d->opener = role_opener(r, role_calls(r, &d->group, ROLE_lookup));
+    if (r->control)
+        d->auth = auth_remote(r->memory,
+                              role_calls(r, &d->group, ROLE_authd));
     d->submitter = submitter_new(d);
     if (r->control)
         group_go(&d->group, "control", control, r);

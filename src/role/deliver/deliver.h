@@ -73,6 +73,7 @@ extern const struct agent agent_virtual, agent_local, agent_pipe;
 
 /* --- hands.c: the planner's side of hands -------------------------------- */
 
+struct auth;
 struct hand;
 struct owner {                  /* who a delivery is done as */
     uint32_t uid, gid;
@@ -208,6 +209,7 @@ struct deliver {
     bool plain;                 /* not started by root */
     struct link hands;
     struct setup *setup;
+    struct auth *auth;          /* knows the users' quotas; NULL in tests */
     struct table_opener opener; /* asks lookup */
     struct submitter *submitter;
     struct task_group group;

@@ -77,8 +77,8 @@ void syncs_close(struct hand_self *self)
 /* What an error of the store's means: limits of ours were checked before. */
 static enum hand_end end_of(struct task *t, err e)
 {
-    if (e == ERR_LIMIT && str_find(str_from(task_why(t)), S("quota"))
-                              != STR_NONE)
+    if (e == ERR_LIMIT && str_ifind(str_from(task_why(t)), S("quota"))
+                               != STR_NONE)
         return HAND_FULL;
     return e == ERR_ABSENT || e == ERR_DENIED ? HAND_REFUSED : HAND_LATER;
 }
@@ -139,6 +139,7 @@ static void deliver_maildir(struct task *t, struct piece *p,
     struct shared_sync *s = sync_take(t, p->self, p->work.path);
     struct delivery_options o = {
         .host = p->work.host,
+        .quota_bytes = p->work.quota,
         .group = s ? s->group : NULL,
     };
     struct delivery *d;

@@ -62,6 +62,7 @@ void hand_work_pack(const struct hand_work *w, struct buf *to)
     pack_str(to, w->host);
     pack_str(to, w->sender);
     pack_u64(to, w->size_max);
+    pack_u64(to, w->quota);
     pack_u32(to, w->lock_s);
     pack_u8(to, (uint8_t)((w->dotlock ? DOTLOCK : 0)
                           | (w->fcntl_lock ? FCNTL_LOCK : 0)
@@ -83,6 +84,7 @@ err hand_work_unpack(str packed, struct arena *a, struct hand_work *out)
     w.host = unpack_text(&u, a, PATH_SIZE_MAX);
     w.sender = unpack_text(&u, a, PATH_SIZE_MAX);
     w.size_max = unpack_u64(&u);
+    w.quota = unpack_u64(&u);
     w.lock_s = unpack_u32(&u);
     flags = unpack_u8(&u);
     w.dotlock = flags & DOTLOCK;

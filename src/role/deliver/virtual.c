@@ -4,14 +4,18 @@
  */
 #include "role/deliver/deliver.h"
 
+#include "auth/auth.h"
 #include "mail/reply.h"
 #include "role/deliver/mailbox.h"
 #include "role/events.h"
+
+enum { QUOTA_WAIT_S = 30 };
 
 struct virtual {
     struct maps mailboxes, uids, gids;
     str base, delimiters, host;
     uint32_t minimum_uid;
+    bool quotas;            /* a source of users knows some */
     struct mailbox_rules rules;
 };
 
@@ -24,6 +28,17 @@ static err open_maps(struct task *t, struct transport *tr, enum param p,
                            conf_str(tr->conf, p), TABLE_NO_GROUPS, out);
 }
 
+/* Users of the system have no quota of ours. */
+static bool quotas_known(const struct conf *c)
+{
+    struct conf_items all = conf_items(c, P_auth_sources);
+
+    for (size_t i = 0; i < all.n; i++)
+        if (!str_eq(all.p[i], S("shadow")))
+            return true;
+    return false;
+}
+
 static err virtual_open(struct task *t, struct transport *tr)
 {
     struct virtual *v = arena_new(&tr->setup->memory, struct virtual);
@@ -34,6 +49,7 @@ static err virtual_open(struct task *t, struct transport *tr)
     v->minimum_uid = (uint32_t)conf_int(c, P_virtual_minimum_uid);
     TRY(mailbox_rules_read(t, c, P_virtual_mailbox_lock,
                            P_virtual_mailbox_limit, &v->rules));
+    v->quotas = tr->setup->deliver->auth && quotas_known(c);
     TRY(open_maps(t, tr, P_virtual_mailbox_maps, &v->mailboxes));
     TRY(open_maps(t, tr, P_virtual_uid_maps, &v->uids));
     TRY(open_maps(t, tr, P_virtual_gid_maps, &v->gids));
@@ -83,6 +99,37 @@ static bool find_id(struct task *t, struct run *r, const struct maps *m,
     return false;
 }
 
+/* The quota of whom the mailbox is, with or without the address' extension.
+ * A mailbox that no user has has none. */
+static err find_quota(struct task *t, struct run *r, const struct address *to,
+                      uint64_t *quota)
+{
+    const struct virtual *v = r->transport->self;
+    struct auth *auth = r->transport->setup->deliver->auth;
+    when until = after_s(t, QUOTA_WAIT_S);
+    struct auth_question q = { .service = S("smtp"), .user = to->text };
+    str user, extension;
+    struct auth_user found;
+    err e;
+
+    *quota = 0;
+    if (!v->quotas)
+        return OK;
+    e = auth_find(t, auth, &q, until, &r->memory, &found);
+    if (e == ERR_ABSENT
+        && address_split(to->local, v->delimiters, false, &user,
+                         &extension)) {
+        q.user = arena_fmt(&r->memory, "%.*s@%.*s", STR(user),
+                           STR(to->domain));
+        e = auth_find(t, auth, &q, until, &r->memory, &found);
+    }
+    if (e == ERR_ABSENT)
+        return OK;
+    if (!e)
+        *quota = found.quota;
+    return e;
+}
+
 static struct result_rcpt deliver_one(struct task *t, struct run *r,
                                       const struct recipient *to)
 {
@@ -106,6 +153,11 @@ static struct result_rcpt deliver_one(struct task *t, struct run *r,
                  &x)
         || !find_id(t, r, &v->gids, "gid", address, 1, &owner.gid, &x))
         return x;
+    if (find_quota(t, r, &to->address, &box.quota)) {
+        run_warn(t, r, str_from(task_why(t)));
+        return run_verdict(r, OUTCOME_DEFERRED, "4.3.0",
+                           S("the user's quota is not known now"));
+    }
     box.owner = owner;
     box.user = address;
     box.path = arena_fmt(&r->memory, "%.*s/%.*s", STR(v->base), STR(value));
