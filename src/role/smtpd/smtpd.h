@@ -52,7 +52,7 @@ struct listener_settings {
     const struct conf *conf;    /* with the line's -o overlay */
     const struct service *service;
     uint32_t index;
-    const char *log_name;       /* "postfix/smtpd", "postfix/submission/smtpd" */
+    const char *log_name;       /* "postfix/submission/smtpd" */
     bool pickup;                /* local submission over a UNIX socket */
     bool wrapped;               /* TLS before the greeting */
     struct smtp_options options;
@@ -122,7 +122,7 @@ struct visit {
     int name_status;
     struct endpoint peer, own;
     uint32_t uid;               /* pickup: who submits */
-    bool gateway;               /* pickup: headers are not those of local mail */
+    bool gateway;               /* pickup: headers as of remote mail */
     str sasl_user, sasl_method, sasl_sender;
     struct policy_memory memory_of_policy;
 

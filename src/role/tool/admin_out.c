@@ -12,7 +12,8 @@ enum { GAP = 2 };
 
 void admin_print(struct buf *b)
 {
-    fwrite(b->p, 1, b->n, stdout);
+    if (b->n > 0)
+        fwrite(b->p, 1, b->n, stdout);
     buf_clear(b);
 }
 
