@@ -9,6 +9,7 @@ import pty
 import re
 import shutil
 import smtplib
+import socket
 import sqlite3
 import ssl
 import subprocess
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import time
 
-from harness import ROOT, VEREDUS, free_port
+from harness import ROOT, VEREDUS, free_base
 
 NOBODY = 65534
 ROOTS = os.geteuid() == 0
@@ -27,25 +28,6 @@ def context():
     c.check_hostname = False
     c.verify_mode = ssl.CERT_NONE
     return c
-
-
-def free_base():
-    """A base whose seven ports nobody uses."""
-    while True:
-        base = free_port() // 1000 * 1000
-        if 10000 <= base <= 60000 and all(
-                unused(base + n) for n in (25, 587, 465, 143, 993, 110, 995)):
-            return base
-
-
-def unused(port):
-    import socket
-    with socket.socket() as s:
-        try:
-            s.bind(("127.0.0.1", port))
-            return True
-        except OSError:
-            return False
 
 
 class Place:
@@ -423,6 +405,38 @@ def wait_mail(p, user, password):
     raise AssertionError("no mail:\n" + open(p.etc + "/maillog").read())
 
 
+def check_doors(p):
+    """Who may send what, through which port."""
+    s = smtplib.SMTP("127.0.0.1", p.base + 587, timeout=20)
+    s.ehlo()
+    assert "auth" not in s.esmtp_features   # not in clear
+    assert s.mail("alice@example.com")[0] == 530
+    s.starttls(context=context())
+    s.ehlo()
+    s.mail("alice@example.com")
+    code, text = s.rcpt("bob@example.com")
+    assert code == 554, (code, text)        # not without a password
+    s.quit()
+    s = smtplib.SMTP_SSL("127.0.0.1", p.base + 465, timeout=20,
+                         context=context())
+    s.login("alice", "correct horse battery")
+    s.mail("alice@example.com")
+    assert s.rcpt("whoever@remote.example")[0] == 250
+    s.quit()
+    s = smtplib.SMTP("127.0.0.1", p.base + 25, timeout=20)
+    s.ehlo()
+    assert "starttls" in s.esmtp_features
+    s.mail("a@remote.example")
+    assert s.rcpt("alice@example.com")[0] == 250
+    assert s.rcpt("alice+lists@example.com")[0] == 250
+    code, text = s.rcpt("nobody@example.com")
+    assert code == 550 and b"5.1.1" in text, (code, text)
+    s.starttls(context=context())
+    s.ehlo()
+    assert "auth" not in s.esmtp_features   # users have their own ports
+    s.quit()
+
+
 def login_refused(p, user, password):
     m = imaplib.IMAP4_SSL("127.0.0.1", p.base + 993, ssl_context=context())
     try:
@@ -439,6 +453,7 @@ def test_it_runs(p):
     try:
         # While it runs, changes work at once.
         add(p, "bob@example.com", "bobs own password")
+        check_doors(p)
         p.admin("alias", "add", "sales@example.com", "bob@example.com")
         p.admin("alias", "add", "@example.com", "alice@example.com")
         # A name without a domain has the domain that init was told.
@@ -459,6 +474,85 @@ def test_it_runs(p):
     owner = os.stat(p.etc + "/mail/example.com/bob/Maildir").st_uid
     wanted = 5000 if ROOTS and p.uid is None else p.uid or os.geteuid()
     assert owner == wanted, owner
+
+
+def doctor(p, status):
+    done = subprocess.run(p.argv("doctor", "-c", p.etc), text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == status and not done.stderr, done
+    assert re.fullmatch(r"((ok|warning|problem) +\S.*\n)*", done.stdout), done
+    return done.stdout
+
+
+def test_doctor(p):
+    said = doctor(p, 1)
+    assert re.search(r"^problem .*main.cf", said), said
+    p.init("example.com")
+    said = doctor(p, 0)
+    assert "the system does not run" in said, said
+    assert said.count("can be had") == 7, said
+    assert "postmaster@example.com" in said and "0 users" in said, said
+    assert "signed by itself" in said, said
+    add(p, "alice@example.com")
+    p.admin("alias", "add", "postmaster@example.com", "alice@example.com")
+    p.call("postfix", "-c", p.etc, "start")
+    try:
+        said = doctor(p, 0)
+        assert said.count(" answers\n") == 7, said
+        assert "postmaster" not in said and "1 user," in said, said
+    finally:
+        p.call("postfix", "-c", p.etc, "stop")
+    with socket.create_server(("127.0.0.1", p.base + 143)):
+        said = doctor(p, 1)
+    assert re.search(rf"^problem +port {p.base + 143} .* is taken", said,
+                     re.M), said
+
+
+def test_doctor_finds(p):
+    """One fault after another; each is mended again."""
+    p.init("example.com")
+    main, tls = p.etc + "/main.cf", p.etc + "/tls/"
+    key, cert = open(tls + "key.pem").read(), open(tls + "cert.pem").read()
+
+    def finds(text, level="problem"):
+        said = doctor(p, 1 if level == "problem" else 0)
+        assert re.search(rf"^{level} .*{text}", said, re.M), (text, said)
+
+    os.chmod(tls + "key.pem", 0o644)
+    finds("others may read the key")
+    os.chmod(tls + "key.pem", 0o600)
+    os.chmod(p.etc + "/directory.db", 0o644)
+    finds("others may read or change passwords")
+    os.chmod(p.etc + "/directory.db", 0o640)
+    os.chmod(main, 0o664)
+    finds("main.cf: others may change it")
+    os.chmod(main, 0o644)
+    for days, host, level, text in (
+            ("5", "mail.example.com", "warning", "good until"),
+            ("99", "other.example", "warning", "is not for mail.example.com"),
+            ("99", "mail.example.com", "problem", "key.pem: ")):
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+             "ec_paramgen_curve:P-256", "-nodes", "-days", days, "-subj",
+             "/CN=" + host, "-keyout", tls + "key.pem", "-out",
+             tls + "cert.pem"], check=True, stderr=subprocess.DEVNULL)
+        if level == "problem":
+            open(tls + "key.pem", "w").write(key)
+        finds(text, level)
+    open(tls + "cert.pem", "w").write(key)
+    finds("there is no certificate in it")
+    open(tls + "cert.pem", "w").write(cert)
+    os.utime(p.etc + "/aliases", (time.time() + 60, time.time() + 60))
+    finds("run newaliases", "warning")
+    os.rename(p.etc + "/aliases.db", p.etc + "/away")
+    finds("has no index")
+    os.rename(p.etc + "/away", p.etc + "/aliases.db")
+    with open(main, "a") as f:
+        f.write("smtpd_tls_cert_fil = /x\n")
+    finds("did you mean smtpd_tls_cert_file", "warning")
+    with open(main, "a") as f:
+        f.write("nonsense\n")
+    finds("main.cf, line")
 
 
 def test_no_rights(p):
@@ -511,7 +605,8 @@ def main():
         if name in ("test_no_rights", "test_users_of_the_system"):
             uids = [None] if ROOTS else []
         elif ROOTS and name in ("test_init_writes_what_it_says", "test_users",
-                                "test_it_runs", "test_init_passes_the_check",
+                                "test_it_runs", "test_doctor",
+                                "test_init_passes_the_check",
                                 "test_example_is_what_init_writes"):
             uids = [None, NOBODY]
         for uid in uids:

@@ -37,6 +37,24 @@ def free_port():
         return s.getsockname()[1]
 
 
+def unused(port):
+    with socket.socket() as s:
+        try:
+            s.bind(("127.0.0.1", port))
+            return True
+        except OSError:
+            return False
+
+
+def free_base():
+    """A base for `veredus init --ports`: nobody uses its seven ports."""
+    while True:
+        base = free_port() // 1000 * 1000 + 100 * (os.getpid() % 10)
+        if 10000 <= base <= 60000 and all(
+                unused(base + n) for n in (25, 587, 465, 143, 993, 110, 995)):
+            return base
+
+
 def mail_owner():
     """An unprivileged user that every Debian has, or ourselves."""
     if os.geteuid() != 0:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from harness import ROOT, free_port
+from harness import ROOT, free_base
 
 PEER = os.path.join(ROOT, "build/peer/root")
 SKIP = "skipped"
@@ -77,10 +77,6 @@ def test_unit_file(d):
     return None
 
 
-def base_of_ports():
-    return max(10000, min(free_port() // 1000 * 1000, 60000))
-
-
 def test_tree_runs_in_place(d):
     make_install(f"PREFIX={d}/tree")
     env = {**os.environ, "PATH": f"{d}/tree/sbin:{d}/tree/bin:"
@@ -92,7 +88,7 @@ def test_tree_runs_in_place(d):
 
     owner = ["--mail-owner", "daemon"] if os.geteuid() == 0 else []
     call("veredus", "init", "-c", d + "/etc", *owner, "--ports",
-         str(base_of_ports()), "example.com")
+         str(free_base()), "example.com")
     call("veredus", "user", "add", "-g", "a@example.com")
     call("newaliases")
     call("postfix", "start")
@@ -100,7 +96,7 @@ def test_tree_runs_in_place(d):
         call("postfix", "status")
         subprocess.run(["sendmail", "a@example.com"], env=env, check=True,
                        input=b"Subject: x\n\nbody\n")
-        assert "Mail queue is empty" in call("mailq") or True
+        call("mailq")
     finally:
         call("postfix", "stop")
     assert "to=<a@example.com>" in text_of(d + "/etc/maillog")
@@ -157,6 +153,7 @@ test "$(postfix check 2>&1)" = ""
 /etc/init.d/postfix start
 /etc/init.d/postfix start
 echo 'Subject: hello' | sendmail postmaster@example.com
+echo 'Subject: from cron' | sendmail root
 setpriv --reuid nobody --regid nogroup --clear-groups -- sh -c '
     echo "Subject: hello" | sendmail alice@example.com && mailq'
 python3 - <<'END'
@@ -168,7 +165,7 @@ for _ in range(100):
     m.login("alice", "correct horse battery")
     n = m.select()[1][0]
     m.logout()
-    if n == b"2":
+    if n == b"3":
         break
     time.sleep(0.1)
 print("messages:", n.decode())
@@ -194,7 +191,7 @@ def test_host(d):
     if "ready\n" not in done.stdout:
         return SKIP             # no name spaces here
     assert done.returncode == 0, done.stdout
-    for text in ("made   user postfix\n", "messages: 2\n", "runs\n",
+    for text in ("made   user postfix\n", "messages: 3\n", "runs\n",
                  "status 3\n", "postfix smtpd\n", "vmail reader\n",
                  "root deliver\n", "vmail 700 /var/mail/vhosts/example.com",
                  "postfix 700 /var/spool/postfix/log\n",

@@ -227,6 +227,12 @@ static void bound_drop(struct bound *b)
     list_del(&b->link);
 }
 
+void master_unbind(struct master *m)
+{
+    list_each(l, &m->bounds)
+        bound_drop(container_of(l, struct bound, link));
+}
+
 err master_bind(struct task *t, struct master *m, const struct conf *c)
 {
     err e;

@@ -157,7 +157,9 @@ static err live(struct task *t, struct child *c)
     c->alive = c->ready = false;
     if (e == ERR_STOPPED)
         return e;
+    c->ending = true;
     err_ignore(process_wait(t, &c->process, after_s(t, 10), &status));
+    c->ending = false;
     say_death(t, c, status);
     port_close(c->control);
     c->control = NULL;
@@ -289,11 +291,15 @@ void children_tell(struct master *m, enum control_frame what)
     }
 }
 
-static bool any_alive(const struct master *m)
+/* Those that only end still hold their listeners: a system that is started
+ * right after this one must find its ports free. */
+static bool any_left(const struct master *m)
 {
-    list_each(l, &m->children)
-        if (container_of(l, struct child, link)->alive)
+    list_each(l, &m->children) {
+        const struct child *c = container_of(l, struct child, link);
+        if (c->alive || c->ending)
             return true;
+    }
     return false;
 }
 
@@ -302,7 +308,7 @@ void children_stop(struct task *t, struct master *m, int64_t patience_s)
     when until = after_s(t, patience_s);
 
     children_tell(m, CONTROL_STOP);
-    while (any_alive(m) && !bell_wait(t, &m->changed, until))
+    while (any_left(m) && !bell_wait(t, &m->changed, until))
         continue;
     list_each(l, &m->children) {
         struct child *c = container_of(l, struct child, link);

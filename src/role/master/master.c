@@ -158,6 +158,7 @@ err role_master_run(struct task *t, const struct master_options *o)
     children_stop(t, m, STOP_S);
     group_close(t, &m->group);
     signals_close(s);
+    master_unbind(m); /* before the lock on the pid file goes */
     arena_reset(&m->conf_memory);
     arena_reset(&memory);
     return e;

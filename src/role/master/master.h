@@ -26,6 +26,7 @@ struct child {
     when started;
     uint32_t n_fast_deaths;
     bool alive, ready;
+    bool ending;        /* its port is closed, the process not yet gone */
 };
 
 /* One bound address of one service. */
@@ -65,6 +66,7 @@ err master_log_open(struct task *t, struct master *m);
 /* Binds what c asks for and lets go of what it does not; on an error all
  * stays as it was. */
 err master_bind(struct task *t, struct master *m, const struct conf *c);
+void master_unbind(struct master *m);
 
 /* child.c */
 err children_start(struct task *t, struct master *m);
