@@ -88,6 +88,8 @@ static struct spool_entry *put(struct task *t, struct box *b, size_t size)
     check_ok(spool_chunk(t, b->sp, d, str_of(body, size)));
     check_ok(spool_seal(t, b->sp, d,
                         arena_fmt(&b->mem, "env %" PRIu64, b->last_id), &e));
+    if (e)
+        e->owner = b;
     heap_free(body);
     return e;
 }
@@ -114,6 +116,7 @@ static int count_found(struct task *t, struct box *b, struct spool_found *last)
 
     while (!spool_found_next(t, b->sp, &f)) {
         check_body(t, b, f.entry);
+        f.entry->owner = b;
         *last = f;
         last->envelope = arena_str(&b->mem, f.envelope);
         n++;
