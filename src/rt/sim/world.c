@@ -182,7 +182,7 @@ static void sim_log_write(struct world *w, str lines)
     struct sim *sim = sim_of(w);
     str line;
 
-    while (str_cut(&lines, '\n', &line)) {
+    while (lines.n > 0 && str_cut(&lines, '\n', &line)) {
         sim_mark(sim, MARK_LOG, crc32c(0, line), line.n);
         sim_trace(sim, "%.*s", STR(line));
     }
