@@ -189,7 +189,7 @@ err conn_line(struct task *t, struct conn *c, size_t max, when until,
 
     must(max > 0 && max <= IN_SIZE - 2);
     for (;;) {
-        str have = { c->in + c->in_at, c->in_n - c->in_at };
+        str have = { c->in ? c->in + c->in_at : "", c->in_n - c->in_at };
         size_t lf = str_chr(str_skip(have, seen), '\n');
 
         if (lf != STR_NONE && (lf += seen) <= max + 1) {
