@@ -153,7 +153,7 @@ static enum outcome enter(struct task *t, struct judge *j,
 static bool too_early(struct task *t, struct judge *j, const struct rule *r,
                       const struct subject *s, str value)
 {
-    struct scan sc = scan_of(value);
+    struct scan sc = scan_of(str_trim(value));
     str class = str_from(s->class);
 
     if (j->p->delay_reject || (!str_eq(class, S("Client host"))

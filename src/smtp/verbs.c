@@ -86,7 +86,7 @@ static struct reply on_helo(struct task *t, struct smtp_session *s,
         return reply_fmt(&s->scratch, 501, "", "Syntax: %s hostname",
                          smtp_verb_name(v));
     smtp_transaction_end(t, s);
-    name = clean_name(&s->scratch, str_head(name, 1024));
+    name = clean_name(&s->scratch, str_head(name, 2048));
     s->esmtp = v != VERB_HELO;
     r = s->site->helo(t, s, name);
     if (r.code >= 400)

@@ -52,6 +52,14 @@ postlog unix-dgram n - n - 1 postlogd
 """
 
 
+def free_ports(n):
+    """Ports that are free, all different."""
+    ports = set()
+    while len(ports) < n:
+        ports.add(harness.free_port())
+    return list(ports)
+
+
 def options(settings):
     return "".join(f"    -o {{ {k} = {v} }}\n" for k, v in settings.items())
 
@@ -73,7 +81,7 @@ class Peer:
             os.makedirs(os.path.join(self.dir, "spool", name))
             if name != "pid":
                 shutil.chown(os.path.join(self.dir, "spool", name), "daemon")
-        self.ports = {g: harness.free_port() for g in groups}
+        self.ports = dict(zip(groups, free_ports(len(groups))))
         with open(os.path.join(self.dir, "etc", "main.cf"), "w") as f:
             f.write(MAIN_CF.format(dir=self.dir))
             f.write(PEER_CF.format(dir=self.dir, root=ROOT))
@@ -106,7 +114,7 @@ class Ours(harness.Instance):
     name = "we"
 
     def __init__(self, groups):
-        self.ports = {g: harness.free_port() for g in groups}
+        self.ports = dict(zip(groups, free_ports(len(groups))))
         master = "".join(
             f"127.0.0.1:{self.ports[g]} inet n - n - - smtpd\n"
             + options(settings) for g, (settings, _) in groups.items())
@@ -183,7 +191,10 @@ ACTS = re.compile(r" (?:postfix/)?\S*smtpd\[\d+\]: (?:(NOQUEUE|[0-9A-Za-z]+): "
                   r"((?:warning|improper|non-SMTP|too many).*))")
 ENDED = re.compile(r" connect from .*\n(?:.*\n)*?.* disconnect from .*\n")
 NOT_ALIKE = re.compile(r"hostname \S+ does not resolve|dict_|"
-                       r"process .* pid|SASL")
+                       r"process .* pid|SASL|"
+                       # we say more about what is wrong with a table
+                       r"table lookup problem|query error|"
+                       r"unknown DSN NOTIFY command value")
 
 
 def acts(text):
@@ -192,8 +203,9 @@ def acts(text):
         m = ACTS.search(line)
         if m and m.group(4):
             if not NOT_ALIKE.search(line):
-                found.append(re.sub(r"inline:\{.*\}", "inline:{}",
-                                    m.group(4)))
+                line = re.sub(r"inline:\{.*\}", "inline:{}", m.group(4))
+                found.append(re.sub(r"^warning: [0-9A-F]{6,}:",
+                                    "warning: ID:", line))
         elif m:
             queue_id = "NOQUEUE" if m.group(1) == "NOQUEUE" else "ID"
             found.append(f"{queue_id}: {m.group(2)}: {m.group(3)}")
@@ -303,7 +315,7 @@ def main():
         passed, failed = compare(peer, ours, groups, "-v" in sys.argv)
     finally:
         if "-l" in sys.argv:
-            with open((ours or peer).log) as f:
+            with open((peer if "-p" in sys.argv else ours).log) as f:
                 print(f.read())
         peer.stop()
         if ours:

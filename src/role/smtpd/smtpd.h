@@ -61,6 +61,7 @@ struct listener_settings {
     struct policy *policy;
     struct maps forbidden;      /* tables of smtpd_forbidden_commands */
     struct maps keywords;       /* EHLO keywords by client address */
+    struct match_list *flush_domains; /* fast_flush_domains */
     str banner;
     bool hide_names, auth_header, tls_header, add_missing;
     size_t header_max, hops_max;

@@ -46,6 +46,8 @@ group("relay", [
     mail("s@far.org", "x@other.org", "joe@local.org", "nobody@local.org",
          "ann@local.org", "r@relay.org", "q@relay.org", "v@va.org",
          "n@va.org", "m@vm.org", "n@vm.org", "joe", "Postmaster",
+         "postmaster@local.org", "abuse@local.org", "postmaster@vm.org",
+         "postmaster@example.com", "postmaster@mx.example.com",
          "x%other.org@local.org", "x@[127.0.0.1]", "x@[1.2.3.4]",
          '"a b"@local.org', '"a b"@far.org', "@a,@b:joe@local.org"),
     mail("", "x@other.org", "joe@local.org"),
@@ -192,7 +194,7 @@ group("unlisted_words", [mail(s, "joe@local.org", "nobody@local.org",
                                "defer_unauth_destination")
 group("unlisted_warn", [mail("s@far.org", "nobody@local.org")],
       smtpd_recipient_restrictions="warn_if_reject reject_unlisted_recipient")
-group("show_no", [mail("s@far.org", "nobody@local.org", "n@va.org")],
+group("show_no", [mail("s@far.org", "nobody@local.org", "q@relay.org")],
       show_user_unknown_table_name="no",
       unknown_local_recipient_reject_code="450")
 group("soft", [mail("s@far.org", "nobody@local.org", "x@far.org")
