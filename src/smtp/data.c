@@ -156,7 +156,7 @@ static struct reply first_chunk(struct task *t, struct smtp_session *s)
         r = s->site->data(t, s);
     if (r.code >= 400)
         return r;
-    s->n_bytes = s->n_chunked = 0;
+    s->n_bytes = 0;
     s->chunks = (struct dot_decoder){ DOT_LINE, true };
     s->bdat = SMTP_BDAT_OPEN;
     return (struct reply){ 0 };
@@ -166,7 +166,6 @@ static err bdat_chunk(struct task *t, struct smtp_session *s, uint64_t size,
                       bool last)
 {
     TRY(read_chunk(t, s, size));
-    s->n_chunked += size;
     if (!last) {
         smtp_say(t, s, reply_fmt(&s->scratch, 250, "2.0.0",
                                  "Ok: %" PRIu64 " bytes", size));

@@ -14,7 +14,7 @@ void smtp_transaction_end(struct task *t, struct smtp_session *s)
     s->n_rcpts = s->n_rcpts_over = 0;
     s->rcpt_refused = false;
     s->bdat = SMTP_BDAT_NONE;
-    s->n_bytes = s->n_chunked = 0;
+    s->n_bytes = 0;
     s->too_big = false;
 }
 

@@ -6,14 +6,12 @@
 
 int smtp_offer_flags(const struct smtp_session *s)
 {
-    int flags = ESMTP_SIZE | ESMTP_8BITMIME;
+    int flags = ESMTP_SIZE | ESMTP_8BITMIME | ESMTP_AUTH;
 
     if (s->o.offer_dsn)
         flags |= ESMTP_DSN;
     if (s->o.offer_utf8)
         flags |= ESMTP_UTF8;
-    if (s->o.offer_auth)
-        flags |= ESMTP_AUTH;
     return flags;
 }
 

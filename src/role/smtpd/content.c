@@ -290,7 +290,7 @@ static struct reply queued(struct visit *v)
         return reply_fmt(&v->s.scratch, 250, "2.0.0", "Ok: queued as %s",
                          v->c.id.text);
     return reply_fmt(&v->s.scratch, 250, "2.0.0",
-                     "Ok: %" PRIu64 " bytes queued as %s", v->s.n_chunked,
+                     "Ok: %" PRIu64 " bytes queued as %s", v->s.n_bytes,
                      v->c.id.text);
 }
 

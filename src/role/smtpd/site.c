@@ -376,7 +376,9 @@ static struct reply on_etrn(struct task *t, struct smtp_session *s,
         return reply_fmt(&s->scratch, 459, "",
                          "<%.*s>: service unavailable", STR(domain));
     }
-    return REPLY(458, "", "Unable to queue messages");
+    if (e || !queue_link_flush(v->d->queue, domain))
+        return REPLY(458, "", "Unable to queue messages");
+    return REPLY(250, "", "Queuing started");
 }
 
 static struct reply on_starttls(struct task *t, struct smtp_session *s,

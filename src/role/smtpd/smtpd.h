@@ -44,6 +44,8 @@ err queue_link_data(struct task *t, struct queue_link *ql, uint64_t number,
                     str bytes);
 err queue_link_end(struct task *t, struct queue_link *ql, uint64_t number,
                    str envelope, enum face_status *status);
+/* Asks for mail for a domain to be tried now; false: nobody to ask. */
+bool queue_link_flush(struct queue_link *ql, str site);
 void queue_link_abort(struct queue_link *ql, uint64_t number);
 
 /* --- what a listener's line of master.cf means --------------------------- */
