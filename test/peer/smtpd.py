@@ -23,8 +23,11 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import harness  # noqa: E402
-from cases.smtpd import GROUPS, MAIN_CF  # noqa: E402
+sys.path.append(os.path.join(harness.ROOT, "test/talk"))
+from cases.smtpd import GROUPS, MAIN_CF, ZONE  # noqa: E402
+import dns_server  # noqa: E402
 
+DNS_ADDRESS = "127.88.1.53"    # port 53, since resolv.conf has no ports
 ROOT = os.environ.get("PEER_POSTFIX_ROOT",
                       os.path.join(harness.ROOT, "build/peer/root"))
 
@@ -93,8 +96,13 @@ class Peer:
                         + options(settings))
         env = dict(os.environ, MAIL_CONFIG=os.path.join(self.dir, "etc"),
                    LD_LIBRARY_PATH=os.path.join(ROOT, "usr/lib/postfix"))
+        resolv = os.path.join(self.dir, "etc", "resolv.conf")
+        with open(resolv, "w") as f:
+            f.write(f"nameserver {DNS_ADDRESS}\noptions timeout:2\n")
         self.process = subprocess.Popen(
-            [os.path.join(ROOT, "usr/lib/postfix/sbin/master"), "-c",
+            ["unshare", "-m", "sh", "-c",
+             'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolv,
+             os.path.join(ROOT, "usr/lib/postfix/sbin/master"), "-c",
              os.path.join(self.dir, "etc"), "-d"], env=env,
             start_new_session=True, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
@@ -124,7 +132,8 @@ class Ours(harness.Instance):
         with open(os.path.join(self.etc, "main.cf"), "w") as f:
             f.write(MAIN_CF.format(dir=self.dir))
             f.write("".join(f"{k} = {v}\n" for k, v in own.items()))
-            f.write("defer_transports = smtp local relay\n")
+            f.write("defer_transports = smtp local relay\n"
+                    f"lookup_dns_server = {DNS_ADDRESS}\n")
         try:
             self.start()
         except RuntimeError:
@@ -321,6 +330,12 @@ def main():
     groups = {g: x for g, x in GROUPS.items() if not words or g in words}
     ours = peer = None
     try:
+        dns = dns_server.DnsServer(ZONE, 53, DNS_ADDRESS)
+        subprocess.run(["unshare", "-m", "true"], check=True)
+    except (OSError, subprocess.CalledProcessError) as e:
+        print("no name server for both sides:", e)
+        return 77
+    try:
         peer = Peer(groups)
         if "-p" not in sys.argv:
             ours = Ours(groups)
@@ -329,9 +344,10 @@ def main():
         if "-l" in sys.argv:
             with open((peer if "-p" in sys.argv else ours).log) as f:
                 print(f.read())
-        peer.stop()
-        if ours:
-            ours.stop()
+        dns.stop()
+        for system in (peer, ours):
+            if system:
+                system.stop()
     print(f"{passed} passed, {failed} failed")
     return failed != 0
 

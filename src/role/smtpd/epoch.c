@@ -170,8 +170,12 @@ static err open_listener(struct task *t, struct smtpd *d, struct epoch *e,
     }
     TRY(open_maps(t, e, l));
     TRY(route_open(t, &e->memory, c, e->tables, &l->route));
-    return policy_open(t, &e->memory, c, e->tables, l->route, d->dns,
-                       &l->policy);
+    if (policy_open(t, &e->memory, c, e->tables, l->route, d->dns,
+                    &l->policy))
+        return why(t, ERR_SYNTAX, "service \"%.*s\": %s",
+                   STR(l->service->name),
+                   arena_cstr(&e->memory, str_from(task_why(t))));
+    return OK;
 }
 
 static bool ours(const struct service *s)
