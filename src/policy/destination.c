@@ -114,7 +114,7 @@ static enum outcome mx_backup(struct task *t, struct judge *j,
         return OUT_DUNNO;
     }
     if (!dns_found(&mx))
-        return host_is(t, j, domain, NULL) ? OUT_PERMIT : OUT_DUNNO;
+        return OUT_DUNNO;
     return is_backup(t, j, &mx) ? OUT_PERMIT : OUT_DUNNO;
 }
 

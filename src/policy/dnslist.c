@@ -124,7 +124,8 @@ static bool query_of(struct judge *j, const struct rule *r, str text,
 
 /* A permitting list does not open a relay. */
 static enum outcome permit(struct task *t, struct judge *j,
-                           const struct rule *r, str query)
+                           const struct rule *r, const struct subject *s,
+                           str query)
 {
     bool failed, ours = true;
     enum outcome out = OUT_DUNNO;
@@ -136,11 +137,8 @@ static enum outcome permit(struct task *t, struct judge *j,
     if (listed(t, j, &r->zone, query, &failed))
         return OUT_PERMIT;
     if (failed)
-        judge_defer_if_reject(
-            j, reply_fmt(j->a, 450, "4.7.1",
-                         "<%.*s>: %.*s: %s lookup error",
-                         STR(query), STR(r->word),
-                         r->operation == DO_DNSWL ? "DNSWL" : "RHSWL"));
+        judge_defer_if_reject(j, judge_reply(j, s, 450, "4.7.1",
+                                             S("Service unavailable")));
     return OUT_DUNNO;
 }
 
@@ -148,6 +146,7 @@ enum outcome judge_dnslist(struct task *t, struct judge *j,
                            const struct rule *r)
 {
     struct listing l = { .rule = r };
+    bool by_address = r->operation == DO_RBL || r->operation == DO_DNSWL;
     struct subject s;
     str text, query;
     bool failed;
@@ -155,12 +154,12 @@ enum outcome judge_dnslist(struct task *t, struct judge *j,
     if (!judge_about(j, r->about, &text, &s) || str_empty(text)
         || !query_of(j, r, text, &query))
         return OUT_DUNNO;
+    l.what = by_address ? j->f->client_address : text;
     if (r->operation == DO_DNSWL || r->operation == DO_RHSWL)
-        return permit(t, j, r, query);
+        return permit(t, j, r, &(struct subject){ l.what, s.class }, query);
     if (!listed(t, j, &r->zone, query, &failed))
         return OUT_DUNNO;
     l.subject = &s;
-    l.what = r->operation == DO_RBL ? j->f->client_address : text;
     l.reason = reason_of(t, j, query);
     return refuse(t, j, &l);
 }

@@ -46,6 +46,7 @@ struct policy {
     struct action_codes codes;
     bool delay_reject, soft_bounce, relay_first, untrusted_route;
     bool unlisted_sender, unlisted_recipient, sasl;
+    bool ip4, ip6;                  /* inet_protocols */
     bool local_networks, local_interfaces, local_sasl;
     enum tempfail helo_tempfail, address_tempfail;
 };

@@ -214,8 +214,11 @@ def acts(text):
         if m and m.group(4):
             if not NOT_ALIKE.search(line):
                 line = re.sub(r"inline:\{.*\}", "inline:{}", m.group(4))
-                found.append(re.sub(r"^warning: [0-9A-F]{6,}:",
-                                    "warning: ID:", line))
+                line = re.sub(r"^warning: [0-9A-F]{6,}:", "warning: ID:",
+                              line)
+                # the peer keeps what it heard of a DNS list for a while
+                if "RBL lookup error" not in line or line not in found:
+                    found.append(line)
         elif m:
             queue_id = "NOQUEUE" if m.group(1) == "NOQUEUE" else "ID"
             found.append(f"{queue_id}: {m.group(2)}: {m.group(3)}")

@@ -590,7 +590,8 @@ for word in ("reject_unknown_client_hostname",
              "check_client_a_access inline:{{127.0.0.9=REJECT a}}",
              "check_reverse_client_hostname_a_access "
              "inline:{{192.0.2.99=REJECT a},{127.0.0.9=OK}}"):
-    group("d:" + word, [[c] + mail("s@far.org", *TO) for c in CLIENTS],
+    group("d:" + word, [[c] + mail("s@far.org", *TO) for c in CLIENTS
+                        if "_ns_" not in word or c != CLIENTS[0]],
           smtpd_client_restrictions=word)
 group("dns_rhsbl", [mail(s, "joe@local.org") for s in
                     ("s@known.test", "s@far.org", "", "s@1.2.3", "s@[1.2.3.4]",
@@ -619,13 +620,13 @@ for kind in ("a", "mx", "ns"):
     table = ("inline:{ {192.0.2.1=REJECT one}, {192.0.2.3=REJECT three}, "
              "{mx2.known.test=REJECT mx2}, {2001:db8=REJECT six}, "
              "{192.0.2.2=OK} }")
-    group("dns_sender_" + kind, [mail("s@" + d, TO[0]) for d in DOMAINS],
+    group("dns_sender_" + kind, [mail("s@" + d, TO[0]) for d in DOMAINS[:-1]],
           smtpd_sender_restrictions=f"check_sender_{kind}_access {table}")
     group("dns_helo_" + kind, helo_cases(*DOMAINS[:12]),
           smtpd_helo_restrictions=f"check_helo_{kind}_access {table}")
     group("dns_recipient_" + kind,
           [mail("s@far.org", *["s@" + d for d in DOMAINS[:9]]),
-           mail("s@far.org", *["s@" + d for d in DOMAINS[9:]])],
+           mail("s@far.org", *["s@" + d for d in DOMAINS[9:-1]])],
           smtpd_recipient_restrictions=f"check_recipient_{kind}_access "
           + table, mynetworks="127.0.0.0/8")
 group("dns_backup", [mail("s@far.org", "x@backup.test", "x@known.test",
