@@ -250,5 +250,7 @@ err delay_report_make(struct task *t, struct queue *q, struct message *m);
 err intake_run(struct task *t, void *arg);
 struct intake *intake_new(struct queue *q, struct role_port *p);
 err admin_run(struct task *t, void *listener);
+/* Mail for a destination domain becomes due now. */
+err queue_flush_site(struct task *t, struct queue *q, str site);
 
 #endif

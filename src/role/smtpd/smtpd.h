@@ -44,6 +44,8 @@ err queue_link_data(struct task *t, struct queue_link *ql, uint64_t number,
                     str bytes);
 err queue_link_end(struct task *t, struct queue_link *ql, uint64_t number,
                    str envelope, enum face_status *status);
+/* Asks for mail for a domain to be tried now; false: nobody to ask. */
+bool queue_link_flush(struct queue_link *ql, str site);
 void queue_link_abort(struct queue_link *ql, uint64_t number);
 
 /* --- what a listener's line of master.cf means --------------------------- */
@@ -61,6 +63,7 @@ struct listener_settings {
     struct policy *policy;
     struct maps forbidden;      /* tables of smtpd_forbidden_commands */
     struct maps keywords;       /* EHLO keywords by client address */
+    struct match_list *flush_domains; /* fast_flush_domains */
     str banner;
     bool hide_names, auth_header, tls_header, add_missing;
     size_t header_max, hops_max;
