@@ -33,7 +33,7 @@ enum hand_frame {
 };
 
 enum { HAND_WINDOW = 256 * 1024, HAND_DATA_MAX = 64 * 1024,
-       HAND_TEXT_MAX = 512 * 1024, HAND_LIST_MAX = 10000 };
+       HAND_TEXT_MAX = 900 * 1024, HAND_LIST_MAX = 10000 };
 
 struct hand_read {
     const str *paths;

@@ -19,10 +19,11 @@ enum {
 static bool may_serve(const struct next_hop *d)
 {
     const struct transport *tr = d->transport;
+    /* a delivery on this host begins as soon as it is asked for */
+    uint64_t each = tr->role == ROLE_deliver ? 1 : JOBS_PER_CONNECTION;
 
-    return d->n_parts > 0 && d->n_active < tr->jobs_max * JOBS_PER_CONNECTION
-           && (!tr->service_max
-               || tr->n_active < tr->service_max * JOBS_PER_CONNECTION);
+    return d->n_parts > 0 && d->n_active < tr->jobs_max * each
+           && (!tr->service_max || tr->n_active < tr->service_max * each);
 }
 
 void next_hop_ready(struct queue *q, struct next_hop *d)

@@ -62,6 +62,11 @@ err transports_load(struct task *t, struct queue *q)
                                    S("_destination_concurrency_limit"),
                                    P_default_destination_concurrency_limit);
         tr->jobs_max = limit > 0 ? (uint32_t)limit : UINT32_MAX;
+        /* With one recipient a job the limit is for each recipient, not for
+         * the domain (local(8)); a mailbox' deliveries wait for each other
+         * where they are done. */
+        if (tr->rcpts_max == 1 && tr->role == ROLE_deliver)
+            tr->jobs_max = UINT32_MAX;
         tr->service_max = (uint32_t)s->limit;
     }
     return OK;
