@@ -206,6 +206,7 @@ cmdnone "|/nonexistent/program x"
 cmdnosh "|nosuchprogram x"
 cmdout "|echo one; echo two"
 cmdenv "|env | {dir}/bin/sorted > {dir}/out/env"
+cmdbig "|head -c 5000 /dev/zero > {dir}/out/big"
 cmdcat "|cat > {dir}/out/cat"
 mixed vxann, nosuchuser, vxbob
 mixdefer vxann, "|exit 75"
@@ -301,6 +302,7 @@ CASES = [
     ("spooldir-no", "spooldir", "vxbob", {}),
     ("small", "small", "vxann", {"mbox": "vxann", "fill": 1900,
                                   "sender": ""}),
+    ("smallcmd", "small", "cmdbig", {"sender": ""}),
     ("plain", "plain", "vxann", {}),
     ("rootmail", "unspecial", "root+x", {}),
 ] + [(n, "local", n, {}) for n in """
@@ -428,7 +430,9 @@ class System:
                         continue
                     with open(path, "rb") as f:
                         text = f.read().decode("latin-1")
-                    owner = pwd.getpwuid(os.stat(path).st_uid).pw_name
+                    st = os.stat(path)
+                    owner = "%s %d %o" % (pwd.getpwuid(st.st_uid).pw_name,
+                                          st.st_gid, st.st_mode & 0o777)
                     where = os.path.relpath(path, self.dir)
                     if "/new/" in where:
                         where = os.path.dirname(where)

@@ -94,6 +94,7 @@ static struct result_rcpt to_command(struct task *t, struct carrying *c,
         .kind = HAND_COMMAND, .path = leaf->text,
         .argv = words.p, .n_argv = words.n, .env = env.p, .n_env = env.n,
         .time_limit_s = (uint32_t)conf_seconds(conf, P_command_time_limit),
+        .size_max = c->l->rules.size_max,
     };
     struct result_rcpt x;
 

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -45,6 +46,12 @@ _Noreturn static void child(const struct process_plan *plan, int report)
         goto failed;
     if (plan->dir && chdir(plan->dir))
         goto failed;
+    if (plan->file_size_max
+        && setrlimit(RLIMIT_FSIZE, &(struct rlimit){ plan->file_size_max,
+                                                     plan->file_size_max }))
+        goto failed;
+    if (plan->file_size_max)    /* writing says EFBIG */
+        signal(SIGXFSZ, SIG_IGN);
     signal(SIGPIPE, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
