@@ -30,6 +30,8 @@ cmd "|cat > {dir}/out/$LOCAL"
 slow "|sleep 1; cat >> {dir}/out/slow"
 fail "|exit 67"
 later "|exit 75"
+broken "|exit 67"
+owner-broken boss@far.example
 root vlann
 full {dir}/small/file
 """
@@ -156,6 +158,17 @@ def test_owner_is_the_sender(f):
     f.send("owned", key="ow")
     f.wait(lambda: "X-Key: ow" in f.text("mail/vlbob"))
     assert "Return-Path: <owner-owned@example.com>" in f.text("mail/vlbob")
+
+
+def test_owner_hears_of_failures(f):
+    before = len(f.sink.messages)
+    f.send("broken", sender="poster@far.example", key="br")
+    f.wait(lambda: any(b"user unknown" in t
+                       for _, t in f.sink.messages[before:]))
+    env = [e for e, t in f.sink.messages[before:] if b"user unknown" in t]
+    assert env[0][1] == b"RCPT TO:<boss@far.example>\r\n", env
+    time.sleep(0.3)
+    assert len(f.sink.messages) == before + 1, f.sink.messages[before:]
 
 
 def test_dot_forward(f):
@@ -290,7 +303,8 @@ def can_mount():
 NEEDS_USERS = [test_mailbox, test_list_and_forward, test_include_of_a_user,
                test_owner_is_the_sender, test_dot_forward,
                test_full_mailbox_bounces]
-TESTS = NEEDS_USERS + [test_unknown_user_bounces, test_commands, test_pipe,
+TESTS = NEEDS_USERS + [test_owner_hears_of_failures,
+                       test_unknown_user_bounces, test_commands, test_pipe,
                        test_pipe_process_limit, test_full_disk_defers,
                        test_killed_in_the_middle]
 

@@ -303,6 +303,8 @@ CASES = [
     ("small", "small", "vxann", {"mbox": "vxann", "fill": 1900,
                                   "sender": ""}),
     ("smallcmd", "small", "cmdbig", {"sender": ""}),
+    ("report", "local", "ownedcmd", {"reports": True}),
+    ("report-sender", "local", "cmd67", {"reports": True}),
     ("plain", "plain", "vxann", {}),
     ("rootmail", "unspecial", "root+x", {}),
 ] + [(n, "local", n, {}) for n in """
@@ -540,6 +542,10 @@ class System:
                        normal(text.decode("latin-1")))
                       for env, text in sink.messages
                       if b"MAIL FROM:<>" not in env[0])
+        if special.get("reports"):  # who hears of it is enough
+            time.sleep(0.5)
+            sent += sorted(str(env[1:]) for env, _ in sink.messages
+                           if b"MAIL FROM:<>" in env[0])
         return {"lines": sorted(lines), "files": self.collect(),
                 "sent": sent}
 

@@ -121,6 +121,8 @@ static void carry(struct task *t, struct carrying *c,
         x = to_command(t, c, leaf);
     else
         x = to_mailbox(t, c, leaf);
+    if (leaf->at->resent && !address_is_null(&leaf->at->sender))
+        x.report_to = address_external(&leaf->at->sender, &c->run->memory);
     run_say(t, c->run, c->i, &leaf->to, &x);
     add(c, &x);
 }

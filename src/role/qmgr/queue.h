@@ -28,6 +28,7 @@ struct rcpt_state {
     enum rcpt_status status;
     bool success_wanted;    /* DONE, and a success report is due */
     char dsn[12];
+    str report_to;          /* FAILED: a list's owner, or empty */
     str reason, remote_mta, diagnostic; /* heap copies in the message's arena */
 };
 

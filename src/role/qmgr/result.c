@@ -41,6 +41,7 @@ void rcpt_result(struct message *m, uint32_t index,
     s->reason = arena_str(&m->memory, r->text);
     s->remote_mta = arena_str(&m->memory, r->remote_mta);
     s->diagnostic = arena_str(&m->memory, r->diagnostic);
+    s->report_to = arena_str(&m->memory, r->report_to);
 }
 
 static void next_hop_died(struct task *t, struct queue *q,
