@@ -54,6 +54,7 @@ void result_pack(const struct result *r, struct buf *to)
     for (uint32_t i = 0; i < r->n_rcpts; i++) {
         const struct result_rcpt *x = &r->rcpts[i];
         pack_u8(to, (uint8_t)x->outcome);
+        pack_u8(to, x->final);
         pack_str(to, str_from(x->dsn));
         pack_str(to, str_head(x->text, TEXT_MAX));
         pack_str(to, str_head(x->relay, TEXT_MAX));
@@ -68,6 +69,7 @@ static err rcpt_unpack(struct unpack *u, struct result_rcpt *x)
     str dsn;
 
     x->outcome = (enum outcome)unpack_u8(u);
+    x->final = unpack_u8(u) != 0;
     dsn = unpack_str(u, sizeof(x->dsn) - 1);
     x->text = unpack_str(u, TEXT_MAX);
     x->relay = unpack_str(u, TEXT_MAX);

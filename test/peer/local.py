@@ -137,6 +137,7 @@ PIPES = {
     "pflags": "flags=FORXB.> user=nobody:nogroup argv={dir}/bin/keep",
     "peol": "flags=q. eol=\\r\\n user=nobody null_sender= "
             "argv={dir}/bin/args {{ a b }} -f ${{sender}} ${{recipient}}",
+    "pnull": "flags=FR user=nobody argv={dir}/bin/args ${{sender}}",
     "psize": "size=200 user=nobody argv={dir}/bin/keep",
     "pfail": "user=nobody argv=/bin/sh -c {{ echo 4.7.9 later; exit 67 }}",
     "pexit": "user=nobody argv=/bin/sh -c {{ echo no; exit $$((64 + 3)) }}",
@@ -358,6 +359,7 @@ spaces deep1 dcmd dinc dfile vxcat owner-owned one+e LIST list@other.example
     ("pflags", "pflags", "user", {"domain": "pipe.example", "body":
                                   "..dot\r\nFrom x\r\nend"}),
     ("peol", "peol", "\"a b\"", {"domain": "pipe.example", "sender": ""}),
+    ("pnull", "pnull", "user", {"domain": "pipe.example", "sender": ""}),
     ("psize", "psize", "user", {"domain": "pipe.example", "body": BIG * 5}),
     ("ploop", "ploop", "user", {"domain": "pipe.example", "headers":
                                 "Delivered-To: user@pipe.example\r\n"}),

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
  *
  * What leads elsewhere: new mail, one message for each sender and
- * Delivered-To, and for MEMBERS_MAX addresses at most.  It keeps what the old one had: its client, its DSN wishes
- * (unless the list has an owner of its own), its body.  Addresses go through
- * canonical and virtual alias mapping as those of any mail do.
+ * Delivered-To, and for MEMBERS_MAX addresses at most.  It keeps what the old
+ * one had: its client, its DSN wishes (unless the list has an owner of its
+ * own), its body.  Addresses go through canonical and virtual alias mapping
+ * as those of any mail do.
  */
 #include "role/deliver/local.h"
 
@@ -122,11 +123,14 @@ static struct result_rcpt send_group(struct task *t, struct forwarding *f,
                            fault.dsn, fault.text);
     if (!e)
         e = submitter_send(t, r, &env, head_of, f, &queue_id);
-    if (!e)                     /* a list's owner gets other reports */
-        return run_verdict(r, f->at->resent ? OUTCOME_SENT
-                                            : OUTCOME_FORWARDED, "2.0.0",
-                           arena_fmt(&r->memory, "forwarded as %.*s",
-                                     STR(queue_id)));
+    if (!e) {                   /* a list's owner gets other reports */
+        struct result_rcpt x =
+            run_verdict(r, f->at->resent ? OUTCOME_SENT : OUTCOME_FORWARDED,
+                        "2.0.0", arena_fmt(&r->memory, "forwarded as %.*s",
+                                           STR(queue_id)));
+        x.final = false;
+        return x;
+    }
     run_warn(t, r, str_from(task_why(t)));
     return run_verdict(r, OUTCOME_DEFERRED, "4.3.0",
                        S("unable to forward message"));

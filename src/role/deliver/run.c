@@ -70,6 +70,7 @@ struct result_rcpt run_verdict(struct run *r, enum outcome outcome,
     struct result_rcpt x = {
         .outcome = outcome,
         .text = text,
+        .final = r->transport && r->transport->agent->final,
         .relay = r->transport ? r->transport->name : r->job.transport,
     };
 

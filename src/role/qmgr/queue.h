@@ -27,6 +27,7 @@ enum rcpt_status { RCPT_OPEN, RCPT_DONE, RCPT_FAILED, RCPT_DEFERRED };
 struct rcpt_state {
     enum rcpt_status status;
     bool success_wanted;    /* DONE, and a success report is due */
+    bool final;             /* DONE: this was its mailbox */
     char dsn[12];
     str report_to;          /* FAILED: a list's owner, or empty */
     str reason, remote_mta, diagnostic; /* heap copies in the message's arena */

@@ -72,7 +72,8 @@ static size_t collect(const struct message *m, enum dsn_kind kind, str owner,
             continue;
         to[n++] = (struct dsn_recipient){
             .recipient = r,
-            .action = actions[kind],
+            .action = kind == DSN_SUCCESS && s->final ? DSN_DELIVERED
+                                                      : actions[kind],
             .status = str_from(s->dsn),
             .reason = s->reason,
             .remote_mta = s->remote_mta,

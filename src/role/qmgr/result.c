@@ -24,6 +24,7 @@ void rcpt_result(struct message *m, uint32_t index,
     case OUTCOME_SENT:
     case OUTCOME_FORWARDED:
         s->status = RCPT_DONE;
+        s->final = r->final;
         /* mail that was sent on carries the wish with it */
         s->success_wanted = r->outcome == OUTCOME_SENT
                             && wants(&m->envelope.recipients.p[index],
