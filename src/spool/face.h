@@ -72,6 +72,8 @@ struct result_rcpt {
     str relay;              /* "mx.example.com[192.0.2.1]:25", or "none" */
     str remote_mta;         /* for the report; empty if there was none */
     str diagnostic;         /* "smtp; 550 ..." without the type, or empty */
+    str report_to;          /* who hears of a failure instead of the sender:
+                               a list's owner; an address, or empty */
 };
 /* Mail that a delivery made: aliases, .forward. */
 struct result {

@@ -30,6 +30,7 @@ struct rcpt_state {
     bool success_wanted;    /* DONE, and a success report is due */
     enum dsn_action action; /* what it says then */
     char dsn[12];
+    str report_to;          /* FAILED: a list's owner, or empty */
     str reason, remote_mta, diagnostic; /* heap copies in the message's arena */
 };
 
