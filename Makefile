@@ -38,7 +38,7 @@ MAIN_OBJ := $(BUILD)/src/main.o
 
 FUZZ  := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
 
-.PHONY: all unit check fuzz fuzz-targets clean
+.PHONY: all unit check sim fuzz fuzz-targets clean
 all: $(BUILD)/veredus
 
 # All objects, not the archive: commands are found through weak references,
@@ -59,6 +59,16 @@ $(BUILD)/%-test-server: $(BUILD)/test/talk/%_server.o $(BUILD)/libveredus.a
 	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(BUILD)/%-probe: $(BUILD)/test/peer/%_probe.o $(BUILD)/libveredus.a
 	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# The simulated internet (test/world): `make sim SEED=7` replays one seed with
+# all that happens, NAME=spool or NAME=mail one scenario of it; without SEED a
+# hundred seeds.  The linker lets the mutants' recovery take the spool's place.
+SIM_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard test/world/*.c))
+$(BUILD)/sim: $(SIM_OBJ) $(BUILD)/libveredus.a
+	@echo "  $(MODE) $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) \
+	    -Wl,--wrap=log_recover,--wrap=spool_open -o $@ $^ $(LIBS)
+sim: $(BUILD)/sim
+	$(BUILD)/sim $(if $(SEED),--seed $(SEED) --trace) $(NAME)
 
 # Everything: `test/run PART` runs a part, `test/run --list` names them.
 check:
@@ -87,4 +97,4 @@ clean:
 
 include dist/install.mk
 
--include $(OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(MAIN_OBJ:.o=.d)
+-include $(OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(SIM_OBJ:.o=.d)

@@ -226,6 +226,7 @@ def cooked(lines):
         line = re.sub(r"BADCHARSET \([^)]*\)", "BADCHARSET", line)
         line = re.sub(r'^\* ID \("name" .*', "* ID", line)
         line = re.sub(r"MAILBOXID \(\w+\)", "MAILBOXID I", line)
+        line = re.sub(r"^(\w+ OK) \[MAILBOXID I\]", r"\1", line)
         line = re.sub(r"^(\S+ (?:OK|NO|BAD)(?: \[[^]]*\])?) .*", r"\1", line)
         line = re.sub(r"FLAGS \(([^)]*)\)",
                       lambda m: "FLAGS (%s)" % " ".join(

@@ -13,6 +13,7 @@ import signal
 import smtplib
 import subprocess
 import sys
+import tempfile
 import time
 
 from harness import Instance, Sink, VEREDUS
@@ -29,7 +30,10 @@ cmd "|cat > {dir}/out/$LOCAL"
 slow "|sleep 1; cat >> {dir}/out/slow"
 fail "|exit 67"
 later "|exit 75"
+broken "|exit 67"
+owner-broken boss@far.example
 root vlann
+full {dir}/small/file
 """
 
 
@@ -43,9 +47,13 @@ class Fixture:
                    pwd.getpwuid(os.geteuid()).pw_name,
                    "smtp_tls_security_level": "none",
                    "local_destination_concurrency_limit": "20",
-                   "transport_maps": "inline:{ {pipe.example=keep:} }"},
+                   "transport_maps": "inline:{ {pipe.example=keep:}, "
+                   "{one.example=one:} }"},
             master_cf="keep unix - n n - - pipe\n  flags=FDRX user={} "
-            "argv=/bin/sh -c { cat >> OUT/piped }\n")
+            "argv=/bin/sh -c { cat >> OUT/piped }\n"
+            "one unix - n n - 1 pipe\n  flags= user={} argv=/bin/sh -c "
+            "{ mkdir OUT/lock && sleep 0.3 && rmdir OUT/lock && "
+            "echo x >> OUT/ones || echo overlap >> OUT/ones }\n")
         self.dir = d = self.inst.dir
         for name in ("mail", "out", "lists", "home"):
             os.mkdir(f"{d}/{name}", 0o755)
@@ -128,6 +136,15 @@ def test_mailbox(f):
     assert "\n>From me\n" in f.text("mail/vlann")
 
 
+def test_success_report(f):
+    with smtplib.SMTP("127.0.0.1", f.inst.smtp_port) as s:
+        s.sendmail("from@far.example", ["vlann@example.com"],
+                   "Subject: x\r\n\r\nx\r\n",
+                   rcpt_options=["NOTIFY=SUCCESS"])
+    f.wait(lambda: any(b"\nAction: delivered\r\nStatus: 2.0.0\r\n" in t
+                       for _, t in f.sink.messages))
+
+
 def test_list_and_forward(f):
     f.send("list", key="li")
     f.wait(lambda: "li" in f.sink.keys)
@@ -150,6 +167,14 @@ def test_owner_is_the_sender(f):
     f.send("owned", key="ow")
     f.wait(lambda: "X-Key: ow" in f.text("mail/vlbob"))
     assert "Return-Path: <owner-owned@example.com>" in f.text("mail/vlbob")
+
+
+def test_owner_hears_of_failures(f):
+    f.send("broken", sender="poster@far.example", key="br")
+    f.wait(lambda: "br" in f.sink.keys)
+    time.sleep(0.3)
+    to = [e[1] for e, t in f.sink.messages if b"X-Key: br" in t]
+    assert to == [b"RCPT TO:<boss@far.example>\r\n"], to
 
 
 def test_dot_forward(f):
@@ -187,6 +212,36 @@ def test_pipe(f):
                     f.text("out/piped"))
     f.inst.wait_log(r"relay=keep, .*status=sent \(delivered via keep "
                     r"service\)")
+
+
+def test_pipe_process_limit(f):
+    for n in range(4):
+        f.send("u@one.example", key=f"o{n}")
+    f.wait(lambda: f.text("out/ones").count("\n") == 4)
+    assert f.text("out/ones") == "x\n" * 4
+
+
+def test_full_disk_defers(f):
+    """Nothing of the message stays, and it comes when there is room."""
+    small = f.dir + "/small"
+    os.mkdir(small)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=1777",
+                    "tmpfs", small], check=True)
+    try:
+        f.send("full", key="small1")
+        f.wait(lambda: "X-Key: small1" in f.text("small/file"))
+        size = os.stat(small + "/file").st_size
+        f.send("full", key="small2", size=200000)
+        f.inst.wait_log(r"to=<full@example.com>.*dsn=4\.\S+, status=deferred "
+                        r"\(cannot append message to file .*"
+                        r"No space left on device")
+        assert os.stat(small + "/file").st_size == size
+        subprocess.run(["mount", "-o", "remount,size=1m", small], check=True)
+        subprocess.run([VEREDUS, "postqueue", "-c", f.inst.etc, "-f"],
+                       check=True)
+        f.wait(lambda: "X-Key: small2" in f.text("small/file"))
+    finally:
+        subprocess.run(["umount", small])
 
 
 def hands(f):
@@ -240,10 +295,24 @@ def test_full_mailbox_bounces(f):
     os.unlink(f.dir + "/mail/vlbob")
 
 
-NEEDS_USERS = [test_mailbox, test_list_and_forward, test_include_of_a_user,
+def can_mount():
+    """Containers often may not."""
+    if os.geteuid() != 0:
+        return False
+    with tempfile.TemporaryDirectory() as d:
+        if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", d],
+                          stderr=subprocess.DEVNULL).returncode:
+            return False
+        return subprocess.run(["umount", d]).returncode == 0
+
+
+NEEDS_USERS = [test_mailbox, test_success_report,
+               test_list_and_forward, test_include_of_a_user,
                test_owner_is_the_sender, test_dot_forward,
                test_full_mailbox_bounces]
-TESTS = NEEDS_USERS + [test_unknown_user_bounces, test_commands, test_pipe,
+TESTS = NEEDS_USERS + [test_owner_hears_of_failures,
+                       test_unknown_user_bounces, test_commands, test_pipe,
+                       test_pipe_process_limit, test_full_disk_defers,
                        test_killed_in_the_middle]
 
 
@@ -254,7 +323,8 @@ def main():
         for test in TESTS:
             if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
                 continue
-            if not ROOT and test in NEEDS_USERS:
+            if not ROOT and test in NEEDS_USERS or \
+                    test is test_full_disk_defers and not can_mount():
                 skipped += 1
                 continue
             try:

@@ -22,6 +22,7 @@ static err failed(struct task *t, struct imap *im, struct imap_command *cmd,
 
 err imap_on_create(struct task *t, struct imap *im, struct imap_command *cmd)
 {
+    struct box_status status;
     str name;
     err e;
 
@@ -33,8 +34,16 @@ err imap_on_create(struct task *t, struct imap *im, struct imap_command *cmd)
     if (name.n > 1 && name.p[name.n - 1] == store_separator(im->st))
         name.n--;
     e = store_create(t, im->st, name);
-    return e ? failed(t, im, cmd, e, name)
-             : imap_done(t, im, cmd, S("OK Create completed."));
+    if (!e)
+        e = store_status(t, im->st, name, false, &status);
+    if (e)
+        return failed(t, im, cmd, e, name);
+    if (im->view)
+        TRY(imap_tell(t, im, true));
+    conn_fmt(im->conn, "%.*s OK [", STR(cmd->tag));
+    imap_put_box_id(im, str_of(status.id, sizeof(status.id)));
+    conn_put(im->conn, S("] Create completed.\r\n"));
+    return OK;
 }
 
 err imap_on_delete(struct task *t, struct imap *im, struct imap_command *cmd)

@@ -205,8 +205,10 @@ static err put_item(struct task *t, struct fetch *f,
         conn_fmt(c, " (%" PRIu64 ")", r->modseq);
         break;
     case ITEM_EMAILID:
-        hex_encode(&b, view_id(f->im->view));
-        conn_fmt(c, " (M%.*s-%" PRIu32 ")", STR(buf_str(&b)), r->uid);
+        conn_fmt(c, " (%.*s)", STR(imap_email_id(f->im, &f->a, r->uid)));
+        break;
+    case ITEM_THREADID:
+        conn_put(c, S(" NIL"));     /* RFC 8474: where threads are unknown */
         break;
     case ITEM_ENVELOPE:
         structure_envelope(&b, &f->a, str_head(f->message.bytes,

@@ -58,8 +58,7 @@ static err refuse(struct task *t, struct login *l,
                         "failure."));
         break;
     }
-    login_note(t, l, "failed", l->method);
-    if (++l->n_failures < l->failures_max)
+    if (!login_failed(t, l, e))
         return OK;
     conn_put(l->conn, S("* BYE Too many authentication failures.\r\n"));
     TRY(conn_flush(t, l->conn, login_until(t, l)));

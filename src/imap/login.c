@@ -22,6 +22,16 @@ void login_note(struct task *t, struct login *l, const char *event, str text)
         l->door->note(t, l, event, text);
 }
 
+bool login_failed(struct task *t, struct login *l, err e)
+{
+    /* whoever bans for failures must not do so for ours */
+    login_note(t, l, "failed",
+               e == ERR_DENIED ? S("authentication failure")
+               : e == ERR_SYNTAX ? S("invalid authentication data")
+               : S("Connection lost to authentication server"));
+    return ++l->n_failures >= l->failures_max;
+}
+
 err login_tls(struct task *t, struct login *l)
 {
     err e = conn_tls_accept(t, l->conn, l->door->tls, login_until(t, l));

@@ -27,8 +27,8 @@ struct door {
      * initial: NULL, or the initial response as sent. */
     err (*sasl)(struct task *t, struct login *l, str mech,
                 const str *initial, str *name);
-    /* Something worth a log line: "failed", "no auth attempts" ...; may be
-     * NULL. */
+    /* Something worth a log line: "failed" with the reason, "TLS handshake
+     * failed" ...; may be NULL. */
     void (*note)(struct task *t, struct login *l, const char *event,
                  str text);
     struct tls_context *tls;    /* NULL: no STARTTLS */
@@ -72,6 +72,9 @@ bool login_allowed(const struct login *l);
 err login_tls(struct task *t, struct login *l);
 
 when login_until(struct task *t, const struct login *l);
+/* Notes that an attempt failed with e, for the reasons that filters of log
+ * lines know; true when it was one too many. */
+bool login_failed(struct task *t, struct login *l, err e);
 void login_note(struct task *t, struct login *l, const char *event,
                 str text);
 

@@ -56,6 +56,7 @@ static bool add_named(struct planning *p, str name)
         { S_INIT("RFC822.SIZE"), ITEM_SIZE, "RFC822.SIZE", NEED_SIZE },
         { S_INIT("MODSEQ"), ITEM_MODSEQ, "MODSEQ", 0 },
         { S_INIT("EMAILID"), ITEM_EMAILID, "EMAILID", 0 },
+        { S_INIT("THREADID"), ITEM_THREADID, "THREADID", 0 },
         { S_INIT("ENVELOPE"), ITEM_ENVELOPE, "ENVELOPE", NEED_MESSAGE },
         { S_INIT("BODY"), ITEM_BODY_SHAPE, "BODY", NEED_TREE },
         { S_INIT("BODYSTRUCTURE"), ITEM_BODYSTRUCTURE, "BODYSTRUCTURE",

@@ -339,14 +339,14 @@ static err one_line(struct task *t, struct pop3 *p, str line)
 
 static err wait_line(struct task *t, struct pop3 *p)
 {
+    when end = until_of(t, p), doze = after_s(t, DOZE_S);
     err e = conn_pending(p->conn) ? OK
-          : conn_wait(t, p->conn, after_s(t, DOZE_S));
+          : conn_wait(t, p->conn, doze < end ? doze : end);
 
-    if (e != ERR_LATE)
+    if (e != ERR_LATE || rt_now(t) >= end)
         return e;
     view_doze(p->view);
-    TRY(conn_wait(t, p->conn, until_of(t, p)));
-    return OK;
+    return conn_wait(t, p->conn, end);
 }
 
 static err serve(struct task *t, struct pop3 *p)

@@ -57,8 +57,7 @@ static err refuse(struct task *t, struct login *l, err e)
         tell(l, S("-ERR [SYS/TEMP] Temporary authentication failure."));
         break;
     }
-    login_note(t, l, "failed", l->method);
-    if (++l->n_failures < l->failures_max)
+    if (!login_failed(t, l, e))
         return OK;
     TRY(conn_flush(t, l->conn, login_until(t, l)));
     return ERR_END;

@@ -28,7 +28,8 @@ struct search_run {
 static bool is_cheap(enum key_kind kind)
 {
     return kind < KEY_SENT_BEFORE || kind == KEY_OLDER || kind == KEY_YOUNGER
-           || kind == KEY_MODSEQ;
+           || kind == KEY_MODSEQ || kind == KEY_EMAILID
+           || kind == KEY_THREADID;
 }
 
 /* Whether nothing below needs a file. */
@@ -178,6 +179,11 @@ static bool leaf_holds(struct search_run *r, const struct search_key *k)
         return size_holds(r, k);
     case KEY_MODSEQ:
         return row->modseq >= k->n;
+    case KEY_EMAILID:
+        return str_eq(k->name, imap_email_id(r->im, &r->im->scratch,
+                                             row->uid));
+    case KEY_THREADID:
+        return false;           /* there are none */
     case KEY_HEADER:
         return header_holds(r, k);
     case KEY_BODY:

@@ -26,12 +26,9 @@ static bool parse_parameters(struct imap *im, struct args *x)
 
 static void put_id(struct imap *im)
 {
-    struct buf b;
-
-    buf_init(&b, &im->scratch, 64);
-    hex_encode(&b, view_id(im->view));
-    conn_fmt(im->conn, "* OK [MAILBOXID (F%.*s)] Mailbox identifier\r\n",
-             STR(buf_str(&b)));
+    conn_put(im->conn, S("* OK ["));
+    imap_put_box_id(im, view_id(im->view));
+    conn_put(im->conn, S("] Mailbox identifier\r\n"));
 }
 
 static void put_selected(struct imap *im)

@@ -402,17 +402,18 @@ static err dispatch(struct task *t, struct imap *im, struct imap_command *cmd)
 /* Waits for a command; a view that waits for long dozes. */
 static err wait_command(struct task *t, struct imap *im)
 {
+    when end = imap_until(t, im), doze = after_s(t, DOZE_S);
     err e;
 
     if (conn_pending(im->conn))
         return OK;
-    e = conn_wait(t, im->conn, after_s(t, DOZE_S));
-    if (e != ERR_LATE)
+    e = conn_wait(t, im->conn, doze < end ? doze : end);
+    if (e != ERR_LATE || rt_now(t) >= end)
         return e;
     store_doze(im->st);
     if (im->view)
         view_doze(im->view);
-    return conn_wait(t, im->conn, imap_until(t, im));
+    return conn_wait(t, im->conn, end);
 }
 
 static err one_command(struct task *t, struct imap *im)

@@ -68,6 +68,12 @@ void imap_use_condstore(struct imap *im);
 void imap_put_string(struct imap *im, str s);
 void imap_put_astring(struct imap *im, str s);
 
+/* "MAILBOXID (Fabc)" (RFC 8474). */
+void imap_put_box_id(struct imap *im, str id);
+
+/* "Mabc-12": of a message in the selected mailbox. */
+str imap_email_id(struct imap *im, struct arena *a, uint32_t uid);
+
 /* "1:3,7" of growing numbers. */
 void imap_put_set(struct imap *im, const uint32_t *p, size_t n);
 
@@ -86,7 +92,8 @@ void imap_unselect(struct imap *im);
 enum status_items { STATUS_MESSAGES = 1, STATUS_RECENT = 2, STATUS_UIDNEXT = 4,
                     STATUS_UIDVALIDITY = 8, STATUS_UNSEEN = 16,
                     STATUS_MODSEQ = 32, STATUS_SIZE = 64,
-                    STATUS_APPENDLIMIT = 128, STATUS_DELETED = 256 };
+                    STATUS_APPENDLIMIT = 128, STATUS_DELETED = 256,
+                    STATUS_ID = 512 };
 bool imap_status_items(struct args *x, int *items);
 err imap_put_status(struct task *t, struct imap *im, str name, int items);
 

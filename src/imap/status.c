@@ -18,6 +18,7 @@ static const struct {
     { S_INIT("SIZE"), STATUS_SIZE },
     { S_INIT("APPENDLIMIT"), STATUS_APPENDLIMIT },
     { S_INIT("DELETED"), STATUS_DELETED },
+    { S_INIT("MAILBOXID"), STATUS_ID },
 };
 
 enum { N_ITEMS = sizeof(items_known) / sizeof(items_known[0]) };
@@ -48,6 +49,26 @@ bool imap_status_items(struct args *x, int *items)
     return args_byte(x, ')');
 }
 
+void imap_put_box_id(struct imap *im, str id)
+{
+    struct buf b;
+
+    buf_init(&b, &im->scratch, 64);
+    hex_encode(&b, id);
+    conn_fmt(im->conn, "MAILBOXID (F%.*s)", STR(buf_str(&b)));
+}
+
+str imap_email_id(struct imap *im, struct arena *a, uint32_t uid)
+{
+    struct buf b;
+
+    buf_init(&b, a, 64);
+    buf_byte(&b, 'M');
+    hex_encode(&b, view_id(im->view));
+    buf_fmt(&b, "-%" PRIu32, uid);
+    return buf_str(&b);
+}
+
 static uint64_t value_of(const struct box_status *s, int item,
                          const struct imap *im)
 {
@@ -64,6 +85,21 @@ static uint64_t value_of(const struct box_status *s, int item,
     }
 }
 
+static void put_item(struct imap *im, const struct box_status *s, size_t i)
+{
+    int item = items_known[i].item;
+
+    if (item == STATUS_ID) {
+        imap_put_box_id(im, str_of(s->id, sizeof(s->id)));
+        return;
+    }
+    conn_fmt(im->conn, "%.*s ", STR(items_known[i].name));
+    if (item == STATUS_APPENDLIMIT && !im->o->message_max)
+        conn_put(im->conn, S("NIL"));
+    else
+        conn_fmt(im->conn, "%" PRIu64, value_of(s, item, im));
+}
+
 err imap_put_status(struct task *t, struct imap *im, str name, int items)
 {
     struct box_status s;
@@ -74,15 +110,10 @@ err imap_put_status(struct task *t, struct imap *im, str name, int items)
     imap_put_astring(im, name);
     conn_put(im->conn, S(" ("));
     for (size_t i = 0; i < N_ITEMS; i++) {
-        int item = items_known[i].item;
-
-        if (!(items & item))
+        if (!(items & items_known[i].item))
             continue;
-        conn_fmt(im->conn, "%s%.*s ", space, STR(items_known[i].name));
-        if (item == STATUS_APPENDLIMIT && !im->o->message_max)
-            conn_put(im->conn, S("NIL"));
-        else
-            conn_fmt(im->conn, "%" PRIu64, value_of(&s, item, im));
+        conn_put(im->conn, str_from(space));
+        put_item(im, &s, i);
         space = " ";
     }
     conn_put(im->conn, S(")\r\n"));

@@ -173,10 +173,27 @@ static bool fault_is(struct reply *fault, struct reply r)
 #define FAULT(code, text)                                                     \
     fault_is(fault, REPLY(code, "5.5.4", text))
 
+/* A parameter of RFC 3461. */
+static bool dsn_word(const struct param *p)
+{
+    return p->has_value
+           && (str_ieq(p->name, S("RET")) || str_ieq(p->name, S("ENVID"))
+               || str_ieq(p->name, S("NOTIFY"))
+               || str_ieq(p->name, S("ORCPT")));
+}
+
 static bool mail_param(const struct param *p, int offers, struct arena *a,
                        struct mail_params *m, struct reply *fault)
 {
+    if (!(offers & ESMTP_DSN) && dsn_word(p))
+        return fault_is(fault, REPLY(501, "5.7.1",
+                                     "DSN support is disabled"));
     if (is(p, S("SIZE"), offers & ESMTP_SIZE)) {
+        if (p->value.n > 18
+            && str_span(p->value, S("0123456789")) == STR_NONE)
+            return fault_is(fault, REPLY(552, "5.3.4",
+                                         "Message size exceeds file system "
+                                         "imposed limit"));
         if (!str_uint(p->value, INT64_MAX, &m->size))
             return FAULT(501, "Bad message size syntax");
     } else if (is(p, S("BODY"), offers & ESMTP_8BITMIME)) {
@@ -286,6 +303,9 @@ bool esmtp_rcpt(str text, int offers, struct arena *a,
     struct param p;
 
     while (next_param(&text, &p)) {
+        if (!(offers & ESMTP_DSN) && dsn_word(&p))
+            return fault_is(fault, REPLY(501, "5.7.1",
+                                         "DSN support is disabled"));
         if (is(&p, S("NOTIFY"), offers & ESMTP_DSN)) {
             if (r.notify || !read_notify(p.value, &r.notify))
                 return FAULT(501, "Error: Bad NOTIFY parameter syntax");

@@ -26,6 +26,7 @@ struct conn {
     struct buf out;
     size_t out_at;
     bool closed, split;
+    struct conn_counts counts;
 };
 
 static void conn_done(void *arg)
@@ -55,6 +56,11 @@ void conn_close(struct conn *c)
     heap_free(c->in);
     c->in = NULL;
     buf_free(&c->out);
+}
+
+struct conn_counts conn_counts(const struct conn *c)
+{
+    return c->counts;
 }
 
 struct sock *conn_sock(struct conn *c)
@@ -104,6 +110,7 @@ static err write_some(struct task *t, struct conn *c, when until)
     if (e)
         return why(t, e, "lost connection");
     c->out_at += n;
+    c->counts.out += n;
     if (n > 0)
         return OK;
     return want_read ? sock_wait_readable(t, c->sock, until)
@@ -161,6 +168,7 @@ static err fill(struct task *t, struct conn *c, when until)
         e = read_some(c, c->in + c->in_n, IN_SIZE - c->in_n, &n, &want_write);
         if (n > 0) {
             c->in_n += n;
+            c->counts.in += n;
             return OK;
         }
         if (e)
@@ -181,7 +189,7 @@ err conn_line(struct task *t, struct conn *c, size_t max, when until,
 
     must(max > 0 && max <= IN_SIZE - 2);
     for (;;) {
-        str have = { c->in + c->in_at, c->in_n - c->in_at };
+        str have = { c->in ? c->in + c->in_at : "", c->in_n - c->in_at };
         size_t lf = str_chr(str_skip(have, seen), '\n');
 
         if (lf != STR_NONE && (lf += seen) <= max + 1) {

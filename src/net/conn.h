@@ -90,4 +90,10 @@ const struct tls_facts *conn_tls(const struct conn *c);
 
 struct sock *conn_sock(struct conn *c);
 
+/* How many bytes came and went, without TLS' own. */
+struct conn_counts {
+    uint64_t in, out;
+};
+struct conn_counts conn_counts(const struct conn *c);
+
 #endif

@@ -118,6 +118,7 @@ static struct ub_ctx *context_new(struct real *r)
                && ub_ctx_add_ta_file(ctx, r->root_key) == 0;
     must(ub_ctx_async(ctx, 1) == 0);
     (void)ub_ctx_zone_remove(ctx, "test."); /* private networks use it */
+    (void)ub_ctx_zone_remove(ctx, "127.in-addr.arpa."); /* these as well */
     return ctx;
 }
 

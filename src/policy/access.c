@@ -153,8 +153,8 @@ static enum outcome enter(struct task *t, struct judge *j,
 static bool too_early(struct task *t, struct judge *j, const struct rule *r,
                       const struct subject *s, str value)
 {
-    struct scan sc = scan_of(value);
-    str class = str_from(s->class);
+    struct scan sc = scan_of(str_trim(value));
+    str class = str_from(s->class), action = scan_until(&sc, S(" \t"));
 
     if (j->p->delay_reject || (!str_eq(class, S("Client host"))
                                && !str_eq(class, S("Helo command"))))
@@ -162,7 +162,7 @@ static bool too_early(struct task *t, struct judge *j, const struct rule *r,
     judge_warn(t, j, "access table %.*s: with smtpd_delay_reject=no, action "
                      "%.*s is always skipped in Client host or Helo command "
                      "restrictions", STR(r->argument),
-               STR(scan_until(&sc, S(" \t"))));
+               STR(action));
     return true;
 }
 

@@ -114,7 +114,7 @@ static enum outcome mx_backup(struct task *t, struct judge *j,
         return OUT_DUNNO;
     }
     if (!dns_found(&mx))
-        return host_is(t, j, domain, NULL) ? OUT_PERMIT : OUT_DUNNO;
+        return OUT_DUNNO;
     return is_backup(t, j, &mx) ? OUT_PERMIT : OUT_DUNNO;
 }
 
@@ -126,8 +126,12 @@ enum outcome judge_unlisted(struct task *t, struct judge *j, bool is_sender)
     struct reply r = { 0 };
     str shown = is_sender ? j->f->sender.text : j->f->recipient.text;
 
-    if (judge_resolve(t, j, is_sender, &x)
-        || recipient_check(t, j->p->route, is_sender, shown, &x->standard,
+    if (judge_resolve(t, j, is_sender, &x))
+        return judge_table_error(t, j, shown);
+    if (x->destination.class == CLASS_LOCAL
+        && str_ieq(x->standard.local, S("postmaster")))
+        return OUT_DUNNO; /* RFC 5321 section 4.5.1 */
+    if (recipient_check(t, j->p->route, is_sender, shown, &x->standard,
                            &x->destination, j->a, &r))
         return judge_table_error(t, j, shown);
     return r.code ? judge_refuse(t, j, r) : OUT_DUNNO;

@@ -2,13 +2,9 @@
  *
  * Lists in DNS that refuse (RBL, RHSBL) or permit (DNSWL, RHSWL), and the
  * words in which a refusal is put (default_rbl_reply, rbl_reply_maps).
- *
- * Values of the client's, such as its HELO name, stand in such texts only
- * with the bytes of smtpd_expansion_filter, and are not expanded again.
  */
 #include "policy/judge.h"
 
-#include "conf/macro.h"
 #include "mail/host.h"
 
 /* --- asking --------------------------------------------------------------- */
@@ -45,87 +41,6 @@ static str reason_of(struct task *t, struct judge *j, str query)
 
 /* --- the reply ------------------------------------------------------------ */
 
-struct attributes {
-    struct arena *a;
-    str filter;
-    struct map map;
-    struct conf_entry *p;
-    size_t n;
-};
-
-enum { ATTRIBUTES_MAX = 32 };
-
-static void put(struct attributes *x, const char *name, str value)
-{
-    struct buf b;
-
-    buf_init(&b, x->a, 8 * 1024);
-    for (size_t i = 0; i < value.n; i++) {
-        char c = str_chr(x->filter, value.p[i]) == STR_NONE ? '_'
-                                                            : value.p[i];
-        if (c == '$')
-            buf_byte(&b, '$');
-        buf_byte(&b, c);
-    }
-    must(x->n < ATTRIBUTES_MAX);
-    x->p[x->n] = (struct conf_entry){ .name = str_from(name),
-                                      .value = buf_str(&b) };
-    map_put(&x->map, x->p[x->n].name, &x->p[x->n]);
-    x->n++;
-}
-
-static void put_address(struct attributes *x, const char *const names[3],
-                        const struct address *who)
-{
-    put(x, names[0], address_is_null(who) ? S("<>") : who->text);
-    put(x, names[1], who->local);
-    put(x, names[2], who->domain);
-}
-
-static void put_facts(struct attributes *x, const struct policy_facts *f)
-{
-    static const char *const sender[] = { "sender", "sender_name",
-                                          "sender_domain" };
-    static const char *const recipient[] = { "recipient", "recipient_name",
-                                             "recipient_domain" };
-
-    put(x, "client", arena_fmt(x->a, "%.*s[%.*s]", STR(f->client_name),
-                               STR(f->client_address)));
-    put(x, "client_address", f->client_address);
-    put(x, "client_name", f->client_name);
-    put(x, "reverse_client_name", f->reverse_name);
-    put(x, "helo_name", f->helo);
-    put(x, "server_address", f->server_address);
-    if (f->has_sender)
-        put_address(x, sender, &f->sender);
-    if (f->has_recipient)
-        put_address(x, recipient, &f->recipient);
-}
-
-/* "\040" and its like in smtpd_expansion_filter. */
-static str unescape(struct arena *a, str s)
-{
-    struct buf b;
-    struct scan sc = scan_of(s);
-
-    buf_init(&b, a, 4096);
-    while (!scan_done(&sc)) {
-        int c = scan_next(&sc), value = 0, n = 0;
-        if (c != '\\') {
-            buf_byte(&b, (char)c);
-            continue;
-        }
-        while (n < 3 && scan_peek(&sc) >= '0' && scan_peek(&sc) <= '7') {
-            value = value * 8 + scan_next(&sc) - '0';
-            n++;
-        }
-        if (n == 0 && (c = scan_next(&sc)) >= 0)
-            value = c == 't' ? '\t' : c == 'n' ? '\n' : c == 'r' ? '\r' : c;
-        buf_byte(&b, (char)value);
-    }
-    return buf_str(&b);
-}
-
 struct listing {
     const struct rule *rule;
     const struct subject *subject;
@@ -134,28 +49,16 @@ struct listing {
 
 static str expanded(struct judge *j, const struct listing *l, str text)
 {
-    struct conf_scope scope = { 0 };
-    struct attributes x = {
-        .a = j->a,
-        .filter = unescape(j->a, conf_raw(j->p->conf,
-                                          P_smtpd_expansion_filter)),
+    const struct policy_word own[] = {
+        { "rbl_code", conf_raw(j->p->conf, P_maps_rbl_reject_code) },
+        { "rbl_domain", l->rule->zone.domain },
+        { "rbl_class", str_from(l->subject->class) },
+        { "rbl_what", l->what },
+        { "rbl_reason", l->reason },
+        { "rbl_txt", l->reason },
     };
-    str out, complaint;
-    err e;
 
-    map_init(&x.map, false);
-    x.p = arena_array(j->a, struct conf_entry, ATTRIBUTES_MAX);
-    put_facts(&x, j->f);
-    put(&x, "rbl_code", conf_raw(j->p->conf, P_maps_rbl_reject_code));
-    put(&x, "rbl_domain", l->rule->zone.domain);
-    put(&x, "rbl_class", str_from(l->subject->class));
-    put(&x, "rbl_what", l->what);
-    put(&x, "rbl_reason", l->reason);
-    put(&x, "rbl_txt", l->reason);
-    scope.overrides = &x.map;
-    e = macro_expand(&scope, j->a, text, &out, &complaint);
-    map_free(&x.map);
-    return e ? S("") : out;
+    return judge_expand(j, text, own, sizeof(own) / sizeof(*own));
 }
 
 static enum outcome refuse(struct task *t, struct judge *j,
@@ -221,7 +124,8 @@ static bool query_of(struct judge *j, const struct rule *r, str text,
 
 /* A permitting list does not open a relay. */
 static enum outcome permit(struct task *t, struct judge *j,
-                           const struct rule *r, str query)
+                           const struct rule *r, const struct subject *s,
+                           str query)
 {
     bool failed, ours = true;
     enum outcome out = OUT_DUNNO;
@@ -233,11 +137,8 @@ static enum outcome permit(struct task *t, struct judge *j,
     if (listed(t, j, &r->zone, query, &failed))
         return OUT_PERMIT;
     if (failed)
-        judge_defer_if_reject(
-            j, reply_fmt(j->a, 450, "4.7.1",
-                         "<%.*s>: %.*s: %s lookup error",
-                         STR(query), STR(r->word),
-                         r->operation == DO_DNSWL ? "DNSWL" : "RHSWL"));
+        judge_defer_if_reject(j, judge_reply(j, s, 450, "4.7.1",
+                                             S("Service unavailable")));
     return OUT_DUNNO;
 }
 
@@ -245,6 +146,7 @@ enum outcome judge_dnslist(struct task *t, struct judge *j,
                            const struct rule *r)
 {
     struct listing l = { .rule = r };
+    bool by_address = r->operation == DO_RBL || r->operation == DO_DNSWL;
     struct subject s;
     str text, query;
     bool failed;
@@ -252,12 +154,12 @@ enum outcome judge_dnslist(struct task *t, struct judge *j,
     if (!judge_about(j, r->about, &text, &s) || str_empty(text)
         || !query_of(j, r, text, &query))
         return OUT_DUNNO;
+    l.what = by_address ? j->f->client_address : text;
     if (r->operation == DO_DNSWL || r->operation == DO_RHSWL)
-        return permit(t, j, r, query);
+        return permit(t, j, r, &(struct subject){ l.what, s.class }, query);
     if (!listed(t, j, &r->zone, query, &failed))
         return OUT_DUNNO;
     l.subject = &s;
-    l.what = r->operation == DO_RBL ? j->f->client_address : text;
     l.reason = reason_of(t, j, query);
     return refuse(t, j, &l);
 }

@@ -10,6 +10,7 @@
  *     destination.c  words about relaying and unknown users
  *     login.c        who may use which sender
  *     dnslist.c      lists in DNS
+ *     expand.c       texts that name the facts
  *
  * J1  Nothing here calls itself: a class, or a list in a table's action, is
  *     entered as a level of its own, LEVELS_MAX at most.
@@ -45,6 +46,7 @@ struct policy {
     struct action_codes codes;
     bool delay_reject, soft_bounce, relay_first, untrusted_route;
     bool unlisted_sender, unlisted_recipient, sasl;
+    bool ip4, ip6;                  /* inet_protocols */
     bool local_networks, local_interfaces, local_sasl;
     enum tempfail helo_tempfail, address_tempfail;
 };
@@ -159,6 +161,14 @@ enum outcome judge_auth_destination(struct task *t, struct judge *j,
 /* An enhanced code for what it is said of (RFC 3463: sender, recipient or
  * neither). */
 void dsn_fix(char dsn[12], const char *class);
+
+/* A text with the facts' and some more names expanded (expand.c). */
+struct policy_word {
+    const char *name;
+    str value;
+};
+str judge_expand(struct judge *j, str text, const struct policy_word *own,
+                 size_t n);
 
 /* Asks DNS within the usual time; an err becomes DNS_TRY_AGAIN, ERR_STOPPED
  * sets j->stopped. */

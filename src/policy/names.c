@@ -90,8 +90,9 @@ static enum outcome unknown_host(struct task *t, struct judge *j,
     bool temporary = false;
     struct dns_answer x;
 
-    name = undotted(name);
     for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+        if (!host_valid(name, utf8(j)))
+            break;
         judge_dns(t, j, name, types[i], &x);
         if (dns_found(&x))
             return OUT_DUNNO;

@@ -180,6 +180,8 @@ static err open_local_clients(struct task *t, struct opening *o)
 
 static void set_values(struct policy *p, const struct conf *c)
 {
+    struct conf_items protocols = conf_items(c, P_inet_protocols);
+
     p->codes = (struct action_codes){
         .reject = (int)conf_int(c, P_access_map_reject_code),
         .defer = (int)conf_int(c, P_access_map_defer_code),
@@ -192,6 +194,10 @@ static void set_values(struct policy *p, const struct conf *c)
     p->unlisted_sender = conf_bool(c, P_smtpd_reject_unlisted_sender);
     p->unlisted_recipient = conf_bool(c, P_smtpd_reject_unlisted_recipient);
     p->sasl = conf_bool(c, P_smtpd_sasl_auth_enable);
+    for (size_t i = 0; i < protocols.n; i++) {
+        p->ip4 |= !str_ieq(protocols.p[i], S("ipv6"));
+        p->ip6 |= !str_ieq(protocols.p[i], S("ipv4"));
+    }
     p->table_parents = parents_match(c, "smtpd_access_maps")
                            ? MAPS_PARENT_DOMAINS : MAPS_DOT_PARENTS;
 }

@@ -102,6 +102,11 @@ err policy_judge(struct task *t, const struct policy *p,
                  enum policy_stage stage, const struct policy_facts *facts,
                  struct arena *a, struct policy_verdict *out);
 
+/* A refusal with smtpd_reject_footer added. */
+struct reply policy_footer(const struct policy *p,
+                           const struct policy_facts *facts,
+                           struct arena *a, struct reply r);
+
 /* Whether header rewriting is that of local clients
  * (local_header_rewrite_clients). */
 err policy_local_headers(struct task *t, const struct policy *p,

@@ -15,6 +15,7 @@ struct servers {
     const str *names;
     size_t n;
     bool hosts_too;         /* the names themselves are keys */
+    str asked_of;           /* what was said, for warnings */
 };
 
 static const char *kind_of(const struct rule *r)
@@ -52,8 +53,7 @@ static str find_ns(struct task *t, struct judge *j, str domain,
 
     judge_dns(t, j, domain, DNS_NS, out);
     while ((out->outcome == DNS_NO_DATA || out->outcome == DNS_NO_NAME)
-           && (dot = str_chr(domain, '.')) != STR_NONE
-           && str_chr(str_skip(domain, dot + 1), '.') != STR_NONE) {
+           && (dot = str_chr(domain, '.')) != STR_NONE) {
         domain = str_skip(domain, dot + 1);
         judge_dns(t, j, domain, DNS_NS, out);
     }
@@ -65,9 +65,10 @@ static bool find_servers(struct task *t, struct judge *j,
                          struct servers *out)
 {
     struct dns_answer x = { .outcome = DNS_FOUND };
+    const char *fault;
     str asked = domain;
 
-    *out = (struct servers){ .hosts_too = r->operation != DO_ACCESS_A };
+    out->hosts_too = r->operation != DO_ACCESS_A;
     if (r->operation == DO_ACCESS_A) {
         itself(j, domain, out);
         return true;
@@ -80,14 +81,32 @@ static bool find_servers(struct task *t, struct judge *j,
         take_names(j, &x, out);
         return true;
     }
-    if (r->operation == DO_ACCESS_MX && x.outcome == DNS_NO_DATA) {
+    if (r->operation == DO_ACCESS_MX && !dns_temporary(&x)) {
         itself(j, domain, out);
         return true;
     }
+    fault = dns_temporary(&x) ? "Host not found, try again"
+            : x.outcome == DNS_NO_NAME ? "Host not found"
+            : "Host found but no data record of requested type";
+    if (!dns_temporary(&x))
+        asked = out->asked_of;
     judge_warn(t, j, "Unable to look up %s host for %.*s: %s", kind_of(r),
-               STR(asked), dns_temporary(&x) ? "Host not found, try again"
-               : x.outcome == DNS_NO_NAME ? "Host not found"
-               : "Host found but no data record of requested type");
+               STR(asked), fault);
+    return false;
+}
+
+/* Whether the address is of a kind that inet_protocols names. */
+static bool counts(const struct judge *j, const struct dns_record *x)
+{
+    return (x->type == DNS_A && j->p->ip4)
+           || (x->type == DNS_AAAA && j->p->ip6);
+}
+
+static bool any_counts(const struct judge *j, const struct dns_answer *x)
+{
+    for (size_t i = 0; i < x->n; i++)
+        if (counts(j, &x->p[i]))
+            return true;
     return false;
 }
 
@@ -105,16 +124,20 @@ static enum outcome by_host(struct task *t, struct judge *j,
         e = dns_host(t, j->p->dns, host, after_s(t, DNS_WAIT_S), j->a, &x);
     if (e == ERR_STOPPED)
         j->stopped = true;
-    if (e || !dns_found(&x)) {
+    if (e || !dns_found(&x) || !any_counts(j, &x)) {
+        if (r->operation == DO_ACCESS_A)
+            return OUT_DUNNO;
         judge_warn(t, j, "Unable to look up %s host %.*s for %s %.*s: %s",
                    kind_of(r), STR(host), s->class, STR(s->name),
                    e || dns_temporary(&x)
                        ? "Temporary failure in name resolution"
-                       : "Name or service not known");
+                       : x.outcome == DNS_NO_NAME
+                       ? "Name or service not known"
+                       : "No address associated with hostname");
         return OUT_DUNNO;
     }
     for (size_t i = 0; i < x.n; i++) {
-        if (x.p[i].type != DNS_A && x.p[i].type != DNS_AAAA)
+        if (!counts(j, &x.p[i]))
             continue;
         out = access_address(t, j, r, endpoint_address(&x.p[i].address, j->a),
                              s, found);
@@ -125,10 +148,12 @@ static enum outcome by_host(struct task *t, struct judge *j,
 }
 
 static enum outcome by_servers(struct task *t, struct judge *j,
-                               const struct rule *r, str domain,
+                               const struct rule *r, str text,
                                const struct subject *s)
 {
-    struct servers servers;
+    size_t at = str_rchr(text, '@');
+    str domain = at == STR_NONE ? text : str_skip(text, at + 1);
+    struct servers servers = { .asked_of = text };
     enum outcome out;
     bool found;
 
@@ -182,5 +207,5 @@ enum outcome judge_server(struct task *t, struct judge *j,
                              STR(text));
     if (str_starts(domain, S("[")))
         return by_literal(t, j, r, domain, &s);
-    return by_servers(t, j, r, domain, &s);
+    return by_servers(t, j, r, text, &s);
 }

@@ -114,10 +114,11 @@ static void sync_aside(void *arg)
 
 err file_sync_aside(struct task *t, struct file *f)
 {
-    struct sync_job job = { .fd = file_fd(f) };
+    struct sync_job job;
 
-    if (job.fd < 0)
+    if (f->ops->simulated)
         return file_sync(t, f);
+    job = (struct sync_job){ .fd = file_fd(f) };
     offload(t, sync_aside, &job);
     if (job.number)
         return why(t, ERR_IO, "fdatasync: %s", strerror(job.number));
@@ -140,6 +141,21 @@ err dir_sync_all_aside(struct task *t, struct dir *d)
     if (job.number)
         return why(t, ERR_IO, "syncfs: %s", strerror(job.number));
     return OK;
+}
+
+err file_reread(struct task *t, struct file *f)
+{
+    return f->ops->file_reread(t, f);
+}
+
+int file_fd(const struct file *f)
+{
+    return f->ops->file_fd(f);
+}
+
+err file_adopt(struct task *t, int fd, struct file **out)
+{
+    return ops(t)->file_adopt(t, fd, out);
 }
 
 err file_size_set(struct task *t, struct file *f, uint64_t size)
@@ -177,11 +193,12 @@ err file_unlink(struct task *t, struct dir *at, str path)
 
 err file_lock(struct task *t, struct file *f, bool exclusive, when until)
 {
-    int fd = file_fd(f);
+    int fd;
     struct flock lock = { .l_type = exclusive ? F_WRLCK : F_RDLCK };
 
-    if (fd < 0)
+    if (f->ops->simulated)
         return OK; /* one process, one world */
+    fd = file_fd(f);
     while (fcntl(fd, F_OFD_SETLK, &lock)) {
         err e;
         if (errno != EAGAIN && errno != EACCES)
@@ -198,7 +215,7 @@ void file_unlock(struct file *f)
 {
     struct flock lock = { .l_type = F_UNLCK };
 
-    if (file_fd(f) >= 0)
+    if (!f->ops->simulated)
         fcntl(file_fd(f), F_OFD_SETLK, &lock);
 }
 

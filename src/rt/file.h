@@ -62,6 +62,10 @@ err file_append(struct task *t, struct file *f, str bytes);
 err file_sync(struct task *t, struct file *f);
 err file_sync_aside(struct task *t, struct file *f);
 
+/* Syncs, and drops what the system caches of it: from now on reads tell what
+ * the disk holds, not what an earlier process wrote and could not sync. */
+err file_reread(struct task *t, struct file *f);
+
 /* Everything on the file system that d stands on, on a helper thread (not in
  * the simulated world). */
 err dir_sync_all_aside(struct task *t, struct dir *d);
@@ -103,7 +107,9 @@ err file_replace(struct task *t, struct dir *at, str path, str bytes,
 err dir_space(struct task *t, struct dir *d, uint64_t *bytes_free,
               uint64_t *inodes_free);
 
-int file_fd(const struct file *f); /* -1 in the simulated world */
+/* The descriptor, for handing over; in the simulated world a ticket that only
+ * file_adopt understands. */
+int file_fd(const struct file *f);
 int dir_fd(const struct dir *d);
 
 #endif

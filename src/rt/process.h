@@ -26,6 +26,7 @@ struct process_plan {
                                        every file and directory */
     const char *dir;                /* working directory, NULL: unchanged */
     bool new_session;
+    uint64_t file_size_max;         /* of files it writes; 0: as we may */
 };
 
 err process_start(struct task *t, const struct process_plan *plan,

@@ -206,15 +206,36 @@ void task_stop(struct task *t)
     task_wake(t, ERR_STOPPED);
 }
 
-void task_vanish(struct task *t)
+static void task_vanish(struct task *t)
 {
     must(t->world->current != t);
+    if (t->group->parent && t->group->parent->process != t->process) {
+        list_del(&t->sibling);
+        t->group->n--;
+        bell_ring_all(&t->group->ended);
+    }
     heap_del(&t->world->timers, &t->timer);
     if (link_on(&t->ready))
         list_del(&t->ready);
     list_del(&t->all);
     heap_free(t->why);
     task_memory_free(t->world, t);
+}
+
+void tasks_vanish(struct world *w, uint32_t process)
+{
+    list_each(l, &w->hooks) {
+        struct turn_hook *h = container_of(l, struct turn_hook, link);
+        if (h->process == process)
+            turn_hook_del(h);
+    }
+    /* children lie behind their parents, whose group they look at */
+    for (struct link *l = w->tasks.prev, *before; l != &w->tasks; l = before) {
+        struct task *t = container_of(l, struct task, all);
+        before = l->prev;
+        if (t->process == process)
+            task_vanish(t);
+    }
 }
 
 /* --- what the rest of the system sees ---------------------------------- */
@@ -414,6 +435,7 @@ void group_go(struct task_group *g, const char *name,
 
     t->group = g;
     t->log_name = g->parent->log_name;
+    t->process = g->parent->process;
     list_add_last(&g->children, &t->sibling);
     g->n++;
 }
@@ -457,7 +479,8 @@ void turn_hook_add(struct task *t, struct turn_hook *h, int rank,
 {
     struct link *at = &t->world->hooks;
 
-    *h = (struct turn_hook){ .fn = fn, .arg = arg, .rank = rank };
+    *h = (struct turn_hook){ .fn = fn, .arg = arg, .rank = rank,
+                             .process = t->process };
     list_each(l, &t->world->hooks) {
         if (container_of(l, struct turn_hook, link)->rank > rank) {
             at = l;

@@ -27,6 +27,7 @@ struct task {
     void *arg;
     const char *name;       /* for stop and panic messages */
     const char *log_name;
+    uint32_t process;       /* the simulated world's */
     char *why;              /* heap, or NULL */
     char *stack;            /* lowest address of the mapping */
     when parked_at;
@@ -50,6 +51,8 @@ struct log_state {
 
 /* What a world must do.  All functions that take a task may park it. */
 struct world_ops {
+    bool simulated;
+
     /* Waits for events until the deadline and wakes tasks; now if it is
      * past.  Sets w->now. */
     void (*poll)(struct world *w, when until);
@@ -65,6 +68,7 @@ struct world_ops {
     err (*connect)(struct task *, const struct endpoint *,
                    const struct endpoint *, when, struct sock **);
     err (*pair)(struct task *, struct sock **, int *);
+    err (*sock_adopt)(struct task *, int, struct sock **);
     void (*sock_close)(struct sock *);
     err (*read)(struct task *, struct sock *, void *, size_t, when, size_t *,
                 int *);
@@ -75,6 +79,7 @@ struct world_ops {
                       size_t *);
     bool (*readable)(const struct sock *);
     void (*shutdown)(struct sock *);
+    err (*sock_name)(struct sock *, bool peer, struct endpoint *);
 
     err (*dir_open)(struct task *, struct dir *, str, struct dir **);
     void (*dir_close)(struct dir *);
@@ -86,12 +91,15 @@ struct world_ops {
     err (*dir_space)(struct task *, struct dir *, uint64_t *, uint64_t *);
     err (*file_open)(struct task *, struct dir *, str, int, uint32_t,
                      struct file **);
+    err (*file_adopt)(struct task *, int, struct file **);
+    int (*file_fd)(const struct file *);
     void (*file_close)(struct file *);
     err (*file_read)(struct task *, struct file *, uint64_t, void *, size_t,
                      size_t *);
     err (*file_write)(struct task *, struct file *, uint64_t, str);
     err (*file_append)(struct task *, struct file *, str);
     err (*file_sync)(struct task *, struct file *);
+    err (*file_reread)(struct task *, struct file *);
     err (*file_size_set)(struct task *, struct file *, uint64_t);
     err (*file_stat)(struct task *, struct file *, struct dir *, str,
                      struct file_stat *);
@@ -145,8 +153,9 @@ err task_park(struct task *t, when until);
 void task_wake(struct task *t, err reason);
 void task_stop(struct task *t);
 
-/* For a crash in the simulated world: the task will never run again. */
-void task_vanish(struct task *t);
+/* For a crash in the simulated world: tasks and hooks of a process are no
+ * more.  A group that is not the process's own forgets them. */
+void tasks_vanish(struct world *w, uint32_t process);
 
 /* stack.c: memory for a task with its stack, and back. */
 struct task *task_memory(struct world *w);

@@ -29,6 +29,21 @@ err sock_pair(struct task *t, struct sock **a, int *b)
     return t->world->ops->pair(t, a, b);
 }
 
+err sock_adopt(struct task *t, int fd, struct sock **out)
+{
+    return t->world->ops->sock_adopt(t, fd, out);
+}
+
+err sock_local(struct sock *s, struct endpoint *out)
+{
+    return s->ops->sock_name(s, false, out);
+}
+
+err sock_peer(struct sock *s, struct endpoint *out)
+{
+    return s->ops->sock_name(s, true, out);
+}
+
 void sock_close(struct sock *s)
 {
     if (s)

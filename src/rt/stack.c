@@ -11,6 +11,9 @@
 #include "rt/sched.h"
 
 #include <sys/mman.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
@@ -65,6 +68,10 @@ void task_memory_free(struct world *w, struct task *t)
 {
     char *stack = t->stack;
 
+#ifdef __SANITIZE_ADDRESS__
+    /* a task that vanished left its frames as they were */
+    __asan_unpoison_memory_region(stack + PAGE, STACK_SIZE - PAGE);
+#endif
     if (w->n_stacks >= KEEP_MAX) {
         munmap(stack, STACK_SIZE);
         return;

@@ -91,6 +91,7 @@ struct turn_hook {
     void (*fn)(void *arg);
     void *arg;
     int rank;
+    uint32_t process;   /* the simulated world's */
 };
 void turn_hook_add(struct task *t, struct turn_hook *h, int rank,
                    void (*fn)(void *), void *arg);

@@ -156,27 +156,16 @@ static struct reply first_chunk(struct task *t, struct smtp_session *s)
         r = s->site->data(t, s);
     if (r.code >= 400)
         return r;
-    s->n_bytes = s->n_chunked = 0;
+    s->n_bytes = 0;
     s->chunks = (struct dot_decoder){ DOT_LINE, true };
     s->bdat = SMTP_BDAT_OPEN;
     return (struct reply){ 0 };
-}
-
-/* A command whose chunk's size is not known, or is nothing. */
-static err bad_bdat(struct task *t, struct smtp_session *s,
-                    enum smtp_note note, str line, struct reply r)
-{
-    smtp_note(t, s, note, line);
-    smtp_say(t, s, r);
-    s->over = true; /* we are out of step */
-    return OK;
 }
 
 static err bdat_chunk(struct task *t, struct smtp_session *s, uint64_t size,
                       bool last)
 {
     TRY(read_chunk(t, s, size));
-    s->n_chunked += size;
     if (!last) {
         smtp_say(t, s, reply_fmt(&s->scratch, 250, "2.0.0",
                                  "Ok: %" PRIu64 " bytes", size));
@@ -184,6 +173,16 @@ static err bdat_chunk(struct task *t, struct smtp_session *s, uint64_t size,
     }
     TRY(to_site(t, s, dot_finish(&s->chunks)));
     finish(t, s);
+    return OK;
+}
+
+/* How many bytes follow is unknown: the session ends. */
+static err bad_bdat(struct task *t, struct smtp_session *s, str rest)
+{
+    smtp_note(t, s, SMTP_NOTE_BDAT,
+              arena_fmt(&s->scratch, "BDAT%s%.*s", rest.n ? " " : "",
+                        STR(rest)));
+    smtp_say(t, s, REPLY(521, "5.5.4", "Syntax: BDAT count [LAST]"));
     return OK;
 }
 
@@ -198,20 +197,19 @@ err smtp_on_bdat(struct task *t, struct smtp_session *s, str rest)
         return OK;
     }
     if (!bdat_parse(rest, &size, &last))
-        return bad_bdat(t, s, SMTP_NOTE_BDAT,
-                        arena_fmt(&s->scratch, "BDAT%s%.*s",
-                                  rest.n ? " " : "", STR(rest)),
-                        REPLY(521, "5.5.4", "Syntax: BDAT count [LAST]"));
-    if (size == 0 && !last)
-        return bad_bdat(t, s, SMTP_NOTE_BDAT_NULL, S(""),
-                        REPLY(551, "5.7.1", "Null BDAT request"));
+        return bad_bdat(t, s, rest);
+    if (size == 0 && !last) {
+        smtp_note(t, s, SMTP_NOTE_BDAT_NULL, S(""));
+        return refuse_chunk(t, s, 0, false,
+                            REPLY(551, "5.7.1", "Null BDAT request"));
+    }
     if (s->bdat == SMTP_BDAT_FAILED)
         return refuse_chunk(t, s, size, last, r);
     if (s->bdat == SMTP_BDAT_NONE)
         r = first_chunk(t, s);
     if (r.code)
         return refuse_chunk(t, s, size, last, r);
-    if (s->o.size_max && size > s->o.size_max - s->n_chunked) {
+    if (s->o.size_max && size > s->o.size_max) {
         smtp_note(t, s, SMTP_NOTE_BDAT_SIZE, S(""));
         return refuse_chunk(t, s, size, last,
                             REPLY(552, "5.3.4",

@@ -43,7 +43,7 @@ static void put_reply(struct smtp_session *s, struct reply r)
         str next;
         bool after = str_cut(&rest, '\n', &next);
         conn_fmt(s->conn, "%03d%c", r.code, after ? '-' : ' ');
-        if (r.dsn[0] && s->o.offer_codes)
+        if (r.dsn[0])
             conn_fmt(s->conn, "%s ", r.dsn);
         conn_put(s->conn, line);
         conn_put(s->conn, S("\r\n"));
@@ -123,10 +123,10 @@ static err slow_down(struct task *t, struct smtp_session *s)
 static bool must_be_last(const struct smtp_session *s, enum smtp_verb v)
 {
     if (!s->esmtp || !s->o.offer_pipelining)
-        return v < N_VERBS;
+        return v < N_VERBS && v != VERB_QUIT;
     return v == VERB_HELO || v == VERB_EHLO || v == VERB_LHLO
            || v == VERB_DATA || v == VERB_VRFY || v == VERB_NOOP
-           || v == VERB_QUIT || v == VERB_STARTTLS || v == VERB_AUTH;
+           || v == VERB_STARTTLS;
 }
 
 /* Looks whether commands came before their time. */
@@ -165,7 +165,7 @@ static struct reply at_once(struct task *t, struct smtp_session *s, str line,
 
 static err handle(struct task *t, struct smtp_session *s, str line)
 {
-    struct scan sc = scan_of(line);
+    struct scan sc = scan_of(str_head(line, str_chr(line, 0)));
     struct reply r;
     str verb, rest;
 

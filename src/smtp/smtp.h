@@ -141,7 +141,6 @@ struct smtp_session {
     bool rcpt_refused;      /* one was refused */
     enum smtp_bdat bdat;
     struct dot_decoder chunks;
-    uint64_t n_chunked;     /* bytes in chunks */
     uint64_t n_bytes;       /* of this message so far */
     uint32_t n_errors, n_junk;
     uint16_t n_good[N_VERBS + 1], n_all[N_VERBS + 1];

@@ -14,7 +14,7 @@ void smtp_transaction_end(struct task *t, struct smtp_session *s)
     s->n_rcpts = s->n_rcpts_over = 0;
     s->rcpt_refused = false;
     s->bdat = SMTP_BDAT_NONE;
-    s->n_bytes = s->n_chunked = 0;
+    s->n_bytes = 0;
     s->too_big = false;
 }
 
@@ -23,11 +23,9 @@ static bool path_after(str rest, str word, struct scan *out)
 {
     struct scan sc = scan_of(rest);
 
-    if (!scan_iword(&sc, word))
+    if (!scan_iword(&sc, word) || !scan_byte(&sc, ':'))
         return false;
     scan_blanks(&sc);
-    if (!scan_byte(&sc, ':'))
-        return false;
     *out = sc;
     return true;
 }
@@ -84,9 +82,7 @@ struct reply smtp_on_mail(struct task *t, struct smtp_session *s, str rest)
     if (s->o.helo_required && str_empty(s->helo))
         return REPLY(503, "5.5.1", "Error: send HELO/EHLO first");
     if (s->mail)
-        return s->bdat == SMTP_BDAT_NONE
-                   ? REPLY(503, "5.5.1", "Error: nested MAIL command")
-                   : REPLY(503, "5.5.1", "Error: MAIL after BDAT");
+        return REPLY(503, "5.5.1", "Error: nested MAIL command");
     if (!path_after(rest, S("FROM"), &sc) || str_empty(scan_rest(&sc)))
         return REPLY(501, "5.5.4", "Syntax: MAIL FROM:<address>");
     if (!read_path(t, s, &sc, &m.sender, &m.text))

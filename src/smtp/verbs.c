@@ -6,14 +6,12 @@
 
 int smtp_offer_flags(const struct smtp_session *s)
 {
-    int flags = ESMTP_SIZE | ESMTP_8BITMIME;
+    int flags = ESMTP_SIZE | ESMTP_8BITMIME | ESMTP_AUTH;
 
     if (s->o.offer_dsn)
         flags |= ESMTP_DSN;
     if (s->o.offer_utf8)
         flags |= ESMTP_UTF8;
-    if (s->o.offer_auth)
-        flags |= ESMTP_AUTH;
     return flags;
 }
 
@@ -86,7 +84,7 @@ static struct reply on_helo(struct task *t, struct smtp_session *s,
         return reply_fmt(&s->scratch, 501, "", "Syntax: %s hostname",
                          smtp_verb_name(v));
     smtp_transaction_end(t, s);
-    name = clean_name(&s->scratch, str_head(name, 1024));
+    name = clean_name(&s->scratch, str_head(name, 2048));
     s->esmtp = v != VERB_HELO;
     r = s->site->helo(t, s, name);
     if (r.code >= 400)

@@ -4,29 +4,27 @@
  */
 #include "spool/log.h"
 
-/* The envelope's own record counts with a fixed weight: what matters is that
- * it counts. */
-enum { ENV_WEIGHT = 512 };
-
 static void count(struct spool *sp, const struct spool_entry *e, bool add)
 {
     void (*change)(struct segment *, uint32_t) =
         add ? segment_live_add : segment_live_del;
 
-    change(segment_find(sp, e->env_segment), ENV_WEIGHT);
+    change(segment_find(sp, e->env_segment), e->env_size);
     for (uint32_t i = 0; i < e->n_extents; i++)
-        change(segment_find(sp, e->extents[i].segment), e->extents[i].size);
+        change(segment_find(sp, e->extents[i].segment),
+               (uint32_t)record_size(e->extents[i].size));
 }
 
 struct spool_entry *entry_new(struct log *lg, uint64_t id,
-                              uint32_t env_segment, const struct extent *x,
+                              struct env_place env, const struct extent *x,
                               uint32_t n)
 {
     struct spool_entry *e = heap_new(struct spool_entry);
 
     e->id = id;
     e->log = lg;
-    e->env_segment = env_segment;
+    e->env_segment = env.segment;
+    e->env_size = env.size;
     e->n_extents = n;
     e->extents = heap_alloc(n * sizeof(*x));
     if (n)
@@ -54,11 +52,23 @@ void entry_swap(struct spool_entry *a, struct spool_entry *b)
     must(a->id == b->id);
     a->log = b->log;
     a->env_segment = b->env_segment;
+    a->env_size = b->env_size;
     a->n_extents = b->n_extents;
     a->extents = b->extents;
     b->log = was.log;
     b->env_segment = was.env_segment;
+    b->env_size = was.env_size;
     b->n_extents = was.n_extents;
     b->extents = was.extents;
-    b->moving = true; /* not to be copied itself */
+}
+
+void found_drop(struct spool *sp, struct found *f)
+{
+    uint64_t id = f->f.entry->id;
+
+    map_del(&sp->entries, str_of(&id, sizeof(id)));
+    list_del(&f->link);
+    entry_drop(sp, f->f.entry);
+    arena_reset(&f->arena);
+    heap_free(f);
 }

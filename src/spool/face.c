@@ -62,6 +62,7 @@ void result_pack(const struct result *r, struct buf *to)
         pack_str(to, str_head(x->relay, TEXT_MAX));
         pack_str(to, str_head(x->remote_mta, TEXT_MAX));
         pack_str(to, str_head(x->diagnostic, TEXT_MAX));
+        pack_str(to, str_head(x->report_to, TEXT_MAX));
     }
 }
 
@@ -76,6 +77,7 @@ static err rcpt_unpack(struct unpack *u, struct result_rcpt *x)
     x->relay = unpack_str(u, TEXT_MAX);
     x->remote_mta = unpack_str(u, TEXT_MAX);
     x->diagnostic = unpack_str(u, TEXT_MAX);
+    x->report_to = unpack_str(u, TEXT_MAX);
     if (x->outcome > OUTCOME_PASS || x->how > SENT_PASSED || u->bad)
         return ERR_CORRUPT;
     memcpy(x->dsn, dsn.p, dsn.n);

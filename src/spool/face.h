@@ -9,6 +9,7 @@
  *     FACE_END     u64 message number, envelope
  *     FACE_ABORT   -
  *     FACE_MORE    - (give me message numbers)
+ *     FACE_FLUSH   a domain whose mail is to be tried now (ETRN)
  *  answers (qmgr -> smtpd)
  *     FACE_ACK     u8 status (enum face_status), same id
  *     FACE_NUMBERS u64 first, u32 count: message numbers to use
@@ -29,7 +30,7 @@
 
 enum face_frame {
     FACE_DATA = 1, FACE_END, FACE_ABORT, FACE_MORE,
-    FACE_ACK, FACE_NUMBERS, FACE_PAUSE,
+    FACE_ACK, FACE_NUMBERS, FACE_PAUSE, FACE_FLUSH,
     FACE_SEGMENT = 20, FACE_JOB, FACE_RESULT,
     FACE_ADMIN = 40, FACE_ROW, FACE_ROWS_END,
 };
@@ -71,6 +72,8 @@ struct result_rcpt {
     str relay;              /* "mx.example.com[192.0.2.1]:25", or "none" */
     str remote_mta;         /* for the report; empty if there was none */
     str diagnostic;         /* "smtp; 550 ..." without the type, or empty */
+    str report_to;          /* who hears of a failure instead of the sender:
+                               a list's owner; an address, or empty */
 };
 /* Mail that a delivery made: aliases, .forward. */
 struct result {

@@ -4,10 +4,10 @@
  * still lives in the oldest one forward, so that it can be reused (I4).  The
  * same copying moves long-deferred mail into the cold log.
  *
- * A copy is CHUNKs and an ENV of the same message under a younger
- * generation; recovery takes the youngest.  From the moment the new ENV is
- * appended the message's notes go to the log that holds it.  In the hot log a
- * moved message gets a GONE once its copy is on disk.
+ * A copy is CHUNKs and an ENV of the same message; recovery takes the latest.
+ * From the moment the new ENV is appended the message's notes go to the log
+ * that holds it; readers are shown the new places once they are on disk.  In
+ * the hot log a message that was moved to the cold one then gets a GONE.
  */
 #include "spool/log.h"
 
@@ -16,12 +16,19 @@
 enum {
     FREE_WANTED = SEGMENT_RESERVE + 2,
     KEEP_POLL_S = 5,
-    CHEAP_SHARE = 4, /* copying up to 1/4 of a segment beats a new one */
+    LEAVE_RETRY_MS = 100,
+    URGENT_MORE = 2,
+    CHEAP_OF_4 = 1, /* copying up to 1/4 of a segment beats a new one */
+    DEAR_OF_4 = 3,  /* up to 3/4 where there will be no new one */
 };
 
 struct copy {
+    struct link link;
     struct spool_entry *e;
+    struct spool_entry *fresh;  /* the new places; NULL: not sealed yet */
     struct log *to;
+    uint64_t number;            /* the batch that holds the new ENV */
+    enum log_need need;
     struct extent *extents;
     uint32_t n;
 };
@@ -37,7 +44,7 @@ static err copy_chunks(struct task *t, struct spool *sp, struct copy *c,
             return ERR_END;
         TRY(spool_read(t, segment_find(sp, from->segment)->file, from,
                        c->e->id, memory, &bytes));
-        TRY(log_room(t, c->to, (uint32_t)record_size(bytes.n), true));
+        TRY(log_room(t, c->to, (uint32_t)record_size(bytes.n), c->need));
         *to = (struct extent){
             .segment = c->to->open.segment->number,
             .size = from->size,
@@ -45,7 +52,8 @@ static err copy_chunks(struct task *t, struct spool *sp, struct copy *c,
         };
         to->offset = log_append(t, c->to, RECORD_CHUNK, c->e->id, bytes,
                                 S(""));
-        segment_live_add(segment_find(sp, to->segment), to->size);
+        segment_live_add(segment_find(sp, to->segment),
+                         (uint32_t)record_size(to->size));
         c->n++;
     }
     return OK;
@@ -58,81 +66,129 @@ static void extents_pack(struct buf *b, const struct extent *x, uint32_t n)
         extent_pack(b, &x[i]);
 }
 
-/* Appends the new ENV and makes the copy the message: no wait between packing
- * its state and that.  *old takes over what the message was before. */
-static err copy_seal(struct task *t, struct spool *sp, struct copy *c,
-                     struct spool_entry **old)
+/* Room for the ENV as it is now: it may have changed when there is room. */
+static err seal_room(struct task *t, struct spool *sp, struct copy *c,
+                     struct buf *env)
+{
+    size_t head = 4 + (size_t)c->n * EXTENT_PACKED, size;
+
+    do {
+        if (!c->e->owner)
+            return ERR_END;
+        buf_clear(env);
+        sp->owner.pack(sp->owner.self, c->e, env);
+        size = head + env->n;
+        if (env->over || size + SPOOL_RECORD_HEAD > sp->record_max)
+            return why(t, ERR_LIMIT, "the envelope is too large");
+        TRY(log_room(t, c->to, (uint32_t)record_size(size), c->need));
+        if (c->e->ended || !c->e->owner)
+            return ERR_END;
+        buf_clear(env);
+        sp->owner.pack(sp->owner.self, c->e, env);
+    } while (head + env->n > size);
+    return OK;
+}
+
+/* Appends the new ENV: from here on what happens to the message is told to
+ * log to.  Nothing waits between packing its state and that. */
+static err copy_seal(struct task *t, struct spool *sp, struct copy *c)
 {
     struct buf head, env;
+    struct env_place place;
     err e;
 
     buf_init(&head, NULL, sp->record_max);
     buf_init(&env, NULL, sp->record_max);
     extents_pack(&head, c->extents, c->n);
-    e = log_room(t, c->to, sp->record_max, true);
-    if (!e && c->e->ended)
-        e = ERR_END;
-    if (!e)
-        sp->owner.pack(sp->owner.self, c->e, &env);
-    if (!e && (env.over || head.n + env.n + SPOOL_RECORD_HEAD
-                               > sp->record_max))
-        e = why(t, ERR_LIMIT, "the envelope is too large");
+    e = seal_room(t, sp, c, &env);
     if (!e) {
         log_append(t, c->to, RECORD_ENV, c->e->id, buf_str(&head),
                    buf_str(&env));
-        *old = entry_new(c->to, c->e->id, c->to->open.segment->number,
-                         c->extents, c->n);
-        entry_swap(c->e, *old);
+        place = (struct env_place){
+            c->to->open.segment->number,
+            (uint32_t)record_size(head.n + env.n),
+        };
+        c->number = c->to->open.number;
+        c->fresh = entry_new(c->to, c->e->id, place, c->extents, c->n);
+        c->fresh->moving = true; /* not to be copied itself */
+        c->e->log = c->to;
     }
     buf_free(&head);
     buf_free(&env);
     return e;
 }
 
-/* Copies a message into log to.  The entry may end meanwhile; then it is
- * freed here. */
-static err copy_message(struct task *t, struct spool *sp,
-                        struct spool_entry *e, struct log *to)
+/* Chunks and ENV are appended, or nothing of it counts. */
+static err copy_begin(struct task *t, struct spool *sp, struct copy *c)
 {
-    struct copy c = { .e = e, .to = to };
-    struct spool_entry *old = NULL;
-    struct log *from = e->log;
     char *memory = heap_resize(NULL, SPOOL_CHUNK_MAX + SPOOL_RECORD_HEAD);
     err result;
 
-    e->moving = true;
-    c.extents = heap_alloc(e->n_extents * sizeof(*c.extents));
-    result = copy_chunks(t, sp, &c, memory);
+    c->e->moving = true;
+    list_del(&c->e->link); /* as young as its ENV will be */
+    list_add_last(&sp->live, &c->e->link);
+    c->extents = heap_alloc(c->e->n_extents * sizeof(*c->extents));
+    result = copy_chunks(t, sp, c, memory);
     if (!result)
-        result = copy_seal(t, sp, &c, &old);
+        result = copy_seal(t, sp, c);
     heap_free(memory);
-    for (uint32_t i = 0; i < c.n; i++) /* the entry counts them by now */
-        segment_live_del(segment_find(sp, c.extents[i].segment),
-                         c.extents[i].size);
-    heap_free(c.extents);
-    if (!result && from != to) {
-        result = log_synced(t, to, to->open.number);
-        if (!result)
-            result = log_room(t, from, (uint32_t)record_size(0), true);
-        if (!result)
-            log_append(t, from, RECORD_GONE, e->id, S(""), S(""));
-    }
-    if (old) {
-        entry_drop(sp, old);
+    for (uint32_t i = 0; i < c->n; i++) /* the entry counts them by now */
+        segment_live_del(segment_find(sp, c->extents[i].segment),
+                         (uint32_t)record_size(c->extents[i].size));
+    heap_free(c->extents);
+    c->extents = NULL;
+    return result;
+}
+
+/* The copy is on disk, so that who reads the message finds it there; or it
+ * did not come to that.  The entry may have ended meanwhile. */
+static void copy_finish(struct spool *sp, struct copy *c)
+{
+    if (c->fresh) {
+        entry_swap(c->e, c->fresh);
+        entry_drop(sp, c->fresh);
         sp->stats.n_copied++;
     }
-    e->moving = false;
-    if (e->ended)
-        entry_drop(sp, e);
-    return result == ERR_END ? OK : result;
+    c->e->moving = false;
+    if (c->e->ended)
+        entry_drop(sp, c->e);
+}
+
+/* The message is in the other log, on disk: log from has nothing more to say
+ * about it.  This must not be left out, or the message could come back when
+ * the other log has forgotten it. */
+static err leave(struct task *t, uint64_t id, struct log *from)
+{
+    err result;
+
+    while ((result = log_room(t, from, (uint32_t)record_size(0), NEED_END))
+           == ERR_LIMIT)
+        TRY(task_sleep(t, after_ms(t, LEAVE_RETRY_MS)));
+    if (!result)
+        log_append(t, from, RECORD_GONE, id, S(""), S(""));
+    return result;
 }
 
 err spool_cool(struct task *t, struct spool *sp, struct spool_entry *e)
 {
+    struct copy c = { .e = e, .to = &sp->logs[LOG_COLD], .need = NEED_MAIL };
+    struct log *from = e->log;
+    uint64_t id = e->id;
+    err result;
+
     if (e->moving || e->ended || e->log->which == LOG_COLD)
         return OK;
-    sp->logs[LOG_COLD].used = true;
-    return copy_message(t, sp, e, &sp->logs[LOG_COLD]);
+    c.to->used = true;
+    bell_ring(&sp->keep); /* it may have no segments yet */
+    if (log_free(from) == 0)
+        return why(t, ERR_LIMIT, "the spool is full");
+    result = copy_begin(t, sp, &c);
+    if (!result)
+        result = log_synced(t, c.to, c.number);
+    if (!result)
+        result = leave(t, id, from);
+    copy_finish(sp, &c);
+    return result == ERR_END ? OK : result;
 }
 
 static bool touches(const struct spool_entry *e, const struct segment *s)
@@ -145,40 +201,173 @@ static bool touches(const struct spool_entry *e, const struct segment *s)
     return false;
 }
 
+/* The piece of a draft that lies in the segment; the draft may be gone after
+ * any wait, so it is found anew. */
+static struct extent *draft_piece(struct spool *sp, const struct segment *s,
+                                  uint64_t *id)
+{
+    list_each(l, &sp->drafts) {
+        struct spool_draft *d = container_of(l, struct spool_draft, link);
+        for (size_t i = 0; i < d->extents.n; i++) {
+            *id = d->id;
+            if (d->extents.p[i].segment == s->number)
+                return &d->extents.p[i];
+        }
+    }
+    return NULL;
+}
+
+/* A slow sender must not hold up the ring: what has come of its message so
+ * far is copied too.  One piece; ERR_END when there is none. */
+static err draft_copy(struct task *t, struct spool *sp, struct log *lg,
+                      struct segment *s, char *memory)
+{
+    uint64_t id = 0, now_id = 0;
+    struct extent *x = draft_piece(sp, s, &id);
+    struct extent was;
+    str bytes;
+
+    if (!x)
+        return ERR_END;
+    was = *x;
+    TRY(spool_read(t, s->file, &was, id, memory, &bytes));
+    TRY(log_room(t, lg, (uint32_t)record_size(bytes.n), NEED_COPY));
+    x = draft_piece(sp, s, &now_id);
+    if (!x || now_id != id || x->offset != was.offset)
+        return OK; /* it was sealed or dropped meanwhile */
+    x->segment = lg->open.segment->number;
+    x->generation = lg->open.segment->generation;
+    x->offset = log_append(t, lg, RECORD_CHUNK, id, bytes, S(""));
+    segment_live_add(lg->open.segment, (uint32_t)record_size(was.size));
+    segment_live_del(s, (uint32_t)record_size(was.size));
+    return OK;
+}
+
+static err drafts_copy(struct task *t, struct spool *sp, struct log *lg,
+                       struct segment *s)
+{
+    char *memory = heap_resize(NULL, SPOOL_CHUNK_MAX + SPOOL_RECORD_HEAD);
+    err e = OK;
+
+    while (!e)
+        e = draft_copy(t, sp, lg, s, memory);
+    heap_free(memory);
+    return e == ERR_END ? OK : e;
+}
+
+static struct spool_entry *next_in(struct spool *sp, const struct segment *s)
+{
+    list_each(l, &sp->live) {
+        struct spool_entry *e = container_of(l, struct spool_entry, link);
+        if (e->owner && !e->moving && !e->ended && touches(e, s))
+            return e;
+    }
+    return NULL;
+}
+
+/* Copies what lives in a segment, all into as few batches as it fills. */
+static err entries_copy(struct task *t, struct spool *sp, struct log *lg,
+                        struct segment *s, struct link *copies)
+{
+    struct spool_entry *e;
+
+    while ((e = next_in(sp, s))) {
+        struct copy *c = heap_new(struct copy);
+        err result;
+        c->e = e;
+        c->to = lg;
+        c->need = NEED_COPY;
+        list_add_last(copies, &c->link);
+        result = copy_begin(t, sp, c);
+        if (result == ERR_CORRUPT) /* leave it: whoever reads it will say */
+            say(t, spool_copy_failed, e->id, task_why(t));
+        if (result != ERR_END)
+            TRY(result);
+    }
+    return OK;
+}
+
 /* Copies everything alive in a segment forward. */
 static err segment_clear(struct task *t, struct spool *sp, struct log *lg,
                          struct segment *s)
 {
-    for (;;) {
-        struct spool_entry *e = NULL;
-        err result;
+    struct link copies, *l;
+    uint64_t number = 0;
+    err e, synced = OK;
 
-        list_each(l, &sp->live) {
-            struct spool_entry *each =
-                container_of(l, struct spool_entry, link);
-            if (!each->moving && !each->ended && touches(each, s)) {
-                e = each;
-                break;
-            }
-        }
-        if (!e)
-            return OK;
-        result = copy_message(t, sp, e, lg);
-        if (result == ERR_CORRUPT) /* leave it: whoever reads it will say */
-            say(t, spool_copy_failed, e->id, task_why(t));
-        TRY(result);
+    list_init(&copies);
+    e = entries_copy(t, sp, lg, s, &copies);
+    list_each(each, &copies) {
+        const struct copy *c = container_of(each, struct copy, link);
+        if (c->number > number)
+            number = c->number;
     }
+    if (number)
+        synced = log_synced(t, lg, number);
+    while ((l = list_pop(&copies))) {
+        struct copy *c = container_of(l, struct copy, link);
+        copy_finish(sp, c);
+        heap_free(c);
+    }
+    TRY(synced);
+    TRY(e);
+    return drafts_copy(t, sp, lg, s);
 }
 
+/* Whether a whole turn of copying would win a segment. */
+static bool much_garbage(const struct log *lg)
+{
+    uint64_t size = lg->sp->options.segment_size, garbage = 0;
+    uint32_t n_free = log_free(lg);
+
+    list_each(l, &lg->segments) {
+        const struct segment *s = container_of(l, struct segment, link);
+        if (s == lg->tail)
+            break;
+        if (n_free > 0)
+            n_free--;
+        else
+            garbage += s->live_bytes < size ? size - s->live_bytes : 0;
+    }
+    return garbage > size + size / 4;
+}
+
+/* Whether the copies find room to the last: half a segment copied would have
+ * taken room and freed none. */
+static bool fits(const struct log *lg, const struct segment *s)
+{
+    uint64_t size = lg->sp->options.segment_size;
+    uint64_t tail = lg->tail ? size - lg->tail_at : 0;
+
+    return log_free(lg) > 1
+           || tail + log_free(lg) * size > s->live_bytes + size / 8;
+}
+
+/* Whether to copy what lives in s; grow: or have a new segment instead. */
+static bool worth_copying(const struct log *lg, const struct segment *s,
+                          bool grow)
+{
+    uint64_t quarter = lg->sp->options.segment_size / 4;
+
+    if (!s || lg->n_segments <= FREE_WANTED || !fits(lg, s))
+        return false;
+    return s->live_bytes < quarter * (grow ? CHEAP_OF_4 : DEAR_OF_4)
+           || (!grow && log_free(lg) <= SEGMENT_RESERVE && much_garbage(lg));
+}
+
+/* Where not even an end can be written any more the bounds do not count. */
 static bool may_grow(struct task *t, struct spool *sp, struct log *lg)
 {
+    bool urgent = log_free(lg) == 0;
     uint64_t bytes, inodes;
 
-    if (sp->options.segments_max && lg->n_segments >= sp->options.segments_max)
+    if (sp->options.segments_max
+        && lg->n_segments >= sp->options.segments_max
+                                 + (urgent ? URGENT_MORE : 0))
         return false;
     if (dir_space(t, sp->dir, &bytes, &inodes))
         return false;
-    sp->disk_full = bytes < sp->options.disk_free_min
+    sp->disk_full = bytes < (urgent ? 0 : sp->options.disk_free_min)
                                 + sp->options.segment_size;
     return !sp->disk_full;
 }
@@ -193,12 +382,9 @@ static err keep_log(struct task *t, struct spool *sp, struct log *lg,
     *done = false;
     if (log_free(lg) >= FREE_WANTED || !(lg->used || lg->n_segments))
         return OK;
-    oldest = container_of(lg->segments.next, struct segment, link);
+    oldest = log_oldest_live(lg);
     grow = may_grow(t, sp, lg);
-    if (lg->n_segments > FREE_WANTED && oldest != lg->tail
-        && oldest->live > 0 && log_free(lg) == 0
-        && (!grow || oldest->live_bytes * CHEAP_SHARE
-                         < sp->options.segment_size)) {
+    if (worth_copying(lg, oldest, grow)) {
         uint32_t before = oldest->live;
         TRY(segment_clear(t, sp, lg, oldest));
         *done = oldest->live < before;

@@ -56,6 +56,18 @@ uint32_t log_free(const struct log *lg)
     return n;
 }
 
+struct segment *log_oldest_live(const struct log *lg)
+{
+    list_each(l, &lg->segments) {
+        struct segment *s = container_of(l, struct segment, link);
+        if (s == lg->tail)
+            break;
+        if (s->live > 0)
+            return s;
+    }
+    return NULL;
+}
+
 /* Takes the oldest segment as the new tail (I4). */
 static void segment_take(struct log *lg)
 {
@@ -64,6 +76,7 @@ static void segment_take(struct log *lg)
     must(s->live == 0 && s != lg->tail);
     list_del(&s->link);
     list_add_last(&lg->segments, &s->link);
+    lg->wipe = s->generation > 0;
     s->generation = ++lg->sp->generation;
     lg->tail = s;
     lg->tail_at = 0;
@@ -86,17 +99,18 @@ static void batch_open(struct task *t, struct log *lg)
 
 /* Opens a batch with room for bytes, on the tail or on the next segment. */
 static err batch_begin(struct task *t, struct log *lg, uint32_t bytes,
-                       bool privileged)
+                       enum log_need need)
 {
-    uint32_t need = rounded(bytes + (uint32_t)record_size(BATCH_PAYLOAD));
+    static const uint32_t leaves[] = { SEGMENT_RESERVE, 0, 0 };
+    uint32_t size = rounded(bytes + (uint32_t)record_size(BATCH_PAYLOAD));
     uint32_t n_free;
 
-    must(need <= lg->sp->batch_max);
-    if (!lg->tail || lg->sp->options.segment_size - lg->tail_at < need) {
+    must(size <= lg->sp->batch_max);
+    if (!lg->tail || lg->sp->options.segment_size - lg->tail_at < size) {
         n_free = log_free(lg);
         if (n_free <= SEGMENT_RESERVE * 2)
             bell_ring(&lg->sp->keep);
-        if (n_free <= (privileged ? 0 : SEGMENT_RESERVE))
+        if (n_free <= leaves[need])
             return why(t, ERR_LIMIT, "the spool is full");
         segment_take(lg);
     }
@@ -104,7 +118,8 @@ static err batch_begin(struct task *t, struct log *lg, uint32_t bytes,
     return OK;
 }
 
-err log_room(struct task *t, struct log *lg, uint32_t bytes, bool privileged)
+err log_room(struct task *t, struct log *lg, uint32_t bytes,
+             enum log_need need)
 {
     for (;;) {
         struct batch *b = &lg->open;
@@ -114,11 +129,27 @@ err log_room(struct task *t, struct log *lg, uint32_t bytes, bool privileged)
         if (b->segment && b->n + bytes <= b->cap)
             return OK;
         if (!b->segment)
-            return batch_begin(t, lg, bytes, privileged);
+            return batch_begin(t, lg, bytes, need);
         b->wanted = true; /* full: the next one has room */
         bell_ring(&lg->work);
         TRY(bell_wait(t, &lg->room, NEVER));
     }
+}
+
+void log_owe(struct log *lg, uint64_t message)
+{
+    vec_push(lg->sp->arena, &lg->owed, message);
+}
+
+/* Ends that found no room: they come first when there is some. */
+static void owed_append(struct task *t, struct log *lg)
+{
+    uint32_t size = (uint32_t)record_size(0);
+
+    while (lg->owed.n > 0 && lg->open.segment
+           && lg->open.n + size <= lg->open.cap)
+        log_append(t, lg, RECORD_GONE, lg->owed.p[--lg->owed.n], S(""),
+                   S(""));
 }
 
 uint32_t log_append(struct task *t, struct log *lg, enum record_type type,
@@ -163,7 +194,8 @@ static struct batch batch_take(struct log *lg)
     uint32_t size = rounded(b.n);
     struct batch_head head = { .sequence = ++lg->sequence, .size = size,
                                .heads_crc = b.heads_crc,
-                               .n_records = b.n_records };
+                               .n_records = b.n_records,
+                               .id_max = lg->sp->id_max };
 
     must(lg->spare != NULL && size <= b.cap);
     memset(b.p + b.n, 0, size - b.n);
@@ -175,11 +207,24 @@ static struct batch batch_take(struct log *lg)
     return b;
 }
 
+/* Before the first batch of a segment that was used before (I4). */
+static err segment_wipe(struct task *t, struct segment *s)
+{
+    static const char zeroes[BATCH_ALIGN];
+
+    TRY(file_write(t, s->file, 0, str_of(zeroes, sizeof(zeroes))));
+    return file_sync(t, s->file);
+}
+
 static err batch_commit(struct task *t, struct log *lg)
 {
     struct batch b = batch_take(lg);
-    err e = file_write(t, b.segment->file, b.at, str_of(b.p, b.n));
+    err e = OK;
 
+    if (b.at == 0 && lg->wipe)
+        e = segment_wipe(t, b.segment);
+    if (!e)
+        e = file_write(t, b.segment->file, b.at, str_of(b.p, b.n));
     bell_ring_all(&lg->room);
     if (!e)
         e = file_sync(t, b.segment->file);
@@ -222,6 +267,7 @@ err log_run(struct task *t, struct log *lg)
     for (;;) {
         TRY(batch_wait(t, lg));
         TRY(task_yield(t)); /* who is ready comes aboard */
+        owed_append(t, lg);
         if (lg->open.segment)
             TRY(batch_commit(t, lg));
     }

@@ -11,9 +11,13 @@
 
 enum {
     LOG_HOT, LOG_COLD, N_LOGS,
-    SEGMENT_RESERVE = 2,    /* the last free ones: for notes, ends, copies */
+    SEGMENT_RESERVE = 3,    /* the last free ones: two for notes and ends, one
+                               that copying needs on its way */
     SEGMENT_COLD = 0x40000000, /* added to the numbers of the cold log */
 };
+
+/* Who wants room: the later, the more of the reserve they may use. */
+enum log_need { NEED_MAIL, NEED_COPY, NEED_END };
 
 struct segment {
     struct link link;       /* log->segments, oldest generation first */
@@ -48,6 +52,8 @@ struct log {
     uint64_t n_synced;      /* number of the last batch that is on disk */
     struct bell work, synced, room;
     err failed;             /* I3: ERR_IO for ever */
+    vec_of(uint64_t) owed;  /* ends that found no room */
+    bool wipe;              /* the tail held another lap before */
     bool used;              /* the cold log has segments from its first use */
 };
 
@@ -60,7 +66,8 @@ struct spool {
     uint64_t generation;    /* the highest given out, over both logs */
     uint64_t id_max;        /* the highest message number ever seen */
     struct map entries;     /* recovery: message number -> struct found */
-    struct link live;       /* all entries */
+    struct link live;       /* all entries, about as old as their ENVs */
+    struct link drafts;
     struct link found;      /* recovery: what is not handed over yet */
     struct found *handed;
     struct bell keep;       /* segments are wanted */
@@ -69,15 +76,19 @@ struct spool {
     struct spool_stats stats;
 };
 
-/* Makes sure that bytes fit into the open batch; may wait.  privileged
- * appends may use the reserve.  ERR_LIMIT when there is no room and none will
- * come soon. */
-err log_room(struct task *t, struct log *lg, uint32_t bytes, bool privileged);
+/* Makes sure that bytes fit into the open batch; may wait.  ERR_LIMIT when
+ * there is no room and none will come soon. */
+err log_room(struct task *t, struct log *lg, uint32_t bytes,
+             enum log_need need);
 
 /* Appends a record; log_room was asked before, without a wait since.
  * Returns the offset of the record in lg->open.segment. */
 uint32_t log_append(struct task *t, struct log *lg, enum record_type type,
                     uint64_t message, str first, str second);
+
+/* An end that finds no room is remembered: it costs nothing to have ended, and
+ * what ends makes room.  After a crash meanwhile the message is there again. */
+void log_owe(struct log *lg, uint64_t message);
 
 /* Waits until the batch with this number is on disk. */
 err log_synced(struct task *t, struct log *lg, uint64_t number);
@@ -85,8 +96,10 @@ err log_synced(struct task *t, struct log *lg, uint64_t number);
 /* Commits for ever. */
 err log_run(struct task *t, struct log *lg);
 
-/* Segments that can be taken next, oldest first, before a live one. */
+/* Segments that can be taken next, oldest first, before a live one; and that
+ * one, NULL if there is none but the tail. */
 uint32_t log_free(const struct log *lg);
+struct segment *log_oldest_live(const struct log *lg);
 
 void segment_live_add(struct segment *s, uint32_t bytes);
 void segment_live_del(struct segment *s, uint32_t bytes);
@@ -101,18 +114,31 @@ err spool_keeper(struct task *t, void *sp);
 
 /* recover.c */
 err log_recover(struct task *t, struct log *lg);
+void found_drop(struct spool *sp, struct found *f);
+
+/* A message coming in. */
+struct spool_draft {
+    struct link link;       /* spool->drafts */
+    uint64_t id;
+    vec_of(struct extent) extents;
+    struct arena arena;
+};
 
 /* A message found by recovery. */
 struct found {
     struct link link;
     struct arena arena;     /* envelope and notes */
     struct spool_found f;
-    uint64_t generation;    /* of its latest ENV */
+    bool damaged;           /* pieces are missing; perhaps a later ENV has
+                               them, perhaps it has ended */
 };
 
 /* entry.c: entries and what they keep alive. */
+struct env_place {
+    uint32_t segment, size; /* of the record */
+};
 struct spool_entry *entry_new(struct log *lg, uint64_t id,
-                              uint32_t env_segment, const struct extent *x,
+                              struct env_place env, const struct extent *x,
                               uint32_t n);
 void entry_drop(struct spool *sp, struct spool_entry *e);
 

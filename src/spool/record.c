@@ -57,7 +57,8 @@ err record_get(str bytes, uint64_t generation, bool whole, struct record *out)
 void batch_head_put(char *to, uint64_t generation,
                     const struct batch_head *head)
 {
-    struct record r = { .type = RECORD_BATCH, .generation = generation };
+    struct record r = { .type = RECORD_BATCH, .generation = generation,
+                        .message = head->id_max };
     char payload[BATCH_PAYLOAD];
 
     put_u64(payload, head->sequence);
@@ -77,6 +78,7 @@ err batch_head_get(const struct record *r, struct batch_head *out)
         .size = get_u32(r->payload.p + 8),
         .heads_crc = get_u32(r->payload.p + 12),
         .n_records = get_u32(r->payload.p + 16),
+        .id_max = r->message,
     };
     if (out->size == 0 || out->size % BATCH_ALIGN)
         return ERR_CORRUPT;

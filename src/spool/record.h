@@ -9,11 +9,13 @@
  *
  *  BATCH  payload: u64 sequence, u32 size of the batch in bytes (a multiple
  *         of 4096, this record included), u32 crc32c of the heads of all
- *         other records in it, u32 their number, u32 0
+ *         other records in it, u32 their number, u32 0;
+ *         its message is the highest number ever given out
  *  CHUNK  payload: body bytes
  *  ENV    payload: u32 number of extents, extents, envelope
  *  NOTE   payload: u16 kind, bytes
- *  GONE   no payload
+ *  GONE   no payload: this log has nothing more to say about the message; it
+ *         has ended, or the other log has it
  *  PAD    fills the batch up; payload is zero
  *
  * I1  A batch is written in one piece at a multiple of 4096 and synced before
@@ -23,8 +25,12 @@
  * I3  A failed write or sync is never retried: the role ends.
  * I4  Segments are reused strictly in the order of their generations, and
  *     only when nothing live is in them: the GONE of a message is always
- *     younger than its ENV, so an ENV is overwritten before its GONE.
+ *     younger than its ENV, so an ENV is overwritten before its GONE.  Before
+ *     a segment's first batch its head is wiped and synced: else a torn batch
+ *     could leave an ENV of the former lap without the GONE behind it.
  * I5  After recovery nothing is appended to a segment that was recovered.
+ * I6  A message goes from the hot log to the cold one, never back: an ENV in
+ *     the cold log is later than any in the hot one.
  */
 #ifndef SPOOL_RECORD_H
 #define SPOOL_RECORD_H
@@ -63,7 +69,7 @@ void record_put(char *to, const struct record *r, str first, str second);
 err record_get(str bytes, uint64_t generation, bool whole, struct record *out);
 
 struct batch_head {
-    uint64_t sequence;
+    uint64_t sequence, id_max;
     uint32_t size, heads_crc, n_records;
 };
 void batch_head_put(char *to, uint64_t generation,

@@ -4,13 +4,17 @@
  *
  * Segments are read in the order of their generations.  In each, batches
  * count while they are valid (I1); the segment ends at the first that is not.
- * Only the very last batch of a log can be torn, because the one before was
- * synced before it was written; so the payloads' CRCs are checked for the
- * last segment's batches and the heads' for all, and every reader checks what
- * it reads (spool_read).
+ * A batch that was torn stays where it is, and the log goes on in another
+ * segment with its sequence number: so every recovery checks all CRCs, not
+ * only those of the last segment.
  *
- * The records are replayed: ENV begins a message anew (a copy that was moved
- * forward replaces the older one), NOTE adds to it, GONE ends it.
+ * Only the youngest segment can hold what is in the system's cache and not on
+ * the disk: an earlier process was killed, or its sync failed.  It is synced
+ * and read again from the disk, so that nothing is built on what a power loss
+ * may take away.
+ *
+ * The records are replayed, the hot log's first: ENV begins a message anew (a
+ * later one replaces an earlier one, I6), NOTE adds to it, GONE ends it.
  */
 #include "spool/log.h"
 
@@ -60,17 +64,6 @@ static struct found *found_get(struct spool *sp, uint64_t id)
     return map_get(&sp->entries, str_of(&id, sizeof(id)));
 }
 
-static void found_drop(struct spool *sp, struct found *f)
-{
-    uint64_t id = f->f.entry->id;
-
-    map_del(&sp->entries, str_of(&id, sizeof(id)));
-    list_del(&f->link);
-    entry_drop(sp, f->f.entry);
-    arena_reset(&f->arena);
-    heap_free(f);
-}
-
 static bool extents_valid(struct spool *sp, const struct extent *x, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -82,34 +75,28 @@ static bool extents_valid(struct spool *sp, const struct extent *x, size_t n)
     return true;
 }
 
-static void on_env(struct task *t, struct log *lg, struct segment *s,
-                   const struct record *r)
+static void on_env(struct log *lg, struct segment *s, const struct record *r)
 {
     struct spool *sp = lg->sp;
     struct unpack u = unpack_of(r->payload);
     uint32_t n = unpack_count(&u, EXTENT_PACKED);
     struct found *before = found_get(sp, r->message);
     struct found *f = heap_new(struct found);
+    struct env_place env = { s->number,
+                             (uint32_t)record_size(r->payload.n) };
     struct extent *x;
 
     arena_init(&f->arena, 0);
     x = arena_array(&f->arena, struct extent, n);
     for (uint32_t i = 0; i < n; i++)
         extent_unpack(&u, &x[i]);
-    if (before && before->generation < r->generation) {
+    f->damaged = u.bad || !extents_valid(sp, x, n);
+    if (f->damaged)
+        n = 0;
+    if (before)
         found_drop(sp, before);
-        before = NULL;
-    }
-    if (before || u.bad || !extents_valid(sp, x, n)) {
-        if (!before)
-            say(t, spool_bad_message, r->message);
-        arena_reset(&f->arena);
-        heap_free(f);
-        return;
-    }
-    f->generation = r->generation;
     f->f.envelope = arena_str(&f->arena, str_of(u.p, (size_t)(u.end - u.p)));
-    f->f.entry = entry_new(lg, r->message, s->number, x, n);
+    f->f.entry = entry_new(lg, r->message, env, x, n);
     f->f.entry->owner = f;
     map_put(&sp->entries,
             str_of(&f->f.entry->id, sizeof(f->f.entry->id)), f);
@@ -128,14 +115,13 @@ static void on_note(struct log *lg, const struct record *r)
     vec_push(&f->arena, &f->f.notes, note);
 }
 
-static void replay(struct task *t, struct log *lg, struct segment *s,
-                   const struct record *r)
+static void replay(struct log *lg, struct segment *s, const struct record *r)
 {
     struct found *f;
 
     switch (r->type) {
     case RECORD_ENV:
-        on_env(t, lg, s, r);
+        on_env(lg, s, r);
         break;
     case RECORD_NOTE:
         on_note(lg, r);
@@ -150,16 +136,16 @@ static void replay(struct task *t, struct log *lg, struct segment *s,
     }
 }
 
-/* Whether the batch's records are as they were written; how far they go. */
-static bool batch_valid(str bytes, uint64_t generation,
-                        const struct batch_head *head, bool whole)
+/* Whether the batch's records are as they were written. */
+static bool records_valid(str bytes, uint64_t generation,
+                          const struct batch_head *head)
 {
-    uint32_t crc = 0, n = 0;
+    uint32_t crc = 0;
     struct record r;
 
     bytes = str_skip(bytes, record_size(BATCH_PAYLOAD));
-    for (; n < head->n_records; n++) {
-        if (record_get(bytes, generation, whole, &r))
+    for (uint32_t n = 0; n < head->n_records; n++) {
+        if (record_get(bytes, generation, true, &r))
             return false;
         crc = crc32c(crc, str_head(bytes, SPOOL_RECORD_HEAD));
         bytes = str_skip(bytes, record_size(r.payload.n));
@@ -167,68 +153,89 @@ static bool batch_valid(str bytes, uint64_t generation,
     return crc == head->heads_crc;
 }
 
-/* Replays the batch at the start of bytes; *size is what it took, 0 at the
- * segment's end. */
-static void batch_replay(struct task *t, struct log *lg, struct segment *s,
-                         str bytes, bool whole, uint32_t *size)
+/* Whether a batch that counts is at the start of bytes. */
+static bool batch_get(str bytes, uint64_t generation, struct batch_head *head)
 {
     struct record r;
-    struct batch_head head;
-    str rest;
 
-    *size = 0;
-    if (record_get(bytes, s->generation, true, &r)
-        || batch_head_get(&r, &head) || head.size > bytes.n
-        || (lg->sequence && head.sequence <= lg->sequence)
-        || !batch_valid(str_head(bytes, head.size), s->generation, &head,
-                        whole))
-        return;
-    rest = str_skip(bytes, record_size(BATCH_PAYLOAD));
-    for (uint32_t i = 0; i < head.n_records; i++) {
-        if (record_get(rest, s->generation, false, &r))
-            must_not_reach(); /* batch_valid looked */
+    return !record_get(bytes, generation, true, &r)
+           && !batch_head_get(&r, head) && head->size <= bytes.n
+           && records_valid(str_head(bytes, head->size), generation, head);
+}
+
+static void batch_replay(struct log *lg, struct segment *s, str bytes,
+                         const struct batch_head *head)
+{
+    struct record r;
+
+    bytes = str_skip(bytes, record_size(BATCH_PAYLOAD));
+    for (uint32_t i = 0; i < head->n_records; i++) {
+        if (record_get(bytes, s->generation, false, &r))
+            must_not_reach(); /* batch_get looked */
         if (r.message > lg->sp->id_max)
             lg->sp->id_max = r.message;
-        replay(t, lg, s, &r);
-        rest = str_skip(rest, record_size(r.payload.n));
+        replay(lg, s, &r);
+        bytes = str_skip(bytes, record_size(r.payload.n));
     }
-    lg->sequence = head.sequence;
-    *size = head.size;
 }
 
 static err segment_replay(struct task *t, struct log *lg, struct segment *s,
-                          char *memory, bool last)
+                          char *memory)
 {
-    uint32_t segment_size = lg->sp->options.segment_size;
-    uint32_t at = 0, size;
+    struct batch_head head;
+    bool first = true;
+    str left;
     size_t n;
 
-    TRY(file_read(t, s->file, 0, memory, segment_size, &n));
-    do {
-        batch_replay(t, lg, s, str_skip(str_of(memory, n), at), last, &size);
-        at += size;
-    } while (size > 0);
+    TRY(file_read(t, s->file, 0, memory, lg->sp->options.segment_size, &n));
+    for (left = str_of(memory, n); batch_get(left, s->generation, &head);
+         left = str_skip(left, head.size)) {
+        if (first ? head.sequence <= lg->sequence
+                  : head.sequence != lg->sequence + 1)
+            break;
+        first = false;
+        lg->sequence = head.sequence;
+        if (head.id_max > lg->sp->id_max)
+            lg->sp->id_max = head.id_max;
+        batch_replay(lg, s, left, &head);
+    }
+    return OK;
+}
+
+/* The youngest segment, as the disk has it. */
+static err youngest_reread(struct task *t, struct log *lg)
+{
+    struct segment *s = container_of(lg->segments.prev, struct segment, link);
+
+    if (list_empty(&lg->segments) || s->generation == 0
+        || lg->sp->options.read_only)
+        return OK;
+    TRY(file_reread(t, s->file));
+    s->generation = 0;
+    TRY(generation_read(t, lg, s));
+    sort_by_generation(lg);
+    return OK;
+}
+
+static err recover(struct task *t, struct log *lg, char *memory)
+{
+    list_each(l, &lg->segments)
+        TRY(generation_read(t, lg, container_of(l, struct segment, link)));
+    sort_by_generation(lg);
+    TRY(youngest_reread(t, lg));
+    list_each(l, &lg->segments) {
+        struct segment *s = container_of(l, struct segment, link);
+        if (s->generation > 0)
+            TRY(segment_replay(t, lg, s, memory));
+    }
     return OK;
 }
 
 err log_recover(struct task *t, struct log *lg)
 {
     char *memory = heap_resize(NULL, lg->sp->options.segment_size);
-    err e = OK;
+    err e = recover(t, lg, memory);
 
-    list_each(l, &lg->segments) {
-        e = generation_read(t, lg, container_of(l, struct segment, link));
-        if (e)
-            break;
-    }
-    sort_by_generation(lg);
-    list_each(l, &lg->segments) {
-        struct segment *s = container_of(l, struct segment, link);
-        if (e)
-            break;
-        if (s->generation > 0)
-            e = segment_replay(t, lg, s, memory, l->next == &lg->segments);
-    }
     heap_free(memory);
     return e;
 }

@@ -13,12 +13,6 @@ enum {
     BATCH_MAX = 2 * 1024 * 1024,
 };
 
-struct spool_draft {
-    uint64_t id;
-    vec_of(struct extent) extents;
-    struct arena arena;
-};
-
 static void log_init(struct spool *sp, int which)
 {
     struct log *lg = &sp->logs[which];
@@ -66,6 +60,18 @@ static void set_options(struct spool *sp, const struct spool_options *o)
     sp->record_max = sp->batch_max / 2;
 }
 
+/* What no later record has made good. */
+static void drop_damaged(struct task *t, struct spool *sp)
+{
+    list_each(l, &sp->found) {
+        struct found *f = container_of(l, struct found, link);
+        if (!f->damaged)
+            continue;
+        say(t, spool_bad_message, f->f.entry->id);
+        found_drop(sp, f);
+    }
+}
+
 err spool_open(struct task *t, struct arena *a, struct dir *dir,
                const struct spool_options *options, struct spool_owner owner,
                struct spool **out)
@@ -78,6 +84,7 @@ err spool_open(struct task *t, struct arena *a, struct dir *dir,
     set_options(sp, options);
     list_init(&sp->found);
     list_init(&sp->live);
+    list_init(&sp->drafts);
     map_init(&sp->entries, false);
     arena_own(a, spool_free, sp);
     for (int i = 0; i < N_LOGS; i++)
@@ -86,6 +93,7 @@ err spool_open(struct task *t, struct arena *a, struct dir *dir,
         TRY(segments_load(t, &sp->logs[i]));
         TRY(log_recover(t, &sp->logs[i]));
     }
+    drop_damaged(t, sp);
     if (sp->options.read_only) {
         *out = sp;
         return OK;
@@ -144,9 +152,13 @@ err spool_run(struct task *t, struct spool *sp)
 
 err spool_flush(struct task *t, struct spool *sp)
 {
-    for (int i = 0; i < N_LOGS; i++)
-        if (sp->logs[i].open.segment)
-            TRY(log_synced(t, &sp->logs[i], sp->logs[i].open.number));
+    for (int i = 0; i < N_LOGS; i++) {
+        const struct batch *b = &sp->logs[i].open;
+        /* what is in flight counts too */
+        TRY(log_synced(t, &sp->logs[i], b->number - !b->segment));
+        if (sp->logs[i].owed.n > 0)
+            return why(t, ERR_LIMIT, "the spool is full");
+    }
     return OK;
 }
 
@@ -158,6 +170,7 @@ struct spool_draft *spool_begin(struct spool *sp, uint64_t id)
         sp->id_max = id;
     d->id = id;
     arena_init(&d->arena, 0);
+    list_add_last(&sp->drafts, &d->link);
     return d;
 }
 
@@ -168,12 +181,12 @@ err spool_chunk(struct task *t, struct spool *sp, struct spool_draft *d,
     struct extent x;
 
     must(bytes.n > 0 && bytes.n <= SPOOL_CHUNK_MAX);
-    TRY(log_room(t, lg, (uint32_t)record_size(bytes.n), false));
+    TRY(log_room(t, lg, (uint32_t)record_size(bytes.n), NEED_MAIL));
     x = (struct extent){ .segment = lg->open.segment->number,
                          .size = (uint32_t)bytes.n,
                          .generation = lg->open.segment->generation };
     x.offset = log_append(t, lg, RECORD_CHUNK, d->id, bytes, S(""));
-    segment_live_add(lg->open.segment, x.size);
+    segment_live_add(lg->open.segment, (uint32_t)record_size(x.size));
     vec_push(&d->arena, &d->extents, x);
     return OK;
 }
@@ -184,7 +197,8 @@ void spool_abort(struct spool *sp, struct spool_draft *d)
         return;
     for (size_t i = 0; i < d->extents.n; i++)
         segment_live_del(segment_find(sp, d->extents.p[i].segment),
-                         d->extents.p[i].size);
+                         (uint32_t)record_size(d->extents.p[i].size));
+    list_del(&d->link);
     bell_ring(&sp->keep);
     arena_reset(&d->arena);
     heap_free(d);
@@ -195,20 +209,22 @@ static err seal(struct task *t, struct spool *sp, struct spool_draft *d,
                 str envelope, struct spool_entry **out, uint64_t *number)
 {
     struct log *lg = &sp->logs[LOG_HOT];
+    struct env_place env;
     struct buf head;
     size_t size = 4 + d->extents.n * EXTENT_PACKED + envelope.n;
 
     if (SPOOL_RECORD_HEAD + size + RECORD_ALIGN > sp->record_max)
         return why(t, ERR_LIMIT, "the envelope is too large");
-    TRY(log_room(t, lg, (uint32_t)record_size(size), false));
+    TRY(log_room(t, lg, (uint32_t)record_size(size), NEED_MAIL));
     buf_init(&head, &d->arena, sp->record_max);
     pack_u32(&head, (uint32_t)d->extents.n);
     for (size_t i = 0; i < d->extents.n; i++)
         extent_pack(&head, &d->extents.p[i]);
     log_append(t, lg, RECORD_ENV, d->id, buf_str(&head), envelope);
     *number = lg->open.number;
-    *out = entry_new(lg, d->id, lg->open.segment->number, d->extents.p,
-                     (uint32_t)d->extents.n);
+    env = (struct env_place){ lg->open.segment->number,
+                              (uint32_t)record_size(size) };
+    *out = entry_new(lg, d->id, env, d->extents.p, (uint32_t)d->extents.n);
     return OK;
 }
 
@@ -240,7 +256,8 @@ err spool_together(struct task *t, struct spool *sp, size_t bytes)
 {
     if (bytes > sp->batch_max / 2)
         return why(t, ERR_LIMIT, "%zu bytes do not fit one batch", bytes);
-    return log_room(t, &sp->logs[LOG_HOT], (uint32_t)bytes, false);
+    /* what ends makes more room than the report about it takes */
+    return log_room(t, &sp->logs[LOG_HOT], (uint32_t)bytes, NEED_END);
 }
 
 err spool_note(struct task *t, struct spool *sp, struct spool_entry *e,
@@ -253,7 +270,7 @@ err spool_note(struct task *t, struct spool *sp, struct spool_entry *e,
         return why(t, ERR_LIMIT, "the note is too large");
     for (;;) {
         struct log *lg = e->log;
-        TRY(log_room(t, lg, (uint32_t)record_size(2 + body.n), true));
+        TRY(log_room(t, lg, (uint32_t)record_size(2 + body.n), NEED_END));
         if (lg != e->log)
             continue; /* it moved while we waited for room */
         log_append(t, lg, RECORD_NOTE, e->id, str_of(head, 2), body);
@@ -266,11 +283,16 @@ err spool_end(struct task *t, struct spool *sp, struct spool_entry *e)
     must(!e->ended);
     for (;;) {
         struct log *lg = e->log;
-        TRY(log_room(t, lg, (uint32_t)record_size(0), true));
-        if (lg == e->log) {
+        err full = log_room(t, lg, (uint32_t)record_size(0), NEED_END);
+        if (full && full != ERR_LIMIT)
+            return full;
+        if (lg != e->log)
+            continue;
+        if (full)
+            log_owe(lg, e->id);
+        else
             log_append(t, lg, RECORD_GONE, e->id, S(""), S(""));
-            break;
-        }
+        break;
     }
     e->ended = true;
     if (!e->moving)

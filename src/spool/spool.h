@@ -32,9 +32,10 @@ struct spool_options {
 struct spool_entry {
     struct link link;        /* the spool's own */
     uint64_t id;
-    void *owner;             /* the owner's own */
+    void *owner;             /* the owner's own; NULL: not to be packed, it is
+                                being sealed or ended */
     struct log *log;         /* the log that holds it now */
-    uint32_t env_segment;
+    uint32_t env_segment, env_size;
     uint32_t n_extents;
     struct extent *extents;
     bool moving;             /* a copy is being made */
@@ -70,7 +71,8 @@ err spool_found_next(struct task *t, struct spool *sp,
  * disk fails (ERR_IO: the role must end; nothing is retried). */
 err spool_run(struct task *t, struct spool *sp);
 
-/* Commits what is open now, and waits for it. */
+/* Commits what is open now, and waits for it.  ERR_LIMIT: all but some ends,
+ * for which there was no room. */
 err spool_flush(struct task *t, struct spool *sp);
 
 /* A message coming in.  id must be new and greater than any before. */
@@ -99,7 +101,8 @@ err spool_seal_later(struct task *t, struct spool *sp, struct spool_draft *d,
 err spool_note(struct task *t, struct spool *sp, struct spool_entry *e,
                uint16_t kind, str body);
 
-/* The end: the entry is invalid afterwards. */
+/* The end: the entry is invalid afterwards.  Where there is no room it is
+ * written later: ends make room. */
 err spool_end(struct task *t, struct spool *sp, struct spool_entry *e);
 
 /* Moves a message that will stay for long into the cold log, so that the hot

@@ -27,6 +27,7 @@
 enum {
     INDEX_HEADER_SIZE = 64,
     INDEX_FRAME_MAX = 512 << 20,
+    INDEX_ROW_MIN = 40,         /* no record of a message is shorter */
     INDEX_KEYWORDS_MAX = 64,
     KEYWORD_NAME_MAX = 200,
 };

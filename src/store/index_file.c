@@ -154,6 +154,19 @@ err index_catch_up(struct task *t, struct index *ix)
     return e;
 }
 
+/* Bytes behind the last right frame: a writer that died, or damage.  UIDs may
+ * have stood there that a client knows: none of them is given out again. */
+static err skip_damage(struct task *t, struct index *ix, uint64_t size)
+{
+    uint64_t lost = (size - ix->s.applied) / INDEX_ROW_MIN + 1;
+
+    if (lost >= UINT32_MAX - ix->s.uid_next)
+        return why(t, ERR_CORRUPT, "no UIDs are left behind the damage");
+    index_put_next(&ix->frame, ix->s.uid_next + (uint32_t)lost,
+                   index_modseq_next(t, ix));
+    return index_commit(t, ix);
+}
+
 err index_lock(struct task *t, struct index *ix)
 {
     must(!ix->locked);
@@ -168,6 +181,9 @@ err index_lock(struct task *t, struct index *ix)
             e = st.size == ix->s.applied ? OK : replay_new(t, ix);
             ix->locked = !e;
             index_frame_begin(&ix->frame);
+            if (!e && ix->map.n > ix->s.applied)
+                e = skip_damage(t, ix, ix->map.n);
+            ix->locked = !e;
         } else {
             file_unlock(ix->file);
             if (!e)

@@ -397,6 +397,7 @@ err store_status(struct task *t, struct store *st, str name, bool want_size,
     s.uid_next = view_uid_next(v);
     s.uid_validity = view_uid_validity(v);
     s.modseq = view_modseq(v);
+    memcpy(s.id, view_id(v).p, sizeof(s.id));
     if (!e)
         e = view_sizes_keep(t, v);
     view_close(v);

@@ -99,6 +99,7 @@ bool store_name_valid(const struct store *st, str name);
 struct box_status {
     uint32_t messages, recent, unseen, deleted, uid_next, uid_validity;
     uint64_t modseq, size;
+    char id[16];            /* as view_id */
 };
 err store_status(struct task *t, struct store *st, str name, bool want_size,
                  struct box_status *out);

@@ -137,6 +137,7 @@ PIPES = {
     "pflags": "flags=FORXB.> user=nobody:nogroup argv={dir}/bin/keep",
     "peol": "flags=q. eol=\\r\\n user=nobody null_sender= "
             "argv={dir}/bin/args {{ a b }} -f ${{sender}} ${{recipient}}",
+    "pnull": "flags=FR user=nobody argv={dir}/bin/args ${{sender}}",
     "psize": "size=200 user=nobody argv={dir}/bin/keep",
     "pfail": "user=nobody argv=/bin/sh -c {{ echo 4.7.9 later; exit 67 }}",
     "pexit": "user=nobody argv=/bin/sh -c {{ echo no; exit $$((64 + 3)) }}",
@@ -206,6 +207,7 @@ cmdnone "|/nonexistent/program x"
 cmdnosh "|nosuchprogram x"
 cmdout "|echo one; echo two"
 cmdenv "|env | {dir}/bin/sorted > {dir}/out/env"
+cmdbig "|head -c 5000 /dev/zero > {dir}/out/big"
 cmdcat "|cat > {dir}/out/cat"
 mixed vxann, nosuchuser, vxbob
 mixdefer vxann, "|exit 75"
@@ -301,6 +303,9 @@ CASES = [
     ("spooldir-no", "spooldir", "vxbob", {}),
     ("small", "small", "vxann", {"mbox": "vxann", "fill": 1900,
                                   "sender": ""}),
+    ("smallcmd", "small", "cmdbig", {"sender": ""}),
+    ("report", "local", "ownedcmd", {"reports": True}),
+    ("report-sender", "local", "cmd67", {"reports": True}),
     ("plain", "plain", "vxann", {}),
     ("rootmail", "unspecial", "root+x", {}),
 ] + [(n, "local", n, {}) for n in """
@@ -354,6 +359,7 @@ spaces deep1 dcmd dinc dfile vxcat owner-owned one+e LIST list@other.example
     ("pflags", "pflags", "user", {"domain": "pipe.example", "body":
                                   "..dot\r\nFrom x\r\nend"}),
     ("peol", "peol", "\"a b\"", {"domain": "pipe.example", "sender": ""}),
+    ("pnull", "pnull", "user", {"domain": "pipe.example", "sender": ""}),
     ("psize", "psize", "user", {"domain": "pipe.example", "body": BIG * 5}),
     ("ploop", "ploop", "user", {"domain": "pipe.example", "headers":
                                 "Delivered-To: user@pipe.example\r\n"}),
@@ -428,7 +434,9 @@ class System:
                         continue
                     with open(path, "rb") as f:
                         text = f.read().decode("latin-1")
-                    owner = pwd.getpwuid(os.stat(path).st_uid).pw_name
+                    st = os.stat(path)
+                    owner = "%s %d %o" % (pwd.getpwuid(st.st_uid).pw_name,
+                                          st.st_gid, st.st_mode & 0o777)
                     where = os.path.relpath(path, self.dir)
                     if "/new/" in where:
                         where = os.path.dirname(where)
@@ -536,6 +544,10 @@ class System:
                        normal(text.decode("latin-1")))
                       for env, text in sink.messages
                       if b"MAIL FROM:<>" not in env[0])
+        if special.get("reports"):  # who hears of it is enough
+            time.sleep(0.5)
+            sent += sorted(str(env[1:]) for env, _ in sink.messages
+                           if b"MAIL FROM:<>" in env[0])
         return {"lines": sorted(lines), "files": self.collect(),
                 "sent": sent}
 

@@ -39,6 +39,7 @@ struct agent {
     str command;                /* of master.cf: "local", "virtual", "pipe" */
     err (*open)(struct task *t, struct transport *tr);
     void (*deliver)(struct task *t, struct run *r); /* settles everybody */
+    bool final;                 /* what it delivers has arrived */
 };
 
 /* One line of master.cf. */

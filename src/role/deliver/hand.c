@@ -131,7 +131,7 @@ static err run_reading(struct task *t, void *arg)
     struct hand_text text = { .found = HAND_NONE };
     struct buf b;
 
-    hand_file_read(t, &r->memory, &r->read, &text);
+    hand_file_read(t, &r->memory, &r->read, HAND_TEXT_MAX, &text);
     buf_init(&b, &r->memory, HAND_TEXT_MAX + ANSWER_SLACK);
     hand_text_pack(&text, &b);
     answer(r->self, HAND_TEXT, r->id, &b);

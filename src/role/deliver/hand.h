@@ -33,7 +33,7 @@ enum hand_frame {
 };
 
 enum { HAND_WINDOW = 256 * 1024, HAND_DATA_MAX = 64 * 1024,
-       HAND_TEXT_MAX = 512 * 1024, HAND_LIST_MAX = 10000 };
+       HAND_TEXT_MAX = 900 * 1024, HAND_LIST_MAX = 10000 };
 
 struct hand_read {
     const str *paths;
@@ -54,7 +54,8 @@ struct hand_work {
     str path;               /* the mailbox; a command's program */
     str host;               /* Maildir: in file names */
     str sender;             /* mbox: in the From_ line */
-    uint64_t size_max;      /* of an mbox file or a Maildir message; 0: none */
+    uint64_t size_max;      /* of an mbox file, a Maildir message, a file that
+                               a command writes; 0: none */
     uint64_t quota;         /* of a user, in bytes; Maildir only; 0: none */
     uint32_t lock_s;        /* mbox: how long to try for locks */
     bool dotlock, fcntl_lock;

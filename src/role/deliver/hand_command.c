@@ -104,6 +104,7 @@ static err execute(struct task *t, struct piece *p, struct running *r,
         .n_fds = 3,
         .dir = p->work.dir.n ? arena_cstr(a, p->work.dir) : "/",
         .new_session = true,
+        .file_size_max = p->work.size_max,
     };
 
     ((const char **)(uintptr_t)argv)[0] =

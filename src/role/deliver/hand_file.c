@@ -5,40 +5,47 @@
  */
 #include "role/deliver/piece.h"
 
-static err read_open(struct task *t, struct arena *a, struct file *f,
+struct reading_file {
+    struct arena *a;
+    str path;
+    struct file *file;
+    size_t max;
+};
+
+static err read_open(struct task *t, const struct reading_file *r,
                      const struct file_stat *st, str *text)
 {
     char *p;
     size_t n;
 
-    if (st->size > HAND_TEXT_MAX)
-        return why(t, ERR_LIMIT, "file is larger than %d bytes",
-                   HAND_TEXT_MAX);
-    p = arena_alloc(a, st->size + 1);
-    TRY(file_read(t, f, 0, p, st->size, &n));
+    if (st->size > r->max)
+        return why(t, ERR_LIMIT, "file %.*s is larger than %zu bytes",
+                   STR(r->path), r->max);
+    p = arena_alloc(r->a, st->size + 1);
+    TRY(file_read(t, r->file, 0, p, st->size, &n));
     *text = str_of(p, n);
     return OK;
 }
 
-static void judge(struct task *t, struct arena *a, str path, struct file *f,
+static void judge(struct task *t, const struct reading_file *r,
                   struct hand_text *out)
 {
     struct file_stat st = { 0 };
-    err e = file_stat_open(t, f, &st);
+    err e = file_stat_open(t, r->file, &st);
 
     out->uid = st.uid;
     out->gid = st.gid;
     if (!e && (!st.is_regular || (st.mode & 02))) {
-        out->complaint = arena_fmt(a, "file %.*s is %s", STR(path),
+        out->complaint = arena_fmt(r->a, "file %.*s is %s", STR(r->path),
                                    st.is_regular ? "world writable"
                                                  : "not a regular file");
         return;                 /* as if there were none */
     }
     if (!e)
-        e = read_open(t, a, f, &st, &out->text);
+        e = read_open(t, r, &st, &out->text);
     out->found = e ? HAND_FAILED : HAND_FOUND;
     if (e)
-        out->text = arena_str(a, str_from(task_why(t)));
+        out->text = arena_str(r->a, str_from(task_why(t)));
 }
 
 /* What cannot be opened is as if it were not there: a directory may be closed
@@ -55,13 +62,14 @@ static void refuse(struct task *t, struct arena *a, str path,
 }
 
 void hand_file_read(struct task *t, struct arena *a,
-                    const struct hand_read *r, struct hand_text *out)
+                    const struct hand_read *r, size_t max,
+                    struct hand_text *out)
 {
     int flags = FILE_READ | (r->follow ? FILE_FOLLOW : 0);
-    struct file *f;
 
     for (uint32_t i = 0; i < r->n; i++) {
-        err e = file_open(t, NULL, r->paths[i], flags, 0, &f);
+        struct reading_file one = { a, r->paths[i], NULL, max };
+        err e = file_open(t, NULL, one.path, flags, 0, &one.file);
         if (e == ERR_ABSENT)
             continue;
         out->index = i;
@@ -71,8 +79,8 @@ void hand_file_read(struct task *t, struct arena *a,
         } else if (e) {
             refuse(t, a, r->paths[i], out);
         } else {
-            judge(t, a, r->paths[i], f, out);
-            file_close(f);
+            judge(t, &one, out);
+            file_close(one.file);
         }
         return;
     }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
  * Hands as the planner knows them: asked of the spawner when they are needed,
- * kept while there is work for them, let go after HAND_IDLE_S.
+ * kept while there is work for them, let go after HAND_IDLE_S, or
+ * BUSY_IDLE_S while there are more than HANDS_KEPT: many users may get mail at
+ * once.
  *
  * I1  A hand lives while somebody holds it or its reader runs; it is freed by
  *     whichever ends last.
@@ -12,7 +14,7 @@
 
 #include "role/deliver/spawner.h"
 
-enum { HAND_IDLE_S = 100, WORK_SLACK = 64 * 1024 };
+enum { HAND_IDLE_S = 100, BUSY_IDLE_S = 5, HANDS_KEPT = 50 };
 
 struct hand {
     struct link link;           /* deliver->hands until it ended */
@@ -26,6 +28,7 @@ struct hand {
     struct map asked;           /* id -> struct asked */
     uint64_t next_id;
     size_t n_users;
+    when idle_until;            /* 0: it has work */
     bool reading, ended;
 };
 
@@ -115,6 +118,22 @@ static err on_frame(struct hand *h, struct frame *f)
     }
 }
 
+/* Whether it has been without work for long enough. */
+static bool may_go(struct task *t, struct hand *h)
+{
+    size_t n = 0;
+
+    if (h->n_users > 0) {
+        h->idle_until = 0;
+        return false;
+    }
+    if (!h->idle_until)
+        h->idle_until = after_s(t, HAND_IDLE_S - BUSY_IDLE_S);
+    list_each(l, &h->deliver->hands)
+        n++;
+    return n > HANDS_KEPT || rt_now(t) >= h->idle_until;
+}
+
 static err read_hand(struct task *t, void *arg)
 {
     struct hand *h = arg;
@@ -122,9 +141,10 @@ static err read_hand(struct task *t, void *arg)
 
     for (;;) {
         struct frame f;
-        e = port_recv(t, h->port, after_s(t, HAND_IDLE_S), &f);
-        if (e == ERR_LATE && h->n_users > 0)
+        e = port_recv(t, h->port, after_s(t, BUSY_IDLE_S), &f);
+        if (e == ERR_LATE && !may_go(t, h))
             continue;
+        h->idle_until = 0;
         if (!e)
             e = on_frame(h, &f);
         if (e)

@@ -117,5 +117,5 @@ static void local_deliver(struct task *t, struct run *r)
 }
 
 const struct agent agent_local = {
-    S_INIT("local"), local_open, local_deliver,
+    S_INIT("local"), local_open, local_deliver, true,
 };

@@ -94,6 +94,7 @@ static struct result_rcpt to_command(struct task *t, struct carrying *c,
         .kind = HAND_COMMAND, .path = leaf->text,
         .argv = words.p, .n_argv = words.n, .env = env.p, .n_env = env.n,
         .time_limit_s = (uint32_t)conf_seconds(conf, P_command_time_limit),
+        .size_max = c->l->rules.size_max,
     };
     struct result_rcpt x;
 
@@ -120,6 +121,8 @@ static void carry(struct task *t, struct carrying *c,
         x = to_command(t, c, leaf);
     else
         x = to_mailbox(t, c, leaf);
+    if (leaf->at->resent && !address_is_null(&leaf->at->sender))
+        x.report_to = address_external(&leaf->at->sender, &c->run->memory);
     run_say(t, c->run, c->i, &leaf->to, &x);
     add(c, &x);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
  *
  * What leads elsewhere: new mail, one message for each sender and
- * Delivered-To.  It keeps what the old one had: its client, its DSN wishes
- * (unless the list has an owner of its own), its body.  Addresses go through
- * canonical and virtual alias mapping as those of any mail do.
+ * Delivered-To, and for MEMBERS_MAX addresses at most.  It keeps what the old
+ * one had: its client, its DSN wishes (unless the list has an owner of its
+ * own), its body.  Addresses go through canonical and virtual alias mapping
+ * as those of any mail do.
  */
 #include "role/deliver/local.h"
 
@@ -12,12 +13,13 @@
 #include "route/expand.h"
 #include "rt/world.h"
 
-enum { HEAD_MAX = 8 * 1024 };
+enum { HEAD_MAX = 8 * 1024, MEMBERS_MAX = 500 };
 
 struct forwarding {
     struct run *run;
     const struct local *l;
     const struct context *at;
+    bool *sent;                 /* leaves that are in a message */
     str date;
 };
 
@@ -74,6 +76,7 @@ static err fill(struct task *t, struct forwarding *f, const struct plan *plan,
 {
     struct run *r = f->run;
     struct expansion x;
+    size_t n = 0;
 
     *env = r->job.envelope;
     env->recipients.p = NULL;
@@ -93,10 +96,15 @@ static err fill(struct task *t, struct forwarding *f, const struct plan *plan,
         env->ret = (enum dsn_ret)0;
     }
     expand_begin(&x, f->l->route, &r->memory, EXPAND_NO_BCC, env);
-    for (size_t k = first; k < plan->leaves.n && !fault->code; k++)
-        if (leads_away(&plan->leaves.p[k])
-            && together(&plan->leaves.p[first], &plan->leaves.p[k]))
-            TRY(add_recipient(t, &x, &plan->leaves.p[k], fault));
+    for (size_t k = first; k < plan->leaves.n && n < MEMBERS_MAX
+                           && !fault->code; k++) {
+        if (f->sent[k] || !leads_away(&plan->leaves.p[k])
+            || !together(&plan->leaves.p[first], &plan->leaves.p[k]))
+            continue;
+        f->sent[k] = true;
+        n++;
+        TRY(add_recipient(t, &x, &plan->leaves.p[k], fault));
+    }
     return OK;
 }
 
@@ -115,11 +123,14 @@ static struct result_rcpt send_group(struct task *t, struct forwarding *f,
                            fault.dsn, fault.text);
     if (!e)
         e = submitter_send(t, r, &env, head_of, f, &queue_id);
-    if (!e)                     /* a list's owner gets other reports */
-        return run_verdict(r, f->at->resent ? OUTCOME_SENT
-                                            : OUTCOME_FORWARDED, "2.0.0",
-                           arena_fmt(&r->memory, "forwarded as %.*s",
-                                     STR(queue_id)));
+    if (!e) {                   /* a list's owner gets other reports */
+        struct result_rcpt x =
+            run_verdict(r, f->at->resent ? OUTCOME_SENT : OUTCOME_FORWARDED,
+                        "2.0.0", arena_fmt(&r->memory, "forwarded as %.*s",
+                                           STR(queue_id)));
+        x.how = SENT_RELAYED;
+        return x;
+    }
     run_warn(t, r, str_from(task_why(t)));
     return run_verdict(r, OUTCOME_DEFERRED, "4.3.0",
                        S("unable to forward message"));
@@ -133,15 +144,12 @@ void local_forward(struct task *t, struct run *r, uint32_t i,
     struct forwarding f = { .run = r, .l = r->transport->self };
     int64_t now = rt_wall(t);
 
+    f.sent = arena_array(&r->memory, bool, plan->leaves.n);
     f.date = date_rfc5322(&r->memory, now, world_zone_s(t, now), S(""));
     for (size_t k = 0; k < plan->leaves.n; k++) {
         const struct leaf *leaf = &plan->leaves.p[k];
-        bool begun = false;
         struct result_rcpt x;
-        for (size_t j = 0; j < k && !begun; j++)
-            begun = leads_away(&plan->leaves.p[j])
-                    && together(&plan->leaves.p[j], leaf);
-        if (!leads_away(leaf) || begun)
+        if (!leads_away(leaf) || f.sent[k])
             continue;
         f.at = leaf->at;
         x = send_group(t, &f, plan, k);

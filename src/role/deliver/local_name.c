@@ -251,7 +251,11 @@ void plan_user(struct task *t, struct planning *p, const struct place *given,
     struct context *at = arena_new(p->a, struct context);
     struct user *u = arena_new(p->a, struct user);
     struct place x = *given;
-    err e = local_user_find(t, p->l, x.names.user_name, p->a, u);
+    str name = x.names.user_name;
+    /* no name that would lead a path astray is a user's */
+    bool odd = str_chr(name, '/') != STR_NONE || str_eq(name, S("."))
+               || str_eq(name, S(".."));
+    err e = odd ? ERR_ABSENT : local_user_find(t, p->l, name, p->a, u);
 
     if (e && e != ERR_ABSENT) {
         plan_later(t, p, &x, "user lookup error");

@@ -60,8 +60,9 @@ struct hand_done piece_failed(struct task *t, struct piece *p,
 /* After the last piece has ended. */
 void syncs_close(struct hand_self *self);
 
-/* HAND_READ. */
+/* HAND_READ; files of at most max bytes. */
 void hand_file_read(struct task *t, struct arena *a,
-                    const struct hand_read *r, struct hand_text *out);
+                    const struct hand_read *r, size_t max,
+                    struct hand_text *out);
 
 #endif

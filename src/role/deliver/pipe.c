@@ -124,6 +124,7 @@ static struct result_rcpt deliver(struct task *t, struct run *r,
     x = run_it(t, r, to, n);
     if (x.outcome != OUTCOME_SENT)
         return x;
+    x.how = p->args.final ? SENT_DELIVERED : SENT_RELAYED;
     said = str_head(x.text, SAID_MAX);
     x.text = said.n ? arena_fmt(a, "delivered via %.*s service (%.*s)",
                                 STR(r->transport->name), STR(said))
@@ -150,5 +151,5 @@ static void pipe_deliver(struct task *t, struct run *r)
 }
 
 const struct agent agent_pipe = {
-    S_INIT("pipe"), pipe_open, pipe_deliver,
+    S_INIT("pipe"), pipe_open, pipe_deliver, false,
 };

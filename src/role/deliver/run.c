@@ -70,6 +70,8 @@ struct result_rcpt run_verdict(struct run *r, enum outcome outcome,
     struct result_rcpt x = {
         .outcome = outcome,
         .text = text,
+        .how = r->transport && r->transport->agent->final
+                   ? SENT_DELIVERED : SENT_RELAYED,
         .relay = r->transport ? r->transport->name : r->job.transport,
     };
 

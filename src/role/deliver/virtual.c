@@ -182,5 +182,5 @@ static void virtual_deliver(struct task *t, struct run *r)
 }
 
 const struct agent agent_virtual = {
-    S_INIT("virtual"), virtual_open, virtual_deliver,
+    S_INIT("virtual"), virtual_open, virtual_deliver, true,
 };

@@ -45,7 +45,8 @@ static err accept_run(struct task *t, void *arg)
         if (e)
             break;
         st = heap_new(struct door_visit_start);
-        *st = (struct door_visit_start){ d, d->epoch, a->service, s, peer };
+        *st = (struct door_visit_start){ d, d->epoch, a->service, s, peer,
+                                         false };
         d->epoch->n_users++;
         d->epoch->n_sessions[a->service]++;
         group_go(&d->group, "session", door_visit_run, st);
@@ -141,6 +142,7 @@ err role_imapd_run(struct task *t, struct role *r)
 
     d->role = r;
     map_init(&d->readers, false);
+    map_init(&d->clients, false);
     group_open(t, &d->group);
     d->auth = auth_remote(r->memory, role_calls(r, &d->group, ROLE_authd));
     d->dns = dns_remote(r->memory, role_calls(r, &d->group, ROLE_lookup));

@@ -65,6 +65,7 @@ struct imapd {
     struct dns *dns;
     struct door_epoch *epoch;
     struct map readers;     /* uid -> struct reader_port */
+    struct map clients;     /* address -> struct door_client */
     struct bell reader_came;
     struct task_group group;
 };
@@ -75,8 +76,20 @@ struct door_visit_start {
     uint32_t service;
     struct sock *sock;
     struct endpoint peer;
+    bool entered;           /* it has logged in, or is over */
 };
 err door_visit_run(struct task *t, void *start);
+
+/* The process limit of master.cf is one of visits that have not logged in:
+ * from here on this one no longer counts. */
+void door_visit_entered(struct door_visit_start *st);
+
+/* Counts a visit of this address; false: there are max of them.  Either way
+ * door_client_leave ends it.  Sessions whose socket went to a reader (without
+ * TLS) are no visits any more. */
+bool door_client_enter(struct imapd *d, const struct endpoint *peer,
+                       uint32_t max);
+void door_client_leave(struct imapd *d, const struct endpoint *peer);
 
 /* Hands a descriptor and the start over to the reader of uid. */
 err reader_hand(struct task *t, struct imapd *d, uint32_t uid, uint32_t gid,

@@ -85,6 +85,7 @@ static void serve(struct task *t, struct session *s, struct conn *c)
     err_ignore(st->pop3 ? pop3_session(t, c, store, &ro)
                         : imap_session(t, c, store, &ro)); /* its end */
     err_ignore(conn_flush(t, c, after_s(t, 10)));
+    say(t, imapd_end, STR(st->user), conn_counts(c).in, conn_counts(c).out);
 }
 
 static err session_run(struct task *t, void *arg)

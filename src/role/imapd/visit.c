@@ -13,6 +13,7 @@ enum { SESSION_MAX = 256 * 1024, LOGIN_S = 180, FAILURES_MAX = 3,
 struct door_visit {
     struct imapd *d;
     const struct door_settings *l;
+    struct door_visit_start *start;
     struct arena memory;
     struct login login;
     struct auth_user account;
@@ -65,9 +66,12 @@ static void note(struct task *t, struct login *l, const char *event, str text)
 {
     struct door_visit *v = visit_of(l);
 
+    str method = str_empty(l->method) || str_eq(l->method, S("USER"))
+                     ? S("LOGIN") : l->method; /* as filters know them */
+
     if (str_eq(str_from(event), S("failed")))
-        say(t, smtpd_auth_failed, STR(v->name), STR(v->address),
-            STR(str_empty(l->method) ? S("LOGIN") : l->method), STR(text));
+        say(t, smtpd_auth_failed, STR(v->name), STR(v->address), STR(method),
+            STR(text));
 }
 
 static struct reader_start start_of(struct door_visit *v)
@@ -85,20 +89,25 @@ static struct reader_start start_of(struct door_visit *v)
                         : v->account.mailbox,
         .quota = v->account.quota,
         .client = v->address,
-        .idle_s = conf_seconds(c, P_imapd_idle_timeout),
+        .idle_s = conf_seconds(c, v->l->pop3 ? P_pop3d_idle_timeout
+                                             : P_imapd_idle_timeout),
         .message_max = (uint64_t)conf_int(c, P_message_size_limit),
     };
+}
+
+/* What a client hears who is right and cannot be served. */
+static str sorry(struct door_visit *v)
+{
+    if (v->l->pop3)
+        return S("-ERR [SYS/TEMP] Mailbox is not available now\r\n");
+    return arena_fmt(&v->memory, "%.*s NO [UNAVAILABLE] Mailbox is not "
+                     "available now\r\n", STR(v->login.tag));
 }
 
 static void refuse(struct task *t, struct door_visit *v, const char *reason)
 {
     say(t, imapd_refused, STR(v->account.name), reason);
-    if (v->l->pop3)
-        conn_put(v->login.conn,
-                 S("-ERR [SYS/TEMP] Mailbox is not available now\r\n"));
-    else
-        conn_fmt(v->login.conn, "%.*s NO [UNAVAILABLE] Mailbox is not "
-                 "available now\r\n", STR(v->login.tag));
+    conn_put(v->login.conn, sorry(v));
     err_ignore(conn_flush(t, v->login.conn, after_s(t, 10))); /* it may be
                                                                  gone */
 }
@@ -114,6 +123,8 @@ static err hand_socket(struct task *t, struct door_visit *v, uint32_t uid,
     s->input = conn_take(v->login.conn, &v->memory);
     sock = conn_release(v->login.conn);
     e = reader_hand(t, v->d, uid, gid, s, sock_fd(sock));
+    if (e)      /* it may be gone */
+        err_ignore(sock_write_str(t, sock, sorry(v), after_s(t, 10)));
     sock_close(sock);
     return e;
 }
@@ -129,8 +140,12 @@ static err hand_stream(struct task *t, struct door_visit *v, uint32_t uid,
     TRY(sock_pair(t, &plain, &theirs));
     e = reader_hand(t, v->d, uid, gid, s, theirs);
     fd_close(theirs);
-    if (!e)
+    if (!e) {
         relay(t, v->login.conn, plain);
+    } else {
+        conn_put(v->login.conn, sorry(v));      /* it may be gone */
+        err_ignore(conn_flush(t, v->login.conn, after_s(t, 10)));
+    }
     sock_close(plain);
     return e;
 }
@@ -146,6 +161,7 @@ static void hand_over(struct task *t, struct door_visit *v)
         refuse(t, v, "no user id: set mailstore_uid");
         return;
     }
+    door_visit_entered(v->start);
     say(t, imapd_login, STR(v->account.name), STR(v->login.method),
         STR(v->address), STR(v->own_address), tls ? ", TLS" : "");
     e = tls ? hand_stream(t, v, uid, gid, &s) : hand_socket(t, v, uid, gid,
@@ -177,6 +193,18 @@ static void serve(struct task *t, struct door_visit *v, struct sock *sock)
         say(t, imapd_no_login, STR(v->name), STR(v->address), err_name(e));
 }
 
+static void send_away(struct task *t, struct door_visit *v,
+                      struct sock *sock)
+{
+    say(t, imapd_too_many, STR(v->name), STR(v->address));
+    if (!v->l->wrapped)     /* it may be gone */
+        err_ignore(sock_write_str(t, sock, v->l->pop3
+            ? S("-ERR [IN-USE] Too many connections from your address\r\n")
+            : S("* BYE Too many connections from your address\r\n"),
+            after_s(t, 5)));
+    sock_close(sock);
+}
+
 err door_visit_run(struct task *t, void *start)
 {
     struct door_visit_start *st = start;
@@ -184,6 +212,7 @@ err door_visit_run(struct task *t, void *start)
     struct endpoint own;
 
     v->d = st->d;
+    v->start = st;
     v->l = &st->epoch->of[st->service];
     arena_init(&v->memory, SESSION_MAX);
     log_name_set(t, v->l->log_name);
@@ -191,10 +220,16 @@ err door_visit_run(struct task *t, void *start)
     v->name = S("unknown");
     if (!sock_local(st->sock, &own))
         v->own_address = endpoint_address(&own, &v->memory);
-    serve(t, v, st->sock);
+    if (door_client_enter(st->d, &st->peer,
+                          (uint32_t)conf_int(v->l->conf,
+                              P_imapd_client_connection_count_limit)))
+        serve(t, v, st->sock);
+    else
+        send_away(t, v, st->sock);
     arena_reset(&v->memory);
     heap_free(v);
-    st->epoch->n_sessions[st->service]--;
+    door_visit_entered(st);
+    door_client_leave(st->d, &st->peer);
     door_epoch_leave(st->epoch);
     heap_free(st);
     return OK;

@@ -174,6 +174,13 @@ static err change_all(struct task *t, struct queue *q, char verb, str site,
     return e;
 }
 
+err queue_flush_site(struct task *t, struct queue *q, str site)
+{
+    uint32_t n = 0;
+
+    return change_all(t, q, 'f', site, &n);
+}
+
 static err cat(struct task *t, struct caller *c, struct message *m)
 {
     char *memory = heap_alloc(SPOOL_CHUNK_MAX + SPOOL_RECORD_HEAD);

@@ -11,7 +11,8 @@
 
 #include "role/events.h"
 
-enum { NUMBERS = 8192, NUMBERS_LOW = 4096, PAUSE_POLL_MS = 200 };
+enum { NUMBERS = 8192, NUMBERS_LOW = 4096, PAUSE_POLL_MS = 200,
+       SITE_MAX = 255 };
 
 struct range {
     uint64_t first, end;
@@ -152,6 +153,9 @@ static err on_frame(struct task *t, struct intake *in, struct frame *f)
         give_numbers(in);
         return OK;
     }
+    if (f->type == FACE_FLUSH)
+        return f->body.n == 0 || f->body.n > SITE_MAX
+                   ? ERR_PEER : queue_flush_site(t, in->q, f->body);
     d = draft_get(in, f->id);
     if (!d || d->envelope.p)
         return ERR_PEER;

@@ -122,6 +122,11 @@ err transports_load(struct task *t, struct queue *q)
         tr->command = s->command;
         tr->role = role_of(s->command);
         set_limits(t, c, tr);
+        /* With one recipient a job the limit is for each recipient, not for
+         * the domain (local(8)); a mailbox' deliveries wait for each other
+         * where they are done. */
+        if (tr->rcpts_max == 1 && tr->role == ROLE_deliver)
+            tr->window_max = tr->window_first = UINT32_MAX;
         tr->service_max = (uint32_t)s->limit;
     }
     return OK;

@@ -30,6 +30,7 @@ struct rcpt_state {
     bool success_wanted;    /* DONE, and a success report is due */
     enum dsn_action action; /* what it says then */
     char dsn[12];
+    str report_to;          /* FAILED: a list's owner, or empty */
     str reason, remote_mta, diagnostic; /* heap copies in the message's arena */
 };
 
@@ -250,5 +251,7 @@ err delay_report_make(struct task *t, struct queue *q, struct message *m);
 err intake_run(struct task *t, void *arg);
 struct intake *intake_new(struct queue *q, struct role_port *p);
 err admin_run(struct task *t, void *listener);
+/* Mail for a destination domain becomes due now. */
+err queue_flush_site(struct task *t, struct queue *q, str site);
 
 #endif

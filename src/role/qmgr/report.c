@@ -22,10 +22,14 @@ static bool notify_wants(const struct recipient *r, enum dsn_kind kind)
     return (r->notify & bit) != 0;
 }
 
+/* owner: the report for a list's owner, who always hears of failures; empty:
+ * the sender's. */
 static bool concerns(const struct rcpt_state *s, const struct recipient *r,
-                     enum dsn_kind kind)
+                     enum dsn_kind kind, str owner)
 {
-    if (!notify_wants(r, kind))
+    if (kind == DSN_FAILURE && !str_eq(s->report_to, owner))
+        return false;
+    if (str_empty(owner) && !notify_wants(r, kind))
         return false;
     switch (kind) {
     case DSN_FAILURE:
@@ -89,7 +93,7 @@ static void choose(const struct queue *q, const struct message *m,
     out[1] = (struct audience){ to, true };
 }
 
-static size_t collect(const struct message *m, enum dsn_kind kind,
+static size_t collect(const struct message *m, enum dsn_kind kind, str owner,
                       struct dsn_recipient *to)
 {
     size_t n = 0;
@@ -97,7 +101,7 @@ static size_t collect(const struct message *m, enum dsn_kind kind,
     for (size_t i = 0; i < m->envelope.recipients.n; i++) {
         const struct rcpt_state *s = &m->rcpts[i];
         const struct recipient *r = &m->envelope.recipients.p[i];
-        if (!concerns(s, r, kind))
+        if (!concerns(s, r, kind, owner))
             continue;
         to[n++] = (struct dsn_recipient){
             .recipient = r,
@@ -315,7 +319,7 @@ static const char *bounce_name(const struct queue *q, struct arena *a)
 }
 
 static err report(struct task *t, struct queue *q, struct message *m,
-                  enum dsn_kind kind)
+                  enum dsn_kind kind, str owner)
 {
     const char *before = log_name_get(t);
     struct dsn_report r = {
@@ -340,7 +344,7 @@ static err report(struct task *t, struct queue *q, struct message *m,
 
     arena_init(&a, 0);
     list = arena_array(&a, struct dsn_recipient, m->envelope.recipients.n);
-    r.n_recipients = collect(m, kind, list);
+    r.n_recipients = collect(m, kind, owner, list);
     r.recipients = list;
     if (r.n_recipients > 0) {
         if (kind == DSN_DELAY)
@@ -349,7 +353,10 @@ static err report(struct task *t, struct queue *q, struct message *m,
                                               P_maximal_queue_lifetime)
                                      * 1000000;
         log_name_set(t, bounce_name(q, &a));
-        choose(q, m, kind, &a, who);
+        if (str_empty(owner))
+            choose(q, m, kind, &a, who);
+        else
+            who[0].to = owner;
         for (size_t i = 0; i < AUDIENCE_MAX && !e; i++) {
             if (str_empty(who[i].to))
                 continue;
@@ -367,8 +374,18 @@ static err report(struct task *t, struct queue *q, struct message *m,
 
 err reports_make(struct task *t, struct queue *q, struct message *m)
 {
-    TRY(report(t, q, m, DSN_SUCCESS));
-    return report(t, q, m, DSN_FAILURE);
+    TRY(report(t, q, m, DSN_SUCCESS, S("")));
+    TRY(report(t, q, m, DSN_FAILURE, S("")));
+    for (size_t i = 0; i < m->envelope.recipients.n; i++) {
+        str owner = m->rcpts[i].report_to;
+        bool told = str_empty(owner) || m->rcpts[i].status != RCPT_FAILED;
+        for (size_t k = 0; k < i && !told; k++)
+            told = m->rcpts[k].status == RCPT_FAILED
+                   && str_eq(m->rcpts[k].report_to, owner);
+        if (!told)
+            TRY(report(t, q, m, DSN_FAILURE, owner));
+    }
+    return OK;
 }
 
 err delay_report_make(struct task *t, struct queue *q, struct message *m)
@@ -380,6 +397,6 @@ err delay_report_make(struct task *t, struct queue *q, struct message *m)
         || rt_wall(t) - m->envelope.arrival_us < warn * 1000000)
         return OK;
     m->delay_noticed = true;
-    TRY(report(t, q, m, DSN_DELAY));
+    TRY(report(t, q, m, DSN_DELAY, S("")));
     return message_note(t, q, m);
 }

@@ -55,6 +55,7 @@ void rcpt_result(struct queue *q, struct message *m, uint32_t index,
     s->reason = arena_str(&m->memory, r->text);
     s->remote_mta = arena_str(&m->memory, r->remote_mta);
     s->diagnostic = arena_str(&m->memory, r->diagnostic);
+    s->report_to = arena_str(&m->memory, r->report_to);
 }
 
 void rcpt_settle(struct task *t, struct queue *q, struct message *m,

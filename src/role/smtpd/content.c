@@ -284,6 +284,16 @@ static void redirect(struct visit *v, struct envelope *env)
     env->filter = S("");
 }
 
+static struct reply queued(struct visit *v)
+{
+    if (v->s.bdat == SMTP_BDAT_NONE)
+        return reply_fmt(&v->s.scratch, 250, "2.0.0", "Ok: queued as %s",
+                         v->c.id.text);
+    return reply_fmt(&v->s.scratch, 250, "2.0.0",
+                     "Ok: %" PRIu64 " bytes queued as %s", v->s.n_bytes,
+                     v->c.id.text);
+}
+
 static struct reply hand_over(struct task *t, struct visit *v,
                               struct envelope *env)
 {
@@ -307,8 +317,7 @@ static struct reply hand_over(struct task *t, struct visit *v,
         return REPLY(452, "4.3.1", "Insufficient system storage");
     if (status != FACE_TAKEN)
         return REPLY(451, "4.3.0", "Error: queue file write error");
-    return reply_fmt(&v->s.scratch, 250, "2.0.0", "Ok: queued as %s",
-                     c->id.text);
+    return queued(v);
 }
 
 static struct reply finish(struct task *t, struct visit *v)
@@ -335,8 +344,7 @@ static struct reply finish(struct task *t, struct visit *v)
     if (v->discard || env.recipients.n == 0) {
         queue_link_abort(v->d->queue, c->number);
         c->number = 0;
-        return reply_fmt(&v->s.scratch, 250, "2.0.0", "Ok: queued as %s",
-                         c->id.text);
+        return queued(v);
     }
     return hand_over(t, v, &env);
 }

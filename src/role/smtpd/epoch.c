@@ -115,6 +115,9 @@ static err open_maps(struct task *t, struct epoch *e,
             buf_fmt(&b, "%.*s ", STR(list.p[i]));
     TRY(maps_open(t, e->tables, &e->memory, S("smtpd_forbidden_commands"),
                   buf_str(&b), &l->forbidden));
+    TRY(match_list_open(t, e->tables, &e->memory, S("fast_flush_domains"),
+                        conf_str(l->conf, P_fast_flush_domains),
+                        MATCH_DOMAIN, true, &l->flush_domains));
     return maps_open(t, e->tables, &e->memory,
                      S("smtpd_discard_ehlo_keyword_address_maps"),
                      conf_str(l->conf,
@@ -167,8 +170,12 @@ static err open_listener(struct task *t, struct smtpd *d, struct epoch *e,
     }
     TRY(open_maps(t, e, l));
     TRY(route_open(t, &e->memory, c, e->tables, &l->route));
-    return policy_open(t, &e->memory, c, e->tables, l->route, d->dns,
-                       &l->policy);
+    if (policy_open(t, &e->memory, c, e->tables, l->route, d->dns,
+                    &l->policy))
+        return why(t, ERR_SYNTAX, "service \"%.*s\": %s",
+                   STR(l->service->name),
+                   arena_cstr(&e->memory, str_from(task_why(t))));
+    return OK;
 }
 
 static bool ours(const struct service *s)

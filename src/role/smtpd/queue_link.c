@@ -154,6 +154,15 @@ err queue_link_end(struct task *t, struct queue_link *ql, uint64_t number,
     return s.done ? OK : e;
 }
 
+bool queue_link_flush(struct queue_link *ql, str site)
+{
+    if (!ql->port)
+        return false;
+    port_answer(ql->port, &(struct frame){ .type = FACE_FLUSH, .body = site,
+                                           .fd = -1 });
+    return true;
+}
+
 void queue_link_abort(struct queue_link *ql, uint64_t number)
 {
     if (ql->port)

@@ -5,6 +5,8 @@
  */
 #include "role/smtpd/smtpd.h"
 
+#include "mail/host.h"
+
 #include "role/events.h"
 
 void visit_facts(struct visit *v, struct policy_facts *f)
@@ -68,6 +70,77 @@ static struct reply judge(struct task *t, struct visit *v,
         return REPLY(421, "4.3.2", "Service shutting down");
     take_actions(v, &p);
     return p.reply;
+}
+
+/* --- what is worth a line in the log --------------------------------------- */
+
+static str escaped(struct arena *a, str s)
+{
+    struct buf b;
+
+    buf_init(&b, a, 1024);
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c == '\r' || c == '\n' || c == '\t' || c == '\\')
+            buf_fmt(&b, "\\%c", c == '\r' ? 'r' : c == '\n' ? 'n'
+                                 : c == '\t' ? 't' : '\\');
+        else if (c < 32 || c >= 127)
+            buf_fmt(&b, "\\%03o", c);
+        else
+            buf_byte(&b, (char)c);
+    }
+    return buf_str(&b);
+}
+
+static const char *id_or_none(const struct visit *v)
+{
+    return v->c.number ? v->c.id.text : "NOQUEUE";
+}
+
+static void on_note(struct task *t, struct smtp_session *s, enum smtp_note n,
+                    str text)
+{
+    struct visit *v = visit_of(s);
+    const char *verb = smtp_verb_name(s->verb);
+
+    text = n == SMTP_NOTE_PIPELINING
+               ? escaped(&s->scratch, text)
+               : table_printable(&s->scratch, str_head(text, 2000));
+    switch (n) {
+    case SMTP_NOTE_ADDRESS:
+        say(t, smtpd_bad_address, STR(s->peer), verb, STR(text));
+        break;
+    case SMTP_NOTE_PIPELINING:
+        say(t, smtpd_pipelining, verb, STR(s->peer), STR(text));
+        break;
+    case SMTP_NOTE_BAD_COMMAND:
+        say(t, smtpd_non_smtp, STR(s->peer), STR(str_head(text, 100)));
+        break;
+    case SMTP_NOTE_LONG_LINE:
+        say(t, smtpd_long_line, STR(s->peer), s->o.line_max, STR(text));
+        break;
+    case SMTP_NOTE_BDAT:
+        say(t, smtpd_bad_bdat, id_or_none(v), STR(s->peer),
+            STR(str_head(text, 100)));
+        break;
+    case SMTP_NOTE_BDAT_NULL:
+        say(t, smtpd_null_bdat, id_or_none(v), STR(s->peer));
+        break;
+    case SMTP_NOTE_BDAT_SIZE:
+        say(t, smtpd_big_bdat, id_or_none(v), STR(s->peer));
+        break;
+    case SMTP_NOTE_TOO_BIG:
+        say(t, smtpd_too_big, id_or_none(v));
+        break;
+    case SMTP_NOTE_ERRORS:
+        say(t, smtpd_too_many_errors, verb, STR(s->peer));
+        break;
+    case SMTP_NOTE_MAIL_SIZE:
+        say(t, smtpd_mail_size, STR(s->peer), STR(text),
+            STR(s->refused_sender->text), s->esmtp ? "ESMTP" : "SMTP",
+            STR(s->helo));
+        break;
+    }
 }
 
 /* --- the session ---------------------------------------------------------- */
@@ -259,8 +332,10 @@ static struct reply on_vrfy(struct task *t, struct smtp_session *s, str text)
     struct reply r;
 
     if (address_parse(text, &s->scratch, 0, &m.address)
-        || address_is_null(&m.address))
+        || address_is_null(&m.address)) {
+        on_note(t, s, SMTP_NOTE_ADDRESS, text);
         return REPLY(501, "5.1.3", "Bad recipient address syntax");
+    }
     visit_facts(v, &f);
     f.has_recipient = true;
     f.recipient = m.address;
@@ -270,19 +345,40 @@ static struct reply on_vrfy(struct task *t, struct smtp_session *s, str text)
     return reply_fmt(&s->scratch, 252, "2.0.0", "%.*s", STR(text));
 }
 
+/* "domain", "@domain", "#queue": only names of hosts, or an address. */
+static bool etrn_syntax(str name)
+{
+    return host_valid(name, false) || host_literal(name, NULL);
+}
+
 static struct reply on_etrn(struct task *t, struct smtp_session *s,
                             str domain)
 {
     struct visit *v = visit_of(s);
     struct policy_facts f;
     struct reply r;
+    err e;
 
+    if (domain.p[0] == '@' || domain.p[0] == '#')
+        domain = str_skip(domain, 1);
     visit_facts(v, &f);
     f.etrn_domain = domain;
     r = judge(t, v, POLICY_ETRN, &f);
     if (r.code >= 400)
         return r;
-    return REPLY(458, "", "Unable to queue messages");
+    if (!etrn_syntax(domain))
+        return REPLY(501, "", "Error: invalid parameter syntax");
+    e = match_list_find(t, v->l->flush_domains, domain, S(""));
+    if (e == ERR_ABSENT) {
+        say(t, smtpd_no_etrn, STR(table_printable(&s->scratch,
+                                                  str_head(domain, 100))),
+            STR(s->peer));
+        return reply_fmt(&s->scratch, 459, "",
+                         "<%.*s>: service unavailable", STR(domain));
+    }
+    if (e || !queue_link_flush(v->d->queue, domain))
+        return REPLY(458, "", "Unable to queue messages");
+    return REPLY(250, "", "Queuing started");
 }
 
 static struct reply on_starttls(struct task *t, struct smtp_session *s,
@@ -297,72 +393,18 @@ static struct reply on_starttls(struct task *t, struct smtp_session *s,
     return REPLY(220, "2.0.0", "Ready to start TLS");
 }
 
-static str escaped(struct arena *a, str s)
-{
-    struct buf b;
-
-    buf_init(&b, a, 1024);
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c == '\r' || c == '\n' || c == '\t' || c == '\\')
-            buf_fmt(&b, "\\%c", c == '\r' ? 'r' : c == '\n' ? 'n'
-                                 : c == '\t' ? 't' : '\\');
-        else if (c < 32 || c >= 127)
-            buf_fmt(&b, "\\%03o", c);
-        else
-            buf_byte(&b, (char)c);
-    }
-    return buf_str(&b);
-}
-
-static const char *id_or_none(const struct visit *v)
-{
-    return v->c.number ? v->c.id.text : "NOQUEUE";
-}
-
-static void on_note(struct task *t, struct smtp_session *s, enum smtp_note n,
-                    str text)
+static struct reply on_footer(struct task *t, struct smtp_session *s,
+                              struct reply r)
 {
     struct visit *v = visit_of(s);
-    const char *verb = smtp_verb_name(s->verb);
+    struct policy_facts f;
 
-    text = table_printable(&s->scratch, str_head(text, 2000));
-    switch (n) {
-    case SMTP_NOTE_ADDRESS:
-        say(t, smtpd_bad_address, STR(s->peer), verb, STR(text));
-        break;
-    case SMTP_NOTE_PIPELINING:
-        say(t, smtpd_pipelining, verb, STR(s->peer),
-            STR(escaped(&s->scratch, text)));
-        break;
-    case SMTP_NOTE_BAD_COMMAND:
-        say(t, smtpd_non_smtp, STR(s->peer), STR(str_head(text, 100)));
-        break;
-    case SMTP_NOTE_LONG_LINE:
-        say(t, smtpd_long_line, STR(s->peer), s->o.line_max, STR(text));
-        break;
-    case SMTP_NOTE_BDAT:
-        say(t, smtpd_bad_bdat, id_or_none(v), STR(s->peer),
-            STR(str_head(text, 100)));
-        break;
-    case SMTP_NOTE_BDAT_NULL:
-        say(t, smtpd_null_bdat, id_or_none(v), STR(s->peer));
-        break;
-    case SMTP_NOTE_BDAT_SIZE:
-        say(t, smtpd_big_bdat, id_or_none(v), STR(s->peer));
-        break;
-    case SMTP_NOTE_TOO_BIG:
-        say(t, smtpd_too_big, id_or_none(v));
-        break;
-    case SMTP_NOTE_ERRORS:
-        say(t, smtpd_too_many_errors, verb, STR(s->peer));
-        break;
-    case SMTP_NOTE_MAIL_SIZE:
-        say(t, smtpd_mail_size, STR(s->peer), STR(text),
-            STR(s->refused_sender->text), s->esmtp ? "ESMTP" : "SMTP",
-            STR(s->helo));
-        break;
-    }
+    (void)t;
+    if (v->l->pickup || str_empty(conf_raw(v->l->conf,
+                                           P_smtpd_reject_footer)))
+        return r;
+    visit_facts(v, &f);
+    return policy_footer(v->l->policy, &f, &s->scratch, r);
 }
 
 static bool listed(const struct conf *c, enum param p, str verb)
@@ -387,6 +429,8 @@ static struct reply on_special(struct task *t, struct smtp_session *s,
         return REPLY(250, "2.0.0", "Ok");
     if (s->verb < N_VERBS)
         return (struct reply){ 0 };
+    if (str_ieq(verb, S("XCLIENT")) || str_ieq(verb, S("XFORWARD")))
+        return REPLY(550, "5.7.0", "Error: insufficient authorization");
     if (listed(v->l->conf, P_smtpd_forbidden_commands, verb)
         || str_ends(verb, S(":"))
         || maps_find(t, &v->l->forbidden, line, &s->scratch, &value) == OK)
@@ -410,4 +454,5 @@ const struct smtp_site smtpd_site = {
     .auth = visit_auth,
     .special = on_special,
     .note = on_note,
+    .footer = on_footer,
 };

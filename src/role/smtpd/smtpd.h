@@ -44,6 +44,8 @@ err queue_link_data(struct task *t, struct queue_link *ql, uint64_t number,
                     str bytes);
 err queue_link_end(struct task *t, struct queue_link *ql, uint64_t number,
                    str envelope, enum face_status *status);
+/* Asks for mail for a domain to be tried now; false: nobody to ask. */
+bool queue_link_flush(struct queue_link *ql, str site);
 void queue_link_abort(struct queue_link *ql, uint64_t number);
 
 /* --- what a listener's line of master.cf means --------------------------- */
@@ -52,7 +54,7 @@ struct listener_settings {
     const struct conf *conf;    /* with the line's -o overlay */
     const struct service *service;
     uint32_t index;
-    const char *log_name;       /* "postfix/smtpd", "postfix/submission/smtpd" */
+    const char *log_name;       /* "postfix/submission/smtpd" */
     bool pickup;                /* local submission over a UNIX socket */
     bool wrapped;               /* TLS before the greeting */
     struct smtp_options options;
@@ -61,6 +63,7 @@ struct listener_settings {
     struct policy *policy;
     struct maps forbidden;      /* tables of smtpd_forbidden_commands */
     struct maps keywords;       /* EHLO keywords by client address */
+    struct match_list *flush_domains; /* fast_flush_domains */
     str banner;
     bool hide_names, auth_header, tls_header, add_missing;
     size_t header_max, hops_max;
@@ -122,7 +125,7 @@ struct visit {
     int name_status;
     struct endpoint peer, own;
     uint32_t uid;               /* pickup: who submits */
-    bool gateway;               /* pickup: headers are not those of local mail */
+    bool gateway;               /* pickup: headers as of remote mail */
     str sasl_user, sasl_method, sasl_sender;
     struct policy_memory memory_of_policy;
 

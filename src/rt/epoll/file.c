@@ -187,7 +187,7 @@ err real_file_open(struct task *t, struct dir *at, str path, int flags,
     return OK;
 }
 
-err file_adopt(struct task *t, int fd, struct file **out)
+err real_file_adopt(struct task *t, int fd, struct file **out)
 {
     if (fcntl(fd, F_SETFD, FD_CLOEXEC))
         return failed(t, "descriptor", "adopted");
@@ -254,6 +254,13 @@ err real_file_append(struct task *t, struct file *f, str bytes)
 err real_file_sync(struct task *t, struct file *f)
 {
     return fdatasync(fd_of(f)) ? failed(t, "fdatasync", "file") : OK;
+}
+
+err real_file_reread(struct task *t, struct file *f)
+{
+    TRY(real_file_sync(t, f));
+    posix_fadvise(fd_of(f), 0, 0, POSIX_FADV_DONTNEED);
+    return OK;
 }
 
 err real_file_size_set(struct task *t, struct file *f, uint64_t size)
@@ -354,9 +361,9 @@ err real_file_unlink(struct task *t, struct dir *at, str path)
     return unlinkat(at_fd(at), p.p, 0) ? failed(t, "unlink", p.p) : OK;
 }
 
-int file_fd(const struct file *f)
+int real_file_fd(const struct file *f)
 {
-    return f->ops == &real_ops ? fd_of(f) : -1;
+    return fd_of(f);
 }
 
 int dir_fd(const struct dir *d)

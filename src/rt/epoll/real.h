@@ -71,6 +71,7 @@ err real_accept(struct task *, struct sock *, when, struct sock **,
 err real_connect(struct task *, const struct endpoint *,
                  const struct endpoint *, when, struct sock **);
 err real_pair(struct task *, struct sock **, int *);
+err real_sock_adopt(struct task *, int, struct sock **);
 void real_sock_close(struct sock *);
 err real_read(struct task *, struct sock *, void *, size_t, when, size_t *,
               int *);
@@ -80,6 +81,7 @@ err real_wait_writable(struct task *, struct sock *, when);
 err real_write_some(struct sock *, const struct iovec *, int, int, size_t *);
 bool real_readable(const struct sock *);
 void real_shutdown(struct sock *);
+err real_sock_name(struct sock *, bool peer, struct endpoint *);
 
 err real_dir_open(struct task *, struct dir *, str, struct dir **);
 void real_dir_close(struct dir *);
@@ -91,12 +93,15 @@ err real_dir_list(struct task *, struct dir *, struct arena *,
 err real_dir_space(struct task *, struct dir *, uint64_t *, uint64_t *);
 err real_file_open(struct task *, struct dir *, str, int, uint32_t,
                    struct file **);
+err real_file_adopt(struct task *, int, struct file **);
+int real_file_fd(const struct file *);
 void real_file_close(struct file *);
 err real_file_read(struct task *, struct file *, uint64_t, void *, size_t,
                    size_t *);
 err real_file_write(struct task *, struct file *, uint64_t, str);
 err real_file_append(struct task *, struct file *, str);
 err real_file_sync(struct task *, struct file *);
+err real_file_reread(struct task *, struct file *);
 err real_file_size_set(struct task *, struct file *, uint64_t);
 err real_file_stat(struct task *, struct file *, struct dir *, str,
                    struct file_stat *);

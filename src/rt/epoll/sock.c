@@ -277,7 +277,7 @@ err real_connect(struct task *t, const struct endpoint *to,
     return OK;
 }
 
-err sock_adopt(struct task *t, int fd, struct sock **out)
+err real_sock_adopt(struct task *t, int fd, struct sock **out)
 {
     struct real_sock *s;
     int flags = fcntl(fd, F_GETFL);
@@ -307,7 +307,7 @@ err real_pair(struct task *t, struct sock **a, int *b)
     err e;
 
     TRY(sock_pair_fds(t, fds));
-    e = sock_adopt(t, fds[0], a);
+    e = real_sock_adopt(t, fds[0], a);
     if (e) {
         close(fds[0]);
         close(fds[1]);
@@ -479,23 +479,14 @@ void real_shutdown(struct sock *sock)
     shutdown(real_sock_of(sock)->fd, SHUT_WR);
 }
 
-err sock_local(struct sock *sock, struct endpoint *out)
+err real_sock_name(struct sock *sock, bool peer, struct endpoint *out)
 {
     struct sockaddr_storage sa;
     socklen_t size = sizeof(sa);
+    int fd = real_sock_of(sock)->fd;
 
-    if (getsockname(real_sock_of(sock)->fd, (struct sockaddr *)&sa, &size))
-        return err_of_errno(errno);
-    endpoint_from_sockaddr(&sa, size, out);
-    return OK;
-}
-
-err sock_peer(struct sock *sock, struct endpoint *out)
-{
-    struct sockaddr_storage sa;
-    socklen_t size = sizeof(sa);
-
-    if (getpeername(real_sock_of(sock)->fd, (struct sockaddr *)&sa, &size))
+    if (peer ? getpeername(fd, (struct sockaddr *)&sa, &size)
+             : getsockname(fd, (struct sockaddr *)&sa, &size))
         return err_of_errno(errno);
     endpoint_from_sockaddr(&sa, size, out);
     return OK;
@@ -506,6 +497,8 @@ err sock_peer_uid(struct sock *sock, uint32_t *uid)
     struct ucred cred;
     socklen_t size = sizeof(cred);
 
+    if (sock->ops->simulated)
+        return ERR_ABSENT;
     if (getsockopt(real_sock_of(sock)->fd, SOL_SOCKET, SO_PEERCRED, &cred,
                    &size))
         return err_of_errno(errno);

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The machine under test: smtpd, qmgr and smtpc as three simulated processes,
+ * wired as master does it, and restarted by the scenario.
+ */
+#include "test/world/mail.h"
+
+static const char main_cf[] =
+    "compatibility_level = 3.7\n"
+    "myhostname = relay.sim.test\n"
+    "mydestination =\n"
+    "alias_maps =\n"
+    "local_recipient_maps =\n"
+    "mynetworks = 0.0.0.0/0\n"
+    "relayhost = [192.0.2.25]:25\n"
+    "smtpd_peername_lookup = no\n"
+    "smtpd_tls_security_level = none\n"
+    "smtp_tls_security_level = none\n"
+    "smtpd_timeout = 60s\n"
+    "queue_minfree = 0\n"
+    "minimal_backoff_time = 15s\n"
+    "maximal_backoff_time = 60s\n"
+    "smtp_connect_timeout = 20s\n"
+    "smtp_helo_timeout = 20s\n"
+    "smtp_mail_timeout = 20s\n"
+    "smtp_rcpt_timeout = 20s\n"
+    "smtp_data_init_timeout = 20s\n"
+    "smtp_data_xfer_timeout = 20s\n"
+    "smtp_data_done_timeout = 40s\n";
+
+static const char master_cf[] =
+    "smtp      inet  n       -       n       -       -       smtpd\n"
+    "qmgr      unix  n       -       n       300     1       qmgr\n"
+    "smtp      unix  -       -       n       -       -       smtp\n"
+    "relay     unix  -       -       n       -       -       smtp\n"
+    "error     unix  -       -       n       -       -       error\n"
+    "retry     unix  -       -       n       -       -       error\n"
+    "discard   unix  -       -       n       -       -       discard\n";
+
+static void configure(struct machine_role *mr)
+{
+    struct conf_source src = {
+        .dir = S("/etc/postfix"),
+        .main_cf = str_from(main_cf),
+        .master_cf = str_from(master_cf),
+        .facts = { .hostname = S("relay.sim.test"),
+                   .process_name = S("sim"), .process_id = S("1") },
+    };
+    struct conf_findings findings = { .list = { 0 } };
+
+    if (conf_read(mr->memory, &src, &findings, &mr->role.conf))
+        broken(mr->w->r, "the configuration cannot be read");
+    mr->role.epoch = 1;
+    mr->role.go = true;
+}
+
+static struct machine_role *role_of(struct world_mail *w, enum role_kind kind)
+{
+    for (int i = 0; i < 3; i++)
+        if (w->roles[i].kind == kind)
+            return &w->roles[i];
+    must_not_reach();
+}
+
+/* One end of a pair becomes a port of mr's. */
+static void give_port(struct task *t, struct machine_role *mr,
+                      enum role_kind peer, struct sock *s, int fd)
+{
+    struct role_port *p = arena_new(mr->memory, struct role_port);
+    uint32_t was = sim_act_as(t, mr->process);
+    err e = OK;
+
+    p->peer = peer;
+    if (!s)
+        e = sock_adopt(t, fd, &s);
+    if (!e)
+        e = port_open(t, s, &p->port);
+    must(!e);
+    sim_act_as(t, was);
+    list_add_last(&mr->role.ports, &p->link);
+    bell_ring_all(&mr->role.changed);
+}
+
+static void connect_roles(struct task *t, struct machine_role *a,
+                          struct machine_role *b)
+{
+    uint32_t was = sim_act_as(t, a->process);
+    struct sock *s;
+    int fd;
+    err e = sock_pair(t, &s, &fd);
+
+    must(!e);
+    sim_act_as(t, was);
+    give_port(t, a, b->kind, s, -1);
+    give_port(t, b, a->kind, NULL, fd);
+}
+
+static void give_listener(struct task *t, struct world_mail *w,
+                          struct machine_role *mr)
+{
+    struct role_listener *l = arena_new(mr->memory, struct role_listener);
+    uint32_t was = sim_act_as(t, mr->process);
+    err e = sock_listen(t, &w->relay_at, 100, &l->sock);
+
+    must(!e);
+    sim_act_as(t, was);
+    l->service = 0;
+    l->epoch = 1;
+    list_add_last(&mr->role.listeners, &l->link);
+}
+
+static err run_role(struct task *t, void *arg)
+{
+    struct machine_role *mr = arg;
+    err e;
+
+    log_name_set(t, role_title(mr->kind));
+    e = mr->kind == ROLE_smtpd ? role_smtpd_run(t, &mr->role)
+      : mr->kind == ROLE_qmgr ? role_qmgr_run(t, &mr->role)
+                              : role_smtpc_run(t, &mr->role);
+    (void)e;
+    mr->ended = true; /* what is left of it goes when it is started again */
+    return OK;
+}
+
+void role_start_one(struct task *t, struct world_mail *w,
+                    struct machine_role *mr)
+{
+    struct machine_role *qmgr = role_of(w, ROLE_qmgr);
+
+    mr->process = sim_process_new(t);
+    mr->ended = false;
+    mr->memory = heap_new(struct arena);
+    arena_init(mr->memory, 0);
+    role_init(&mr->role, mr->kind, mr->memory);
+    configure(mr);
+    mr->role.dirs[ROLE_DIR_SPOOL] = w->spool_dir;
+    if (mr->kind == ROLE_smtpd)
+        give_listener(t, w, mr);
+    for (int i = 0; i < 3; i++) {
+        struct machine_role *other = &w->roles[i];
+        if (other != mr && other->process && !other->ended
+            && (mr == qmgr || other == qmgr))
+            connect_roles(t, mr, other);
+    }
+    sim_process_go(t, &w->machine, mr->process, role_name(mr->kind),
+                   run_role, mr);
+}
+
+void machine_start(struct task *t, struct world_mail *w)
+{
+    static const enum role_kind kinds[] = { ROLE_qmgr, ROLE_smtpc,
+                                            ROLE_smtpd };
+
+    for (int i = 0; i < 3; i++) {
+        w->roles[i] = (struct machine_role){ .w = w, .kind = kinds[i] };
+        role_start_one(t, w, &w->roles[i]);
+    }
+}
+
+void role_kill(struct task *t, struct machine_role *mr)
+{
+    if (mr->process)
+        sim_process_kill(t, mr->process);
+    mr->process = 0;
+}
+
+void machine_lost(struct world_mail *w)
+{
+    for (int i = 0; i < 3; i++)
+        w->roles[i].process = 0;
+}
+
+/* Small segments, so that the ring turns within a seed. */
+err __real_spool_open(struct task *t, struct arena *a, struct dir *dir,
+                      const struct spool_options *options,
+                      struct spool_owner owner, struct spool **out);
+err __wrap_spool_open(struct task *t, struct arena *a, struct dir *dir,
+                      const struct spool_options *options,
+                      struct spool_owner owner, struct spool **out);
+
+err __wrap_spool_open(struct task *t, struct arena *a, struct dir *dir,
+                      const struct spool_options *options,
+                      struct spool_owner owner, struct spool **out)
+{
+    struct spool_options o = *options;
+
+    if (!o.segment_size) {
+        o.segment_size = 512 * 1024;
+        o.segments_start = 3;
+        o.segments_max = 9;
+    }
+    return __real_spool_open(t, a, dir, &o, owner, out);
+}
