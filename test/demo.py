@@ -55,7 +55,7 @@ def left(d):
 
 
 def check_once(uid, d):
-    done = subprocess.run(argv(uid, "--once", "--ports", "30000"), text=True,
+    done = subprocess.run(argv(uid, "--once", "--ports", "22000"), text=True,
                           env=environment(d), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT)
     assert done.returncode == 0, done.stdout
@@ -65,7 +65,7 @@ def check_once(uid, d):
 
 
 def check_interrupt(uid, d):
-    p = subprocess.Popen(argv(uid, "--ports", "40000"), text=True,
+    p = subprocess.Popen(argv(uid, "--ports", "26000"), text=True,
                          env=environment(d), stdout=subprocess.PIPE,
                          stderr=subprocess.STDOUT, start_new_session=True)
     text = ""
