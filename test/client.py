@@ -49,8 +49,9 @@ class Server:
                              daemon=True).start()
 
     def close(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
+        if self.listener.fileno() >= 0:
+            self.listener.shutdown(socket.SHUT_RDWR)
+            self.listener.close()
 
     def serve(self, s):
         self.sessions += 1
@@ -378,6 +379,7 @@ def success_told_where_nobody_else_will():
         end = time.time() + 10
         while len(server.texts) < 2 and time.time() < end:
             time.sleep(0.05)
+        assert len(server.texts) == 2, site.inst.log_text()
         assert b"Action: relayed" in server.texts[1], server.texts
 
 
@@ -491,6 +493,8 @@ def with_pair(check, extra=None, **say):
     site = Site(settings, ZONE)
     try:
         check(site, first, second)
+    except AssertionError as e:
+        raise AssertionError(f"{e}\n{site.inst.log_text()}") from e
     finally:
         site.stop()
         first.close()

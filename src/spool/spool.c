@@ -144,9 +144,11 @@ err spool_run(struct task *t, struct spool *sp)
 
 err spool_flush(struct task *t, struct spool *sp)
 {
-    for (int i = 0; i < N_LOGS; i++)
-        if (sp->logs[i].open.segment)
-            TRY(log_synced(t, &sp->logs[i], sp->logs[i].open.number));
+    for (int i = 0; i < N_LOGS; i++) {
+        struct log *lg = &sp->logs[i]; /* a batch may be under way as well */
+        TRY(log_synced(t, lg, lg->open.segment ? lg->open.number
+                                               : lg->open.number - 1));
+    }
     return OK;
 }
 

@@ -70,7 +70,7 @@ err spool_found_next(struct task *t, struct spool *sp,
  * disk fails (ERR_IO: the role must end; nothing is retried). */
 err spool_run(struct task *t, struct spool *sp);
 
-/* Commits what is open now, and waits for it. */
+/* Commits what was appended until now, and waits for it. */
 err spool_flush(struct task *t, struct spool *sp);
 
 /* A message coming in.  id must be new and greater than any before. */

@@ -196,7 +196,7 @@ static err append(struct task *t, struct queue *q, uint64_t number, str body,
         e = spool_seal_later(t, q->spool, d, buf_str(&b), &entry);
     buf_free(&b);
     if (!e)
-        message_add(t, q, entry, env);
+        message_add_later(t, q, entry, env);
     return e;
 }
 

@@ -164,10 +164,21 @@ void verdict_same(struct task *t, struct work *w, const struct line *n,
     w->n_open = 0;
 }
 
+/* In its header, or in the addresses of this transaction (RFC 6531). */
+static bool needs_utf8(const struct work *w)
+{
+    const struct envelope *e = &w->job.envelope;
+    bool needs = (e->flags & ENVELOPE_SMTPUTF8_NEEDED) != 0
+                 || !str_is_ascii(e->sender.text);
+
+    for (uint32_t i = 0; i < w->n_open && !needs; i++)
+        needs = !str_is_ascii(e->recipients.p[w->open[i]].address.text);
+    return needs && (e->flags & ENVELOPE_SMTPUTF8);
+}
+
 bool verdict_fits(struct task *t, const struct line *n, struct work *w)
 {
     const struct envelope *e = &w->job.envelope;
-    int utf8 = ENVELOPE_SMTPUTF8 | ENVELOPE_SMTPUTF8_NEEDED;
     struct result_rcpt r = { .outcome = OUTCOME_BOUNCED, .relay = n->relay };
 
     if (n->peer.size_max > 0 && e->size > n->peer.size_max) {
@@ -175,7 +186,7 @@ bool verdict_fits(struct task *t, const struct line *n, struct work *w)
         r.text = arena_fmt(&w->memory, "message size %" PRIu64 " exceeds size "
                            "limit %" PRIu64 " of server %.*s", e->size,
                            n->peer.size_max, STR(n->name));
-    } else if ((e->flags & utf8) == utf8 && !n->peer.utf8) {
+    } else if (!n->peer.utf8 && needs_utf8(w)) {
         memcpy(r.dsn, "5.6.7", 6);
         r.text = arena_fmt(&w->memory, "SMTPUTF8 is required, but was not "
                            "offered by host %.*s", STR(n->name));
