@@ -192,23 +192,24 @@ static void add_addresses(struct arena *a, const str *items, size_t n,
     }
 }
 
-static void read_own(struct opening *o, struct route *r)
+size_t route_own_addresses(struct arena *a, const struct conf *c,
+                           const struct endpoint **out)
 {
-    struct conf_items inet = conf_items(o->c, P_inet_interfaces);
-    struct conf_items proxy = conf_items(o->c, P_proxy_interfaces);
-    const struct conf_facts *facts = conf_facts(o->c);
+    struct conf_items inet = conf_items(c, P_inet_interfaces);
+    struct conf_items proxy = conf_items(c, P_proxy_interfaces);
+    const struct conf_facts *facts = conf_facts(c);
     struct endpoints own = { 0 };
 
-    add_addresses(o->a, inet.p, inet.n, &own);
-    add_addresses(o->a, proxy.p, proxy.n, &own);
-    if (has_item(o->c, P_inet_interfaces, S("all"))) {
+    add_addresses(a, inet.p, inet.n, &own);
+    add_addresses(a, proxy.p, proxy.n, &own);
+    if (has_item(c, P_inet_interfaces, S("all"))) {
         str loop = S("loopback-only");
-        add_addresses(o->a, &loop, 1, &own);
+        add_addresses(a, &loop, 1, &own);
         for (size_t i = 0; i < facts->n_interfaces; i++)
-            add_interface(o->a, &facts->interfaces[i], &own);
+            add_interface(a, &facts->interfaces[i], &own);
     }
-    r->own = own.list.p;
-    r->n_own = own.list.n;
+    *out = own.list.p;
+    return own.list.n;
 }
 
 static err open_classes(struct task *t, struct opening *o, struct route *r)
@@ -222,7 +223,7 @@ static err open_classes(struct task *t, struct opening *o, struct route *r)
     TRY(open_list(t, o, P_virtual_mailbox_domains, MATCH_STRING,
                   &r->virtual_mailbox_domains));
     TRY(open_list(t, o, P_relay_domains, MATCH_DOMAIN, &r->relay_domains));
-    read_own(o, r);
+    r->n_own = route_own_addresses(o->a, c, &r->own);
     r->numeric_domain = conf_bool(c, P_resolve_numeric_domain);
     r->dequoted = conf_bool(c, P_resolve_dequoted_address);
     r->min_user = conf_bool(c, P_allow_min_user);

@@ -99,4 +99,8 @@ err route_domain_local(struct task *t, const struct route *r, str domain);
  * $myorigin. */
 err route_domain_own(struct task *t, const struct route *r, str domain);
 
+/* Addresses that are ours: of inet_interfaces and proxy_interfaces.  In a. */
+size_t route_own_addresses(struct arena *a, const struct conf *c,
+                           const struct endpoint **out);
+
 #endif

@@ -92,11 +92,24 @@ static err ask(struct task *t, struct smtp_peer *p, int64_t limit_s,
     return wire_reply(t, p, after_s(t, limit_s), a, NULL, &out->reply);
 }
 
+/* "220 host.example ESMTP Postfix": the word stands after the name. */
+static bool says_esmtp(str text)
+{
+    str word;
+
+    for (int i = 0; str_token(&text, S(" \t-"), &word); i++)
+        if (i >= 2 && str_ieq(word, S("ESMTP")))
+            return true;
+    return false;
+}
+
 err smtp_read_greeting(struct task *t, struct smtp_peer *p, struct arena *a,
                        struct smtp_answer *out)
 {
     p->stage = "receiving the initial server greeting";
-    return ask(t, p, p->timeouts.greeting_s, "connection", a, out);
+    TRY(ask(t, p, p->timeouts.greeting_s, "connection", a, out));
+    p->says_esmtp = says_esmtp(out->reply.text);
+    return OK;
 }
 
 static void on_offer(struct smtp_peer *p, str line)
@@ -104,6 +117,9 @@ static void on_offer(struct smtp_peer *p, str line)
     struct scan sc = scan_of(line);
     str word = scan_until(&sc, S(" ="));
 
+    for (size_t i = 0; i < p->manners.n_ignored; i++)
+        if (str_ieq(word, p->manners.ignored[i]))
+            return;
     if (str_ieq(word, S("PIPELINING")))
         p->pipelining = true;
     else if (str_ieq(word, S("8BITMIME")))
@@ -129,19 +145,24 @@ static void on_offer(struct smtp_peer *p, str line)
 err smtp_say_helo(struct task *t, struct smtp_peer *p, struct arena *a,
                   struct smtp_answer *out)
 {
-    const char *verb = p->lmtp ? "LHLO" : "EHLO";
+    bool ehlo = p->lmtp || (!p->manners.ehlo_never
+                            && (p->manners.ehlo_always || p->says_esmtp));
 
-    p->stage = "performing the EHLO handshake";
     p->esmtp = p->pipelining = p->size = p->eightbit = p->dsn = p->utf8 =
         p->starttls = p->chunking = false;
     p->auth_mechs = S("");
-    out->command = p->lmtp ? "LHLO command" : "EHLO command";
-    conn_fmt(p->conn, "%s %.*s\r\n", verb, STR(p->helo));
-    TRY(wire_reply(t, p, after_s(t, p->timeouts.helo_s), a, on_offer,
-                   &out->reply));
-    p->esmtp = out->reply.code == 250;
-    if (p->esmtp || p->lmtp || p->broken)
-        return OK;
+    if (ehlo) {
+        out->command = p->lmtp ? "LHLO command" : "EHLO command";
+        p->stage = p->lmtp ? "performing the LHLO handshake"
+                           : "performing the EHLO handshake";
+        conn_fmt(p->conn, "%s %.*s\r\n", p->lmtp ? "LHLO" : "EHLO",
+                 STR(p->helo));
+        TRY(wire_reply(t, p, after_s(t, p->timeouts.helo_s), a, on_offer,
+                       &out->reply));
+        p->esmtp = out->reply.code / 100 == 2;
+        if (p->esmtp || p->lmtp || p->broken)
+            return OK;
+    }
     p->stage = "performing the HELO handshake";
     conn_fmt(p->conn, "HELO %.*s\r\n", STR(p->helo));
     return ask(t, p, p->timeouts.helo_s, "HELO command", a, out);
@@ -156,10 +177,13 @@ err smtp_start_tls(struct task *t, struct smtp_peer *p,
     TRY(ask(t, p, p->timeouts.starttls_s, "STARTTLS command", a, out));
     if (out->reply.code != 220)
         return OK;
+    p->in_tls = true;
     if (conn_discard(p->conn) > 0)
         return why(t, ERR_PEER, "data after the reply to STARTTLS");
-    return conn_tls_connect(t, p->conn, ctx, server_name,
-                            after_s(t, p->timeouts.starttls_s));
+    TRY(conn_tls_connect(t, p->conn, ctx, server_name,
+                         after_s(t, p->timeouts.starttls_s)));
+    p->in_tls = false;
+    return OK;
 }
 
 static bool offers(const struct smtp_peer *p, str mech)
@@ -170,6 +194,11 @@ static bool offers(const struct smtp_peer *p, str mech)
         if (str_ieq(word, mech))
             return true;
     return false;
+}
+
+bool smtp_knows_auth(const struct smtp_peer *p)
+{
+    return offers(p, S("PLAIN")) || offers(p, S("LOGIN"));
 }
 
 static void put_base64(struct smtp_peer *p, str prefix, str s)

@@ -23,14 +23,28 @@ struct smtp_timeouts {
         data_text_s, data_done_s, rset_s, quit_s;
 };
 
+/* How we behave. */
+struct smtp_manners {
+    bool pipeline;          /* where the server can (RFC 2920) */
+    bool ehlo_always;       /* else only where the greeting says ESMTP */
+    bool ehlo_never;
+    bool quote;             /* addresses, as RFC 5321 has it */
+    const str *ignored;     /* keywords of EHLO that are not there for us */
+    size_t n_ignored;
+    size_t line_max;        /* longer lines are broken; 0: never, else at
+                               least 12 */
+};
+
 struct smtp_peer {
     struct conn *conn;
     struct arena *memory;
     struct smtp_timeouts timeouts;
     bool lmtp;
-    bool may_pipeline;      /* set before the first transaction to allow it */
+    struct smtp_manners manners;
 
     str helo;               /* what we call ourselves */
+    bool says_esmtp;        /* the greeting does */
+    bool in_tls;            /* the handshake is under way, or failed */
     bool esmtp, pipelining, size, eightbit, dsn, utf8, starttls, chunking;
     uint64_t size_max;
     str auth_mechs;
@@ -60,7 +74,8 @@ err smtp_start_tls(struct task *t, struct smtp_peer *p,
                    struct tls_context *ctx, str server_name, struct arena *a,
                    struct smtp_answer *out);
 
-/* AUTH PLAIN, LOGIN: what the server offers of them. */
+/* AUTH PLAIN, LOGIN: what the server offers of them, if it does. */
+bool smtp_knows_auth(const struct smtp_peer *p);
 err smtp_say_auth(struct task *t, struct smtp_peer *p, str user, str password,
                   struct arena *a, struct smtp_answer *out);
 

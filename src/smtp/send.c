@@ -11,7 +11,7 @@ enum { OUT_MARK = 64 * 1024 };
 
 static bool pipelines(const struct smtp_peer *p)
 {
-    return p->pipelining && p->may_pipeline;
+    return p->pipelining && p->manners.pipeline;
 }
 
 static void put_mail(struct smtp_peer *p, const struct smtp_transaction *x)
@@ -56,6 +56,18 @@ static void put_notify(struct buf *b, int notify)
         }
 }
 
+/* What the client said of it, else how it came to us (RFC 3461 4.2). */
+static void put_orcpt(struct buf *b, const struct recipient *r)
+{
+    if (!str_empty(r->orcpt)) {
+        buf_add(b, S(" ORCPT="));
+        orcpt_encode(b, r->orcpt);
+    } else if (!str_empty(r->original) && str_is_ascii(r->original)) {
+        buf_add(b, S(" ORCPT=rfc822;"));
+        xtext_encode(b, r->original);
+    }
+}
+
 static void put_rcpt(struct smtp_peer *p, const struct smtp_transaction *x,
                      size_t i)
 {
@@ -64,13 +76,11 @@ static void put_rcpt(struct smtp_peer *p, const struct smtp_transaction *x,
 
     buf_init(&b, NULL, 16 * 1024);
     buf_fmt(&b, "RCPT TO:<%.*s>",
-            STR(address_external(&r->address, x->arena)));
+            STR(p->manners.quote ? address_external(&r->address, x->arena)
+                                 : r->address.text));
     if (p->dsn) {
         put_notify(&b, r->notify);
-        if (!str_empty(r->orcpt)) {
-            buf_add(&b, S(" ORCPT="));
-            orcpt_encode(&b, r->orcpt);
-        }
+        put_orcpt(&b, r);
     }
     buf_add(&b, S("\r\n"));
     conn_put(p->conn, buf_str(&b));
@@ -143,10 +153,39 @@ err smtp_read_envelope(struct task *t, struct smtp_peer *p,
     return read_data(t, p, x);
 }
 
+/* Adds a piece with its dots doubled; lines longer than line_max are broken,
+ * the rest of one beginning with a blank.  *column: bytes of the line so far. */
+static void put_piece(const struct smtp_peer *p, str piece, size_t *column,
+                      bool *line, struct buf *to)
+{
+    size_t most = p->manners.line_max ? p->manners.line_max : SIZE_MAX;
+    size_t at = 0, from = 0;
+
+    while (at < piece.n) {
+        size_t lf = str_chr(str_skip(piece, at), '\n');
+        size_t n = lf == STR_NONE ? piece.n - at : lf + 1;
+        size_t end = n - (lf != STR_NONE); /* without CR LF */
+        if (end > 0 && piece.p[at + end - 1] == '\r')
+            end--;
+        if (*column + end > most) {
+            size_t fit = most > *column ? most - *column : 0;
+            dot_encode(to, str_of(piece.p + from, at + fit - from), line);
+            buf_add(to, S("\r\n "));
+            *column = 1;
+            at = from = at + fit;
+            continue;
+        }
+        *column = lf == STR_NONE ? *column + end : 0;
+        at += n;
+    }
+    dot_encode(to, str_skip(piece, from), line);
+}
+
 err smtp_send_text(struct task *t, struct smtp_peer *p,
                    struct smtp_transaction *x)
 {
     bool line = true;
+    size_t column = 0;
     str piece = S("");
     struct buf b;
     err e = OK;
@@ -161,7 +200,7 @@ err smtp_send_text(struct task *t, struct smtp_peer *p,
     while (x->n_accepted > 0 && !e
            && !(e = x->text.next(t, x->text.self, &piece))) {
         buf_clear(&b);
-        dot_encode(&b, piece, &line);
+        put_piece(p, piece, &column, &line, &b);
         conn_put(p->conn, buf_str(&b));
         e = conn_drain(t, p->conn, after_s(t, p->timeouts.data_text_s));
     }

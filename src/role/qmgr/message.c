@@ -106,8 +106,9 @@ static void message_free(struct queue *q, struct message *m)
     heap_free(m);
 }
 
-void message_add(struct task *t, struct queue *q, struct spool_entry *e,
-                 const struct envelope *env)
+static struct message *message_make(struct task *t, struct queue *q,
+                                    struct spool_entry *e,
+                                    const struct envelope *env)
 {
     struct message *m = message_new(t, q, e);
 
@@ -116,9 +117,49 @@ void message_add(struct task *t, struct queue *q, struct spool_entry *e,
                            m->envelope.recipients.n);
     m->hold = (env->flags & ENVELOPE_HOLD) != 0;
     message_name(q, m);
+    return m;
+}
+
+void message_add(struct task *t, struct queue *q, struct spool_entry *e,
+                 const struct envelope *env)
+{
+    struct message *m = message_make(t, q, e, env);
+
     if (!m->hold)
         heap_put(&q->timers, &m->timer, 0);
     bell_ring(&q->timer);
+}
+
+struct added {
+    struct queue *queue;
+    uint64_t number;
+};
+
+static err activate_later(struct task *t, void *arg)
+{
+    struct added *a = arg;
+    struct queue *q = a->queue;
+    err e = spool_flush(t, q->spool);
+    struct message *m = message_numbered(q, a->number);
+
+    if (e == ERR_LIMIT)
+        e = OK; /* what has no room yet is none of this mail */
+    if (!e && m && !m->hold && !m->active) {
+        heap_put(&q->timers, &m->timer, 0);
+        bell_ring(&q->timer);
+    }
+    heap_free(a);
+    return e;
+}
+
+void message_add_later(struct task *t, struct queue *q,
+                       struct spool_entry *e, const struct envelope *env)
+{
+    struct message *m = message_make(t, q, e, env);
+    struct added *a = heap_new(struct added);
+
+    *a = (struct added){ q, m->number };
+    group_go(&q->group, "activate", activate_later, a);
 }
 
 void message_restore(struct task *t, struct queue *q,

@@ -162,6 +162,9 @@ struct queue {
  * active unless it is on hold. */
 void message_add(struct task *t, struct queue *q, struct spool_entry *e,
                  const struct envelope *env);
+/* One that is not on the disk yet: it cannot be read before that. */
+void message_add_later(struct task *t, struct queue *q,
+                       struct spool_entry *e, const struct envelope *env);
 /* From recovery. */
 void message_restore(struct task *t, struct queue *q,
                      const struct spool_found *f);

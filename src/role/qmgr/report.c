@@ -176,43 +176,6 @@ static void envelope_of_report(struct task *t, struct queue *q,
     vec_push(a, &out->recipients, r);
 }
 
-struct fresh {
-    struct queue *queue;
-    uint64_t number;
-};
-
-/* A report is delivered from the disk like any mail: not before it is there.
- * Meanwhile it may have gone. */
-static err release(struct task *t, void *arg)
-{
-    struct fresh *f = arg;
-    struct queue *q = f->queue;
-    err e = spool_flush(t, q->spool);
-
-    list_each(l, &q->messages) {
-        struct message *m = container_of(l, struct message, all);
-        if (e || m->entry->id != f->number || m->hold || m->active)
-            continue;
-        heap_put(&q->timers, &m->timer, 0);
-        bell_ring(&q->timer);
-    }
-    heap_free(f);
-    return e == ERR_STOPPED ? e : OK; /* a failed disk ends the role */
-}
-
-static void add_later(struct task *t, struct queue *q,
-                      struct spool_entry *entry, const struct envelope *env)
-{
-    struct fresh *f = heap_new(struct fresh);
-    struct message *m;
-
-    *f = (struct fresh){ q, entry->id };
-    message_add(t, q, entry, env);
-    m = entry->owner;
-    heap_del(&q->timers, &m->timer);
-    group_go(&q->group, "report", release, f);
-}
-
 /* Appends the report as a message; the wait for room comes first. */
 static err append(struct task *t, struct queue *q, uint64_t number, str body,
                   struct envelope *env)
@@ -237,7 +200,7 @@ static err append(struct task *t, struct queue *q, uint64_t number, str body,
         e = spool_seal_later(t, q->spool, d, buf_str(&b), &entry);
     buf_free(&b);
     if (!e)
-        add_later(t, q, entry, env);
+        message_add_later(t, q, entry, env);
     return e;
 }
 

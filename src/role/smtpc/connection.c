@@ -5,6 +5,8 @@
  */
 #include "role/smtpc/smtpc.h"
 
+enum { REFUSED_MAX = 2 }; /* then all that waits has the same fate */
+
 struct carried {
     struct work *w;
     struct smtp_transaction x;
@@ -16,20 +18,22 @@ static void carried_begin(struct task *t, struct client *c, struct line *n,
 {
     struct envelope *e = &w->job.envelope;
     const struct recipient **list =
-        arena_array(&w->memory, const struct recipient *, e->recipients.n);
+        arena_array(&w->memory, const struct recipient *, w->n_open);
 
     w->start_us = w->start_us ? w->start_us : rt_wall(t);
     if (n->peer.n_used == 0)
         w->connected_us = n->connected_us;
-    for (size_t i = 0; i < e->recipients.n; i++)
-        list[i] = &e->recipients.p[i];
+    for (size_t i = 0; i < w->n_open; i++)
+        list[i] = &e->recipients.p[w->open[i]];
     out->w = w;
     text_reader_open(&out->reader, c, w);
     out->x = (struct smtp_transaction){
-        .sender = address_external(&e->sender, &w->memory),
+        .sender = n->peer.manners.quote
+                      ? address_external(&e->sender, &w->memory)
+                      : e->sender.text,
         .envelope = e,
         .rcpts = list,
-        .n_rcpts = e->recipients.n,
+        .n_rcpts = w->n_open,
         .size = e->size,
         .text = { &out->reader, text_reader_next },
         .arena = &w->memory,
@@ -37,30 +41,58 @@ static void carried_begin(struct task *t, struct client *c, struct line *n,
     smtp_send_envelope(&n->peer, &out->x);
 }
 
-static bool worn_out(const struct hop *h, const struct line *n)
+static bool is_kept(const struct client_settings *l, const struct line *n)
 {
-    return n->peer.broken
-           || (h->l->uses_max && n->peer.n_used >= h->l->uses_max);
+    if (l->keep)
+        return true;
+    for (size_t i = 0; i < l->kept.n; i++)
+        if (str_ieq(l->kept.p[i], n->target.site)
+            || str_ieq(l->kept.p[i], n->target.host))
+            return true;
+    return false;
+}
+
+static bool worn_out(struct task *t, const struct client_settings *l,
+                     const struct line *n)
+{
+    return n->peer.broken || l->is_old || !is_kept(l, n)
+           || (l->uses_max && n->peer.n_used >= l->uses_max)
+           || rt_wall(t) - n->connected_us >= l->use_s * 1000000;
+}
+
+/* The next that can go over this connection, or NULL. */
+static struct work *next_work(struct task *t, struct hop *h, struct line *n)
+{
+    struct work *w;
+
+    while ((w = hop_take(h))) {
+        if (verdict_fits(t, n, w))
+            return w;
+        verdict_end(h->c, w);
+    }
+    return NULL;
 }
 
 /* Carries w and what can be chained to it.  Returns when nothing waits, or
- * the connection is of no more use. */
-static void carry(struct task *t, struct hop *h, struct line *n,
-                  struct work *w)
+ * the connection is of no more use.  h NULL: w alone. */
+static void carry(struct task *t, struct client *c, struct hop *h,
+                  struct line *n, struct work *w)
 {
+    struct client_settings *l = w->l;
     struct carried pair[2];
     struct carried *now = &pair[0], *next = &pair[1];
 
-    carried_begin(t, h->c, n, w, now);
+    l->n_users++;
+    carried_begin(t, c, n, w, now);
     while (now) {
         bool chained = false;
         err e = smtp_read_envelope(t, &n->peer, &now->x);
 
         if (!e)
             e = smtp_send_text(t, &n->peer, &now->x);
-        if (!e && n->peer.pipelining && !worn_out(h, n)
-            && (w = hop_take(h))) {
-            carried_begin(t, h->c, n, w, next);
+        if (h && !e && n->peer.pipelining && !worn_out(t, l, n)
+            && (w = next_work(t, h, n))) {
+            carried_begin(t, c, n, w, next);
             chained = true;
         }
         if (!e)
@@ -68,39 +100,43 @@ static void carry(struct task *t, struct hop *h, struct line *n,
         text_reader_close(&now->reader);
         if (e)
             n->peer.broken = true;
-        verdict(t, h->c, h, n, now->w, &now->x, e);
+        verdict(t, n, now->w, &now->x, e);
+        verdict_end(c, now->w);
         if (chained && n->peer.broken) {
             text_reader_close(&next->reader); /* it goes another way */
             hop_return(h, next->w);
             chained = false;
         }
-        if (!chained && !worn_out(h, n) && (w = hop_take(h))) {
-            carried_begin(t, h->c, n, w, next);
+        if (h && !chained && !worn_out(t, l, n)
+            && (w = next_work(t, h, n))) {
+            carried_begin(t, c, n, w, next);
             chained = true;
         }
         struct carried *was = now;
         now = chained ? next : NULL;
         next = was;
     }
+    settings_leave(l);
 }
 
 /* Waits for more to carry; NULL when nothing came in time. */
-static struct work *idle(struct task *t, struct hop *h, struct line *n)
+static struct work *idle(struct task *t, const struct client_settings *l,
+                         struct hop *h, struct line *n)
 {
-    when until = after_s(t, h->l->idle_s);
+    when until = after_s(t, l->idle_s);
     struct work *w = NULL;
     err e = OK;
 
     h->n_idle++;
     err_ignore(conn_flush(t, n->peer.conn, until)); /* its end is noticed */
-    while (!e && !(w = hop_take(h)))
+    while (!e && !(w = next_work(t, h, n)))
         e = bell_wait(t, &h->work, until);
     if (e)
         h->n_idle--; /* else who rang has counted */
     return w;
 }
 
-static void fail(struct task *t, struct hop *h, struct work *w,
+static void fail(struct task *t, struct client *c, struct work *w,
                  const struct open_failure *f)
 {
     struct result_rcpt r = {
@@ -110,54 +146,123 @@ static void fail(struct task *t, struct hop *h, struct work *w,
     };
 
     memcpy(r.dsn, f->dsn, sizeof(r.dsn));
-    verdict_all(t, h->c, h, w, &r, !f->permanent);
+    w->dead |= !f->permanent;
+    w->rest.list.n = 0;
+    verdict_same(t, w, NULL, &r);
+    verdict_end(c, w);
+}
+
+/* Nobody let us in for w.  What else waits is tried for itself, unless it has
+ * happened before. */
+static void on_refused(struct task *t, struct hop *h, struct work *w,
+                       const struct open_failure *f)
+{
+    fail(t, h->c, w, f);
+    if (++h->n_refused < REFUSED_MAX && !f->permanent)
+        return;
+    while ((w = hop_take(h)))
+        fail(t, h->c, w, f);
+}
+
+/* A connection for w and those after it; the next w, or NULL. */
+static err serve_one(struct task *t, struct hop *h, struct work *w,
+                     struct arena *a)
+{
+    struct client_settings *l = w->l;
+    struct open_failure f = { 0 };
+    struct targets to;
+    struct line *n;
+    err e;
+
+    w->start_us = rt_wall(t);
+    e = targets_find(t, h->c, l, h->nexthop, a, &to);
+    if (!e)
+        e = line_open(t, h->c, l, &to, 0, a, &n, &f);
+    if (e == ERR_STOPPED) {
+        hop_return(h, w);
+        return e;
+    }
+    if (e && h->n_connections > 1) {
+        hop_return(h, w); /* others are in: they carry it */
+        return ERR_ABSENT;
+    }
+    if (e) {
+        on_refused(t, h, w, &f);
+        return OK;
+    }
+    h->n_refused = 0;
+    if (!verdict_fits(t, n, w)) {
+        verdict_end(h->c, w);
+        w = next_work(t, h, n);
+    }
+    while (w) {
+        carry(t, h->c, h, n, w);
+        w = worn_out(t, l, n) ? NULL : idle(t, l, h, n);
+        if (w && n->peer.broken) {
+            hop_return(h, w);
+            break;
+        }
+    }
+    line_close(t, n, true);
+    return OK;
 }
 
 static err serve(struct task *t, struct hop *h)
 {
-    struct work *w = hop_take(h);
+    struct work *w;
+    err e = OK;
 
-    while (w) {
-        struct open_failure f = { 0 };
-        struct line *n;
+    while (!e && (w = hop_take(h))) {
+        struct client_settings *l = w->l;
         struct arena a;
-        err e;
-
-        w->start_us = rt_wall(t);
+        l->n_users++;
+        log_name_set(t, l->log_name);
         arena_init(&a, 0);
-        e = line_open(t, h->c, h->l, h->nexthop, &a, &n, &f);
-        if (e == ERR_STOPPED) {
-            hop_return(h, w);
-            arena_reset(&a);
-            return e;
-        }
-        if (e && h->n_connections > 1) {
-            hop_return(h, w); /* others are in: they carry it */
-            arena_reset(&a);
-            return OK;
-        }
-        for (; e && w; w = hop_take(h))
-            fail(t, h, w, &f);
-        while (!e && w) {
-            carry(t, h, n, w);
-            w = worn_out(h, n) ? hop_take(h) : idle(t, h, n);
-            if (worn_out(h, n))
-                break;
-        }
-        if (!e)
-            line_close(t, n, true);
+        e = serve_one(t, h, w, &a);
         arena_reset(&a);
+        log_name_set(t, "postfix/smtp");
+        settings_leave(l);
     }
-    return OK;
+    return e;
 }
 
 err connection_run(struct task *t, void *arg)
 {
     struct hop *h = arg;
+    err e = serve(t, h);
+
+    h->n_connections--;
+    hop_leave(h);
+    return e == ERR_ABSENT ? OK : e;
+}
+
+err connection_once(struct task *t, void *arg)
+{
+    struct work_on *on = arg;
+    struct client *c = on->c;
+    struct work *w = on->w;
+    struct client_settings *l = w->l;
+    struct open_failure f = { 0 };
+    struct line *n;
+    struct arena a;
     err e;
 
-    log_name_set(t, h->l->log_name);
-    e = serve(t, h);
-    h->n_connections--;
-    return e;
+    heap_free(on);
+    l->n_users++;
+    log_name_set(t, l->log_name);
+    arena_init(&a, 0);
+    e = line_open(t, c, l, &w->rest, w->n_sessions, &a, &n, &f);
+    if (e) {
+        fail(t, c, w, &f);
+    } else if (verdict_fits(t, n, w)) {
+        carry(t, c, NULL, n, w);
+        line_close(t, n, true);
+    } else {
+        verdict_end(c, w);
+        line_close(t, n, true);
+    }
+    arena_reset(&a);
+    log_name_set(t, "postfix/smtp");
+    settings_leave(l);
+    return e == ERR_STOPPED ? e : OK;
 }

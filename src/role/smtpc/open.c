@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC
  *
- * Opening a connection: targets in turn, until one lets us in.
+ * Opening a connection: targets in turn, until one lets us in.  No more than
+ * smtp_mx_session_limit of a site are talked to; those that do not even answer
+ * do not count.
  */
 #include "role/smtpc/smtpc.h"
 
 #include "role/events.h"
-
-enum { TARGETS_MAX = 5 };
 
 static void set_dsn(struct open_failure *f, const char *dsn)
 {
@@ -26,38 +26,55 @@ static void refused(struct open_failure *f, const struct line *n,
         set_dsn(f, f->permanent ? "5.0.0" : "4.0.0");
     f->relay = arena_str(a, n->relay);
     f->text = arena_fmt(a, "host %.*s refused to talk to me: %.*s",
-                        STR(n->relay), STR(r->text));
+                        STR(n->name), STR(r->text));
 }
 
 static void broke(struct task *t, struct open_failure *f,
                   const struct line *n, err e, struct arena *a)
 {
     f->permanent = false;
-    set_dsn(f, "4.4.2");
+    set_dsn(f, n->peer.in_tls ? "4.7.5" : "4.4.2");
     f->relay = arena_str(a, n->relay);
-    if (e == ERR_LATE)
+    if (n->peer.in_tls)
+        f->text = S("Cannot start TLS: handshake failure");
+    else if (e == ERR_LATE)
         f->text = arena_fmt(a, "conversation with %.*s timed out while %s",
-                            STR(n->relay), n->peer.stage);
+                            STR(n->name), n->peer.stage);
     else if (e == ERR_END)
         f->text = arena_fmt(a, "lost connection with %.*s while %s",
-                            STR(n->relay), n->peer.stage);
+                            STR(n->name), n->peer.stage);
     else
-        f->text = arena_fmt(a, "%.*s: %s while %s", STR(n->relay),
+        f->text = arena_fmt(a, "%.*s: %s while %s", STR(n->name),
                             task_why(t), n->peer.stage);
 }
 
-/* "host[addr]:port" for log lines. */
+/* "host[addr]:port" for log lines, "host[addr]" for sentences. */
 static void name_line(struct line *n)
 {
     struct arena *a = &n->memory;
 
-    if (n->target.at.kind == ENDPOINT_UNIX)
-        n->relay = arena_fmt(a, "%.*s[%s]", STR(n->target.host),
-                             n->target.at.path);
-    else
-        n->relay = arena_fmt(a, "%.*s[%.*s]:%u", STR(n->target.host),
-                             STR(endpoint_address(&n->target.at, a)),
-                             n->target.at.port);
+    if (n->target.at.kind == ENDPOINT_UNIX) {
+        n->relay = n->name = arena_fmt(a, "%.*s[%.*s]", STR(n->target.host),
+                                       STR(n->target.path));
+        return;
+    }
+    n->name = arena_fmt(a, "%.*s[%.*s]", STR(n->target.host),
+                        STR(endpoint_address(&n->target.at, a)));
+    n->relay = arena_fmt(a, "%.*s:%u", STR(n->name), n->target.at.port);
+}
+
+static void say_tls(struct task *t, const struct client_settings *l,
+                    const struct line *n, struct arena *a)
+{
+    const struct tls_facts *f = conn_tls(n->peer.conn);
+
+    if (l->tls_loglevel < 1 || !f->on)
+        return;
+    say(t, smtpc_tls, f->peer_verified ? "Trusted" : "Untrusted",
+        STR(n->relay), STR(f->protocol), STR(f->cipher), f->bits_used,
+        f->bits_total,
+        STR(f->exchange.n ? arena_fmt(a, " key-exchange %.*s",
+                                      STR(f->exchange)) : S("")));
 }
 
 /* Turns to TLS if both sides want it. */
@@ -65,122 +82,189 @@ static err start_tls(struct task *t, const struct client_settings *l,
                      struct line *n, struct arena *a,
                      struct smtp_answer *answer, bool *refuse)
 {
-    *refuse = false;
-    if (l->tls == TLS_NONE || !l->tls_context)
+    *refuse = l->tls == TLS_ENCRYPT;
+    if (l->tls == TLS_NONE || !l->tls_context || !n->peer.starttls)
         return OK;
-    if (!n->peer.starttls) {
-        *refuse = l->tls == TLS_ENCRYPT;
-        return OK;
-    }
     TRY(smtp_start_tls(t, &n->peer, l->tls_context, n->target.host, a,
                        answer));
-    if (answer->reply.code != 220) {
-        *refuse = l->tls == TLS_ENCRYPT;
+    if (answer->reply.code != 220)
         return OK;
-    }
+    *refuse = false;
+    say_tls(t, l, n, a);
     return smtp_say_helo(t, &n->peer, a, answer);
 }
 
-/* Greeting, hello, TLS.  OK with *f filled when the server does not want us. */
+static void no_tls(struct open_failure *f, const struct client_settings *l,
+                   const struct line *n, struct arena *a)
+{
+    set_dsn(f, "4.7.4");
+    f->relay = arena_str(a, n->relay);
+    if (!l->tls_context)
+        f->text = S("TLS is required, but our TLS engine is unavailable");
+    else
+        f->text = arena_fmt(a, "TLS is required, but was not offered by "
+                            "host %.*s", STR(n->name));
+}
+
+/* Greeting, hello, TLS, login.  OK with f->text filled when the server does
+ * not want us. */
 static err introduce(struct task *t, const struct client_settings *l,
-                     struct line *n, struct arena *a, struct open_failure *f,
-                     bool *in)
+                     bool tls, struct line *n, struct arena *a,
+                     struct open_failure *f)
 {
     struct smtp_answer answer;
-    bool no_tls;
+    bool needs_tls = false;
 
-    *in = false;
     TRY(smtp_read_greeting(t, &n->peer, a, &answer));
     if (answer.reply.code / 100 != 2) {
         refused(f, n, &answer, a);
-        if (answer.reply.code / 100 == 5 && l->skip_5xx_greeting) {
+        if (f->permanent && l->skip_5xx_greeting) {
             f->permanent = false; /* another exchanger may be kinder */
             f->dsn[0] = '4';
         }
         return OK;
     }
     TRY(smtp_say_helo(t, &n->peer, a, &answer));
-    if (answer.reply.code / 100 != 2) {
+    if (answer.reply.code / 100 == 2 && tls)
+        TRY(start_tls(t, l, n, a, &answer, &needs_tls));
+    if (needs_tls) {
+        no_tls(f, l, n, a);
+        return OK;
+    }
+    if (answer.reply.code / 100 != 2 && !n->peer.esmtp) {
         refused(f, n, &answer, a);
         return OK;
     }
-    TRY(start_tls(t, l, n, a, &answer, &no_tls));
-    if (no_tls) {
-        set_dsn(f, "4.7.4");
-        f->relay = arena_str(a, n->relay);
-        f->text = arena_fmt(a, "TLS is required, but was not offered by "
-                            "host %.*s", STR(n->relay));
-        return OK;
-    }
-    *in = true;
-    return OK;
+    return l->auth ? line_login(t, l, n, a, f) : OK;
 }
 
-static err try_target(struct task *t, struct client *c,
-                      const struct client_settings *l,
-                      const struct target *target, struct arena *a,
-                      struct line **out, struct open_failure *f)
+static const struct endpoint *bind_to(const struct client_settings *l,
+                                      const struct endpoint *to)
 {
-    struct line *n = heap_new(struct line);
-    struct sock *s;
-    bool in = false;
-    err e;
+    const struct endpoint *e = to->kind == ENDPOINT_IP6 ? &l->bind6
+                                                        : &l->bind4;
 
-    (void)c;
-    arena_init(&n->memory, 0);
-    n->target = *target;
-    n->target.host = arena_str(&n->memory, target->host);
-    name_line(n);
-    e = sock_connect(t, &target->at, NULL, after_s(t, l->connect_s), &s);
-    if (e && e != ERR_STOPPED) {
+    return e->kind == ENDPOINT_NONE || to->kind == ENDPOINT_UNIX ? NULL : e;
+}
+
+static err connect_to(struct task *t, const struct client_settings *l,
+                      struct line *n, struct arena *a,
+                      struct open_failure *f)
+{
+    const struct endpoint *from = bind_to(l, &n->target.at);
+    struct sock *s;
+    err e = sock_connect(t, &n->target.at, from, after_s(t, l->connect_s),
+                         &s);
+
+    if (e == ERR_STOPPED)
+        return e;
+    if (e) {
         set_dsn(f, "4.4.1");
         f->text = arena_fmt(a, "connect to %.*s: %s", STR(n->relay),
                             task_why(t));
         say(t, smtpc_connect_failed, STR(n->relay), task_why(t));
-    }
-    if (!e) {
-        n->connected_us = rt_wall(t);
-        n->peer = (struct smtp_peer){
-            .conn = conn_new(&n->memory, s),
-            .memory = &n->memory,
-            .timeouts = l->timeouts,
-            .lmtp = l->lmtp,
-            .may_pipeline = l->may_pipeline,
-            .helo = l->helo,
-        };
-        e = introduce(t, l, n, a, f, &in);
-        if (e && e != ERR_STOPPED)
-            broke(t, f, n, e, a);
-        if (!e && !in)
-            smtp_quit(t, &n->peer, false);
-    }
-    if (e || !in) {
-        arena_reset(&n->memory);
-        heap_free(n);
-        return e ? e : ERR_PEER;
+        return e;
     }
     n->connected_us = rt_wall(t);
-    *out = n;
+    n->peer = (struct smtp_peer){
+        .conn = conn_new(&n->memory, s),
+        .memory = &n->memory,
+        .timeouts = l->timeouts,
+        .lmtp = l->lmtp,
+        .manners = l->manners,
+        .helo = l->helo,
+    };
     return OK;
 }
 
-err line_open(struct task *t, struct client *c,
-              const struct client_settings *l, str nexthop, struct arena *a,
-              struct line **out, struct open_failure *f)
+static void line_free(struct line *n)
 {
-    struct targets targets;
+    arena_reset(&n->memory);
+    heap_free(n);
+}
 
-    TRY(targets_find(t, c, l, nexthop, a, &targets));
-    if (targets.list.n == 0) {
-        f->permanent = targets.permanent;
-        set_dsn(f, targets.dsn);
-        f->text = targets.reason;
-        return ERR_PEER;
+/* *talked: there was somebody. */
+static err try_target(struct task *t, const struct client_settings *l,
+                      const struct target *target, bool tls, struct arena *a,
+                      struct line **out, struct open_failure *f,
+                      bool *talked)
+{
+    struct line *n = heap_new(struct line);
+    bool retry = false;
+    err e;
+
+    arena_init(&n->memory, 0);
+    n->target = *target;
+    n->target.host = arena_str(&n->memory, target->host);
+    n->target.path = arena_str(&n->memory, target->path);
+    n->target.site = arena_str(&n->memory, target->site);
+    name_line(n);
+    e = connect_to(t, l, n, a, f);
+    if (!e) {
+        *talked = true;
+        e = introduce(t, l, tls, n, a, f);
+        retry = e && e != ERR_STOPPED && n->peer.in_tls
+                && l->tls == TLS_MAY && tls;
+        if (e && e != ERR_STOPPED)
+            broke(t, f, n, e, a);
+        if (!e && f->text.p)
+            smtp_quit(t, &n->peer, false);
     }
-    for (size_t i = 0; i < targets.list.n && i < TARGETS_MAX; i++) {
+    if (!e && !f->text.p) {
+        n->connected_us = rt_wall(t);
+        *out = n;
+        return OK;
+    }
+    line_free(n);
+    if (!retry)
+        return e ? e : ERR_PEER;
+    *f = (struct open_failure){ 0 }; /* opportunistic: then without it */
+    return try_target(t, l, target, false, a, out, f, talked);
+}
+
+/* Who comes after the i-th. */
+static void keep_rest(struct line *n, const struct client_settings *l,
+                      const struct targets *to, size_t i)
+{
+    for (size_t j = i + 1; j < to->list.n; j++) {
+        struct target tg = to->list.p[j];
+        if (n->n_sessions >= l->sessions_max
+            && str_eq(tg.site, n->target.site))
+            continue;
+        tg.host = arena_str(&n->memory, tg.host);
+        tg.site = arena_str(&n->memory, tg.site);
+        tg.path = arena_str(&n->memory, tg.path);
+        vec_push(&n->memory, &n->rest.list, tg);
+    }
+}
+
+err line_open(struct task *t, struct client *c,
+              const struct client_settings *l, const struct targets *to,
+              uint32_t n_sessions, struct arena *a, struct line **out,
+              struct open_failure *f)
+{
+    str site = to->list.n ? to->list.p[0].site : S("");
+
+    (void)c;
+    *f = (struct open_failure){ .permanent = to->permanent,
+                                .text = to->reason };
+    set_dsn(f, to->dsn);
+    for (size_t i = 0; i < to->list.n; i++) {
+        const struct target *tg = &to->list.p[i];
+        bool talked = false;
         err e;
+        if (!str_eq(site, tg->site))
+            n_sessions = 0;
+        site = tg->site;
+        if (n_sessions >= l->sessions_max)
+            continue;
         *f = (struct open_failure){ 0 };
-        e = try_target(t, c, l, &targets.list.p[i], a, out, f);
+        e = try_target(t, l, tg, l->tls != TLS_NONE, a, out, f, &talked);
+        n_sessions += talked;
+        if (!e) {
+            (*out)->n_sessions = n_sessions;
+            keep_rest(*out, l, to, i);
+        }
         if (!e || e == ERR_STOPPED)
             return e;
         if (f->permanent)
@@ -193,6 +277,5 @@ void line_close(struct task *t, struct line *n, bool polite)
 {
     if (polite)
         smtp_quit(t, &n->peer, false);
-    arena_reset(&n->memory);
-    heap_free(n);
+    line_free(n);
 }

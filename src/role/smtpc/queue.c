@@ -6,6 +6,8 @@
 
 #include "role/events.h"
 
+enum { HOP_NAME_MAX = 2000 };
+
 static str segment_key(const uint32_t *number)
 {
     return str_of(number, sizeof(*number));
@@ -23,33 +25,49 @@ static err on_segment(struct task *t, struct client *c, struct frame *f)
         s = heap_new(struct segment);
         s->number = number;
         map_put(&c->segments, segment_key(&s->number), s);
-    } else {
-        file_close(s->file);
+        return file_adopt(t, f->fd, &s->file);
     }
-    return file_adopt(t, f->fd, &s->file);
+    fd_close(f->fd); /* a new queue manager, but the same file */
+    return OK;
 }
 
 static struct hop *hop_get(struct client *c, const struct client_settings *l,
                            str nexthop)
 {
-    struct arena *a = c->role->memory;
     struct buf b;
     struct hop *h;
 
-    buf_init(&b, NULL, 4096);
-    buf_fmt(&b, "%.*s\n%.*s", STR(l->name), STR(str_head(nexthop, 2000)));
+    buf_init(&b, NULL, HOP_NAME_MAX * 2 + 1);
+    buf_fmt(&b, "%.*s\n%.*s", STR(str_head(l->name, HOP_NAME_MAX)),
+            STR(str_head(nexthop, HOP_NAME_MAX)));
     h = map_get(&c->hops, buf_str(&b));
     if (!h) {
-        h = arena_new(a, struct hop);
+        h = heap_new(struct hop);
+        arena_init(&h->memory, 0);
         h->c = c;
-        h->key = arena_str(a, buf_str(&b));
-        h->nexthop = str_skip(h->key, l->name.n + 1);
+        h->key = arena_str(&h->memory, buf_str(&b));
+        h->nexthop = str_skip(h->key, str_chr(h->key, '\n') + 1);
         list_init(&h->waiting);
         map_put(&c->hops, h->key, h);
     }
-    h->l = l; /* the newest settings, from now on */
     buf_free(&b);
     return h;
+}
+
+/* A connection ends; with the last one the hop does, unless more waits (it
+ * came while the last one was ending). */
+void hop_leave(struct hop *h)
+{
+    if (h->n_connections > 0)
+        return;
+    if (h->n_waiting > 0) {
+        h->n_connections++;
+        group_go(&h->c->group, "connection", connection_run, h);
+        return;
+    }
+    map_del(&h->c->hops, h->key);
+    arena_reset(&h->memory);
+    heap_free(h);
 }
 
 /* One more connection when those there are busy. */
@@ -58,7 +76,7 @@ static void hop_serve(struct hop *h)
     if (h->n_idle > 0) {
         h->n_idle--;
         bell_ring(&h->work);
-    } else if (h->n_connections < h->l->connections_max) {
+    } else if (h->n_connections < h->connections_max) {
         h->n_connections++;
         group_go(&h->c->group, "connection", connection_run, h);
     }
@@ -80,6 +98,19 @@ void hop_return(struct hop *h, struct work *w)
     h->n_waiting++;
 }
 
+static void work_begin(struct work *w, struct client_settings *l)
+{
+    size_t n = w->job.envelope.recipients.n;
+
+    w->l = l;
+    l->n_users++;
+    w->results = arena_array(&w->memory, struct result_rcpt, n);
+    w->open = arena_array(&w->memory, uint32_t, n);
+    w->n_open = (uint32_t)n;
+    for (uint32_t i = 0; i < w->n_open; i++)
+        w->open[i] = i;
+}
+
 static err on_job(struct task *t, struct client *c, struct frame *f)
 {
     struct work *w = heap_new(struct work);
@@ -88,17 +119,34 @@ static err on_job(struct task *t, struct client *c, struct frame *f)
 
     arena_init(&w->memory, 0);
     w->id = f->id;
+    w->queue_number = c->queue_number;
     if (job_unpack(arena_str(&w->memory, f->body), &w->memory, &w->job)
         || !(l = settings_find(c, w->job.transport))) {
         arena_reset(&w->memory);
         heap_free(w);
         return why(t, ERR_PEER, "a job that does not unpack");
     }
+    work_begin(w, l);
     h = hop_get(c, l, w->job.nexthop);
+    h->connections_max = w->job.connections < l->connections_max
+                             ? w->job.connections : l->connections_max;
     list_add_last(&h->waiting, &w->link);
     h->n_waiting++;
     hop_serve(h);
     return OK;
+}
+
+/* For many recipients with long texts, so that a frame holds them. */
+static void shorten(struct result_rcpt *p, uint32_t n)
+{
+    size_t most = PORT_BODY_MAX / 8 / (n + 1);
+
+    for (uint32_t i = 0; i < n; i++) {
+        p[i].text = str_head(p[i].text, most);
+        p[i].relay = str_head(p[i].relay, most);
+        p[i].remote_mta = str_head(p[i].remote_mta, most);
+        p[i].diagnostic = str_head(p[i].diagnostic, most);
+    }
 }
 
 void work_answer(struct client *c, struct work *w, const struct result *r)
@@ -107,12 +155,21 @@ void work_answer(struct client *c, struct work *w, const struct result *r)
 
     buf_init(&b, NULL, PORT_BODY_MAX);
     result_pack(r, &b);
-    if (c->queue && !b.over)
+    if (b.over) {
+        buf_clear(&b);
+        b.over = false;
+        shorten(w->results, r->n_rcpts);
+        result_pack(r, &b);
+    }
+    must(!b.over);
+    /* a queue manager that was started since does not know this job */
+    if (c->queue && w->queue_number == c->queue_number)
         port_answer(c->queue, &(struct frame){ .type = FACE_RESULT,
                                                .id = w->id,
                                                .body = buf_str(&b),
                                                .fd = -1 });
     buf_free(&b);
+    settings_leave(w->l);
     arena_reset(&w->memory);
     heap_free(w);
 }
@@ -123,6 +180,7 @@ err client_queue_run(struct task *t, struct client *c, struct port *p)
     err e;
 
     c->queue = p;
+    c->queue_number++;
     while (!(e = port_recv(t, p, NEVER, &f))) {
         switch (f.type) {
         case FACE_SEGMENT:
@@ -139,7 +197,8 @@ err client_queue_run(struct task *t, struct client *c, struct port *p)
     }
     if (e == ERR_PEER)
         say(t, role_error, task_why(t));
-    c->queue = NULL; /* what is under way is answered to nobody */
+    if (c->queue == p)
+        c->queue = NULL; /* what is under way is answered to nobody */
     port_close(p);
     return e;
 }

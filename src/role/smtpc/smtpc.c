@@ -8,107 +8,9 @@
 
 #include "role/events.h"
 
-enum { CONNECT_MAX_S = 600 };
-
 static err control(struct task *t, void *role)
 {
     return role_control(t, role);
-}
-
-struct client_settings *settings_find(struct client *c, str transport)
-{
-    list_each(l, &c->settings) {
-        struct client_settings *s = container_of(l, struct client_settings,
-                                                 link);
-        if (str_eq(s->name, transport))
-            return s;
-    }
-    return NULL;
-}
-
-static void set_timeouts(struct client_settings *s)
-{
-    const struct conf *c = s->conf;
-    bool lmtp = s->lmtp;
-
-#define SECONDS(name) conf_seconds(c, lmtp ? P_lmtp_##name : P_smtp_##name)
-    s->timeouts = (struct smtp_timeouts){
-        .greeting_s = lmtp ? conf_seconds(c, P_lmtp_lhlo_timeout)
-                           : conf_seconds(c, P_smtp_helo_timeout),
-        .helo_s = lmtp ? conf_seconds(c, P_lmtp_lhlo_timeout)
-                       : conf_seconds(c, P_smtp_helo_timeout),
-        .starttls_s = SECONDS(starttls_timeout),
-        .mail_s = SECONDS(mail_timeout),
-        .rcpt_s = SECONDS(rcpt_timeout),
-        .data_init_s = SECONDS(data_init_timeout),
-        .data_text_s = SECONDS(data_xfer_timeout),
-        .data_done_s = SECONDS(data_done_timeout),
-        .rset_s = SECONDS(rset_timeout),
-        .quit_s = SECONDS(quit_timeout),
-    };
-    s->connect_s = SECONDS(connect_timeout);
-    if (s->connect_s == 0) /* no limit: but every wait has an end */
-        s->connect_s = CONNECT_MAX_S;
-    s->idle_s = SECONDS(connection_cache_time_limit);
-#undef SECONDS
-}
-
-static void set_tls(struct task *t, struct client *c,
-                    struct client_settings *s)
-{
-    str level = conf_str(s->conf, s->lmtp ? P_lmtp_tls_security_level
-                                          : P_smtp_tls_security_level);
-    struct tls_options o = {
-        .protocols = conf_str(s->conf, P_smtp_tls_protocols),
-    };
-
-    s->tls = str_ieq(level, S("may")) ? TLS_MAY
-           : str_ieq(level, S("encrypt")) ? TLS_ENCRYPT : TLS_NONE;
-    if (s->tls != TLS_NONE
-        && tls_client_new(t, c->role->memory, &o, &s->tls_context)) {
-        say(t, role_warn, task_why(t));
-        s->tls_context = NULL;
-    }
-}
-
-static err load_one(struct task *t, struct client *c,
-                    const struct service *sv)
-{
-    struct arena *a = c->role->memory;
-    struct client_settings *s = arena_new(a, struct client_settings);
-    struct conf_findings findings = { 0 };
-    struct conf *conf;
-    int64_t limit;
-
-    TRY(conf_of_service(a, c->role->conf, sv, &findings, &conf));
-    s->name = sv->name;
-    s->conf = conf;
-    s->lmtp = str_eq(sv->command, S("lmtp"));
-    s->log_name = arena_fmt(a, "%.*s/%s", STR(conf_str(conf, P_syslog_name)),
-                            s->lmtp ? "lmtp" : "smtp").p;
-    limit = conf_transport_int(conf, sv->name,
-                               S("_destination_concurrency_limit"),
-                               P_default_destination_concurrency_limit);
-    s->connections_max = limit > 0 ? (uint32_t)limit : UINT32_MAX;
-    set_timeouts(s);
-    set_tls(t, c, s);
-    s->helo = conf_str(conf, s->lmtp ? P_lmtp_lhlo_name : P_smtp_helo_name);
-    s->may_pipeline = true;
-    s->skip_5xx_greeting = conf_bool(conf, P_smtp_skip_5xx_greeting);
-    list_add_first(&c->settings, &s->link); /* newer ones come first */
-    return OK;
-}
-
-err settings_load(struct task *t, struct client *c)
-{
-    struct services all = conf_services(c->role->conf);
-
-    for (size_t i = 0; i < all.n; i++)
-        if (all.p[i].type != SERVICE_INET
-            && (str_eq(all.p[i].command, S("smtp"))
-                || str_eq(all.p[i].command, S("lmtp"))))
-            TRY(load_one(t, c, &all.p[i]));
-    return OK;
 }
 
 struct port_task {
@@ -156,6 +58,7 @@ static err serve(struct task *t, struct client *c)
 err role_smtpc_run(struct task *t, struct role *r)
 {
     struct client *c = arena_new(r->memory, struct client);
+    struct calls *calls;
     err e;
 
     c->role = r;
@@ -163,7 +66,9 @@ err role_smtpc_run(struct task *t, struct role *r)
     map_init(&c->hops, false);
     map_init(&c->segments, false);
     group_open(t, &c->group);
-    c->dns = dns_remote(r->memory, role_calls(r, &c->group, ROLE_lookup));
+    calls = role_calls(r, &c->group, ROLE_lookup);
+    c->dns = dns_remote(r->memory, calls);
+    c->opener = role_opener(r, calls);
     if (r->control)
         group_go(&c->group, "control", control, r);
     e = role_wait_go(t, r);

@@ -13,31 +13,63 @@
 #include "net/dns.h"
 #include "role/delivered.h"
 #include "role/role.h"
+#include "route/route.h"
 #include "smtp/client.h"
 #include "spool/face.h"
+#include "table/table.h"
 
-/* What a master.cf line of a client means. */
+/* What a master.cf line of a client means, in one configuration.  It lives as
+ * long as it is the newest, or used. */
+enum tls_wish { TLS_NONE, TLS_MAY, TLS_ENCRYPT };
+enum address_wish { ADDRESS_ANY, ADDRESS_IP4, ADDRESS_IP6 };
 struct client_settings {
     struct link link;
+    struct arena memory;
+    uint32_t n_users;
+    bool is_old;            /* a later configuration came */
     str name;               /* of the transport */
     const char *log_name;
     const struct conf *conf;
     bool lmtp;
     uint32_t connections_max;
     struct smtp_timeouts timeouts;
-    int64_t connect_s, idle_s;
+    struct smtp_manners manners;
+    int64_t connect_s, idle_s, use_s;
     uint32_t uses_max;      /* transactions of one connection; 0: none */
+    struct conf_items kept; /* destinations whose connections are kept even if
+                               not on demand */
+    bool keep;
     str helo;
-    bool may_pipeline, skip_5xx_greeting;
-    enum tls_wish { TLS_NONE, TLS_MAY, TLS_ENCRYPT } tls;
-    struct tls_context *tls_context;
+    bool skip_5xx_greeting, soft_bounce, is_final;
+
+    /* where to */
+    uint16_t port;
+    uint32_t addresses_max, sessions_max;   /* UINT32_MAX: no limit */
+    enum address_wish prefer;
+    bool shuffle, no_dns, defer_no_address, ip4, ip6;
+    str fallback;           /* further next hops */
+    const struct endpoint *own; /* our addresses */
+    size_t n_own;
     struct endpoint bind4, bind6; /* kind NONE: any */
+    bool bind_enforce;
+
+    enum tls_wish tls;
+    int tls_loglevel;
+    struct tls_context *tls_context;
+
+    bool auth;              /* smtp_sasl_auth_enable */
+    bool auth_broken;       /* there are no passwords to be had */
+    bool auth_soft;         /* its failures are temporary */
+    struct maps passwords;
+    struct conf_items auth_options, auth_tls_options;
 };
 
 struct client {
     struct role *role;
     struct port *queue;
+    uint64_t queue_number;  /* counts ports to queue managers */
     struct dns *dns;
+    struct table_opener opener;
     struct link settings;
     struct map hops;        /* "transport\nnexthop" -> struct hop */
     struct map segments;    /* u32 number -> struct segment */
@@ -47,55 +79,77 @@ struct client {
 struct segment {
     uint32_t number;
     struct file *file;
-    uint32_t n_users;
-    bool replaced;
 };
 
 struct hop {
+    struct arena memory;
     struct client *c;
-    const struct client_settings *l;
     str key, nexthop;
     struct link waiting;    /* struct work */
     uint32_t n_waiting, n_connections, n_idle;
+    uint32_t connections_max; /* as qmgr has it at the moment */
+    uint32_t n_refused;     /* connections in a row that nobody took */
     struct bell work;       /* idle connections wait here; LIFO is by ring */
 };
 
-/* A job on its way. */
+/* Where one may go: an address of a host of a next hop. */
+struct target {
+    str host;               /* for people and TLS: "mx.example.com" */
+    str site;               /* the next hop as it was said */
+    struct endpoint at;
+    str path;               /* of a UNIX socket, as it was said */
+    int preference;
+};
+struct targets {
+    vec_of(struct target) list;
+    bool permanent;         /* no such domain ... */
+    str reason;             /* when the list is empty */
+    char dsn[8];
+};
+
+/* A job on its way.  Recipients are settled one by one; what is temporary at
+ * one host is tried at the next, if there is one (smtp_mx_session_limit). */
 struct work {
     struct link link;
     struct arena memory;
     uint64_t id;
+    uint64_t queue_number;  /* whose id that is */
     struct job job;
+    struct client_settings *l;
     int64_t start_us;       /* taken up by a connection */
     int64_t connected_us;
-    uint32_t n_failed;      /* connections that broke under it */
-    bool over;
+    struct result_rcpt *results;    /* as many as the job's recipients */
+    uint32_t *open;         /* those that are not settled */
+    uint32_t n_open;
+    bool dead;              /* a host could not be talked to */
+    struct targets rest;    /* hosts that are left for those */
+    uint32_t n_sessions;    /* at the site of the first of them */
 };
 
+/* settings.c */
 struct client_settings *settings_find(struct client *c, str transport);
 err settings_load(struct task *t, struct client *c);
+void settings_leave(struct client_settings *l);
 
 /* queue.c: jobs in, results out. */
 err client_queue_run(struct task *t, struct client *c, struct port *p);
 void work_answer(struct client *c, struct work *w, const struct result *r);
 struct work *hop_take(struct hop *h);
 void hop_return(struct hop *h, struct work *w);
+void hop_leave(struct hop *h);
 
 /* connection.c: a task that serves a hop until nothing is left. */
 err connection_run(struct task *t, void *hop);
 
-/* target.c: where a next hop is. */
-struct target {
-    str host;               /* for people and TLS: "mx.example.com" */
-    struct endpoint at;
+/* A connection for one job: what another host has left of it. */
+err connection_once(struct task *t, void *work_on);
+struct work_on {
+    struct client *c;
+    struct work *w;
 };
-struct targets {
-    vec_of(struct target) list;
-    bool null_mx;
-    bool permanent;         /* no such domain */
-    str reason;             /* when the list is empty */
-    char dsn[8];
-};
+
+/* target.c: where a next hop is; several, with blanks or commas between, are
+ * tried in turn. */
 err targets_find(struct task *t, struct client *c,
                  const struct client_settings *l, str nexthop,
                  struct arena *a, struct targets *out);
@@ -106,17 +160,26 @@ struct line {
     struct smtp_peer peer;
     struct target target;
     str relay;              /* "host[addr]:port" */
+    str name;               /* "host[addr]" */
     int64_t connected_us;
+    struct targets rest;    /* who could be tried instead */
+    uint32_t n_sessions;    /* at this site, this one included */
 };
 struct open_failure {
     bool permanent;
     char dsn[12];
     str text, relay;
 };
+/* n_sessions: at the site of the first target, already. */
 err line_open(struct task *t, struct client *c,
-              const struct client_settings *l, str nexthop, struct arena *a,
-              struct line **out, struct open_failure *why_not);
+              const struct client_settings *l, const struct targets *to,
+              uint32_t n_sessions, struct arena *a, struct line **out,
+              struct open_failure *why_not);
 void line_close(struct task *t, struct line *n, bool polite);
+
+/* login.c: AUTH.  OK with f->text when the server does not let us in. */
+err line_login(struct task *t, const struct client_settings *l,
+               struct line *n, struct arena *a, struct open_failure *f);
 
 /* text.c: a message's bytes from the spool. */
 struct text_reader {
@@ -130,12 +193,17 @@ void text_reader_open(struct text_reader *r, struct client *c,
 err text_reader_next(struct task *t, void *reader, str *piece);
 void text_reader_close(struct text_reader *r);
 
-/* verdict.c: a transaction's answers as a result. */
-void verdict(struct task *t, struct client *c, const struct hop *h,
-             const struct line *n, struct work *w,
+/* verdict.c: a transaction's answers as results.  Whoever is not settled by
+ * it is left in w->open: there is another host to try then. */
+void verdict(struct task *t, const struct line *n, struct work *w,
              const struct smtp_transaction *x, err broke);
-void verdict_all(struct task *t, struct client *c, const struct hop *h,
-                 struct work *w, const struct result_rcpt *same,
-                 bool destination_dead);
+/* The same outcome for all that are open. */
+void verdict_same(struct task *t, struct work *w, const struct line *n,
+                  const struct result_rcpt *same);
+/* Whether the message can be sent over this connection at all; if not, all
+ * are settled. */
+bool verdict_fits(struct task *t, const struct line *n, struct work *w);
+/* Answers if all are settled, else goes on with another host. */
+void verdict_end(struct client *c, struct work *w);
 
 #endif

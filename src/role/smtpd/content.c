@@ -113,6 +113,7 @@ static err on_field(struct task *t, struct visit *v, struct header_field *f)
     str raw = f->raw;
 
     note_field(v, f);
+    v->c.utf8_header |= !str_is_ascii(raw);
     if (v->l->pickup && f->id == HEADER_BCC)
         return OK; /* for nobody's eyes */
     if ((v->c.local || !str_empty(v->l->route->remote_domain))
@@ -244,6 +245,7 @@ static void envelope_fill(struct visit *v, struct envelope *env)
     };
     env->flags = (v->l->pickup ? ENVELOPE_LOCAL : 0)
                  | (v->mail.params.smtputf8 ? ENVELOPE_SMTPUTF8 : 0)
+                 | (c->utf8_header ? ENVELOPE_SMTPUTF8_NEEDED : 0)
                  | (c->eightbit || v->mail.params.body == BODY_8BITMIME
                         ? ENVELOPE_8BIT : 0)
                  | (v->hold ? ENVELOPE_HOLD : 0)

@@ -108,7 +108,7 @@ struct content {
     bool has_from, has_date, has_message_id, has_to;
     bool local;                 /* headers are rewritten as of local mail */
     uint32_t hops;
-    bool eightbit;
+    bool eightbit, utf8_header;
     str message_id;
     uint64_t size;
     int64_t arrival_us;

@@ -148,7 +148,7 @@ void submit(struct task *t, const struct conf *c,
         .memory = a,
         .timeouts = { STEP_S, STEP_S, STEP_S, STEP_S, STEP_S, STEP_S, STEP_S,
                       DONE_S, STEP_S, 1 },
-        .may_pipeline = true,
+        .manners = { .pipeline = true, .ehlo_always = true, .quote = true },
         .helo = conf_str(c, P_myhostname),
     };
     struct sock *s;

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What a client's line in master.cf means: its parameters, once for each
+ * configuration.
+ */
+#include "role/smtpc/smtpc.h"
+
+#include "role/events.h"
+
+enum { SMTP_PORT = 25, LMTP_PORT = 24 };
+
+/* smtp_NAME or lmtp_NAME. */
+#define OWN(name) (s->lmtp ? P_lmtp_##name : P_smtp_##name)
+
+struct client_settings *settings_find(struct client *c, str transport)
+{
+    list_each(l, &c->settings) {
+        struct client_settings *s = container_of(l, struct client_settings,
+                                                 link);
+        if (str_eq(s->name, transport))
+            return s;
+    }
+    return NULL;
+}
+
+void settings_leave(struct client_settings *l)
+{
+    must(l->n_users > 0);
+    if (--l->n_users > 0)
+        return;
+    arena_reset(&l->memory);
+    heap_free(l);
+}
+
+static uint32_t limit(const struct conf *c, enum param p)
+{
+    int64_t n = conf_int(c, p);
+
+    return n > 0 && n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
+static void set_timeouts(struct client_settings *s)
+{
+    const struct conf *c = s->conf;
+    enum param helo = s->lmtp ? P_lmtp_lhlo_timeout : P_smtp_helo_timeout;
+
+    s->timeouts = (struct smtp_timeouts){
+        .greeting_s = conf_seconds(c, helo),
+        .helo_s = conf_seconds(c, helo),
+        .starttls_s = conf_seconds(c, OWN(starttls_timeout)),
+        .mail_s = conf_seconds(c, OWN(mail_timeout)),
+        .rcpt_s = conf_seconds(c, OWN(rcpt_timeout)),
+        .data_init_s = conf_seconds(c, OWN(data_init_timeout)),
+        .data_text_s = conf_seconds(c, OWN(data_xfer_timeout)),
+        .data_done_s = conf_seconds(c, OWN(data_done_timeout)),
+        .rset_s = conf_seconds(c, OWN(rset_timeout)),
+        .quit_s = conf_seconds(c, OWN(quit_timeout)),
+    };
+    s->connect_s = conf_seconds(c, OWN(connect_timeout));
+    if (s->connect_s == 0)
+        s->connect_s = 24 * 3600; /* as long as the kernel tries */
+}
+
+static void set_cache(struct client_settings *s)
+{
+    const struct conf *c = s->conf;
+    int64_t uses = conf_int(c, OWN(connection_reuse_count_limit));
+
+    s->keep = conf_bool(c, OWN(connection_cache_on_demand));
+    s->kept = conf_items(c, OWN(connection_cache_destinations));
+    s->idle_s = conf_seconds(c, OWN(connection_cache_time_limit));
+    s->use_s = conf_seconds(c, OWN(connection_reuse_time_limit));
+    s->uses_max = uses > 0 ? (uint32_t)uses : 0;
+}
+
+static size_t line_max(int64_t n)
+{
+    return n <= 0 ? 0 : n < 12 ? 12 : (size_t)n;
+}
+
+static void set_manners(struct client_settings *s)
+{
+    const struct conf *c = s->conf;
+    struct conf_items off = conf_items(c, s->lmtp
+                                              ? P_lmtp_discard_lhlo_keywords
+                                              : P_smtp_discard_ehlo_keywords);
+
+    s->manners = (struct smtp_manners){
+        .pipeline = true,
+        .ehlo_always = s->lmtp || conf_bool(c, P_smtp_always_send_ehlo),
+        .ehlo_never = !s->lmtp && conf_bool(c, P_smtp_never_send_ehlo),
+        .ignored = off.p,
+        .n_ignored = off.n,
+        .line_max = line_max(conf_int(c, OWN(line_length_limit))),
+        .quote = conf_bool(c, OWN(quote_rfc821_envelope)),
+    };
+    s->helo = conf_str(c, s->lmtp ? P_lmtp_lhlo_name : P_smtp_helo_name);
+    s->skip_5xx_greeting = conf_bool(c, OWN(skip_5xx_greeting));
+    s->soft_bounce = conf_bool(c, P_soft_bounce);
+    s->is_final = s->lmtp && conf_bool(c, P_lmtp_assume_final);
+}
+
+static uint16_t port_of(str text, uint16_t preset)
+{
+    uint64_t n;
+
+    if (str_uint(text, 65535, &n) && n > 0)
+        return (uint16_t)n;
+    return str_ieq(text, S("submission")) ? 587 : preset;
+}
+
+static void set_targets(struct client_settings *s)
+{
+    const struct conf *c = s->conf;
+    str prefer = conf_str(c, OWN(address_preference));
+    struct conf_items families = conf_items(c, P_inet_protocols);
+
+    s->port = port_of(conf_str(c, OWN(tcp_port)),
+                      s->lmtp ? LMTP_PORT : SMTP_PORT);
+    s->addresses_max = limit(c, OWN(mx_address_limit));
+    s->sessions_max = limit(c, OWN(mx_session_limit));
+    s->prefer = str_ieq(prefer, S("ipv4")) ? ADDRESS_IP4
+              : str_ieq(prefer, S("ipv6")) ? ADDRESS_IP6 : ADDRESS_ANY;
+    s->shuffle = conf_bool(c, OWN(randomize_addresses));
+    s->no_dns = conf_bool(c, P_disable_dns_lookups);
+    s->defer_no_address = conf_bool(c, OWN(defer_if_no_mx_address_found));
+    s->fallback = conf_str(c, OWN(fallback_relay));
+    for (size_t i = 0; i < families.n; i++) {
+        bool all = str_ieq(families.p[i], S("all"));
+        s->ip4 |= all || str_ieq(families.p[i], S("ipv4"));
+        s->ip6 |= all || str_ieq(families.p[i], S("ipv6"));
+    }
+    s->n_own = route_own_addresses(&s->memory, c, &s->own);
+    if (endpoint_parse(conf_str(c, OWN(bind_address)), 0, &s->bind4))
+        s->bind4.kind = ENDPOINT_NONE;
+    if (endpoint_parse(conf_str(c, OWN(bind_address6)), 0, &s->bind6))
+        s->bind6.kind = ENDPOINT_NONE;
+    s->bind_enforce = conf_bool(c, OWN(bind_address_enforce));
+}
+
+static void set_tls(struct task *t, struct client_settings *s,
+                    const struct role_keys *keys)
+{
+    const struct conf *c = s->conf;
+    str level = conf_str(c, OWN(tls_security_level));
+    struct tls_options o = { 0 };
+    uint64_t loglevel;
+
+    s->tls = !str_empty(level) ? (str_ieq(level, S("may")) ? TLS_MAY
+                                  : str_ieq(level, S("none")) ? TLS_NONE
+                                                              : TLS_ENCRYPT)
+           : conf_bool(c, OWN(enforce_tls)) ? TLS_ENCRYPT
+           : conf_bool(c, OWN(use_tls)) ? TLS_MAY : TLS_NONE;
+    o.protocols = conf_str(c, s->tls == TLS_ENCRYPT
+                                  ? OWN(tls_mandatory_protocols)
+                                  : OWN(tls_protocols));
+    if (keys) {
+        o.chain_pem = keys->cert_pem;
+        o.key_pem = keys->key_pem;
+        o.ca_pem = keys->ca_pem;
+    }
+    if (str_uint(conf_str(c, OWN(tls_loglevel)), 4, &loglevel))
+        s->tls_loglevel = (int)loglevel;
+    if (s->tls != TLS_NONE
+        && tls_client_new(t, &s->memory, &o, &s->tls_context)) {
+        say(t, role_warn, task_why(t));
+        s->tls_context = NULL;
+    }
+}
+
+static void set_auth(struct task *t, struct client *c,
+                     struct client_settings *s)
+{
+    struct tables *tables;
+
+    s->auth = conf_bool(s->conf, OWN(sasl_auth_enable));
+    if (!s->auth)
+        return;
+    tables = tables_new(&s->memory, s->conf, c->opener);
+    s->auth_soft = conf_bool(s->conf, OWN(sasl_auth_soft_bounce));
+    s->auth_options = conf_items(s->conf, OWN(sasl_security_options));
+    s->auth_tls_options = conf_items(s->conf,
+                                     OWN(sasl_tls_security_options));
+    s->auth_broken = maps_open(t, tables, &s->memory,
+                               conf_param(OWN(sasl_password_maps))->name,
+                               conf_str(s->conf, OWN(sasl_password_maps)),
+                               &s->passwords) != OK;
+    if (s->auth_broken)
+        say(t, role_error, task_why(t));
+}
+
+static err fill(struct task *t, struct client *c, struct client_settings *s,
+                const struct service *sv, uint32_t index)
+{
+    struct conf_findings findings = { 0 };
+    struct conf *conf;
+    int64_t most;
+
+    TRY(conf_of_service(&s->memory, c->role->conf, sv, &findings, &conf));
+    s->name = sv->name;
+    s->conf = conf;
+    s->lmtp = str_eq(sv->command, S("lmtp"));
+    s->log_name = arena_fmt(&s->memory, "%.*s/%s",
+                            STR(conf_str(conf, P_syslog_name)),
+                            s->lmtp ? "lmtp" : "smtp").p;
+    most = conf_transport_int(conf, sv->name,
+                              S("_destination_concurrency_limit"),
+                              P_default_destination_concurrency_limit);
+    s->connections_max = most > 0 && most < UINT32_MAX ? (uint32_t)most
+                                                       : UINT32_MAX;
+    set_timeouts(s);
+    set_cache(s);
+    set_manners(s);
+    set_targets(s);
+    set_tls(t, s, role_keys_find(c->role, index));
+    set_auth(t, c, s);
+    return OK;
+}
+
+/* Those of an older configuration go when nobody uses them any more. */
+static void retire(struct link *old)
+{
+    struct link *l;
+
+    while ((l = list_pop(old))) {
+        struct client_settings *s = container_of(l, struct client_settings,
+                                                 link);
+        s->is_old = true;
+        settings_leave(s);
+    }
+}
+
+err settings_load(struct task *t, struct client *c)
+{
+    struct services all = conf_services(c->role->conf);
+    struct link old;
+    err e = OK;
+
+    list_init(&old);
+    for (struct link *l; (l = list_pop(&c->settings));)
+        list_add_last(&old, l);
+    for (size_t i = 0; i < all.n && !e; i++) {
+        struct client_settings *s;
+        if (all.p[i].type == SERVICE_INET
+            || (!str_eq(all.p[i].command, S("smtp"))
+                && !str_eq(all.p[i].command, S("lmtp"))))
+            continue;
+        s = heap_new(struct client_settings);
+        arena_init(&s->memory, 0);
+        s->n_users = 1;
+        list_add_last(&c->settings, &s->link);
+        e = fill(t, c, s, &all.p[i], (uint32_t)i);
+    }
+    retire(&old);
+    return e;
+}
