@@ -40,7 +40,7 @@ def has_page(name):
 
 
 def pages_there():
-    for name in re.findall(r"^TOOL\((\w+)\)",
+    for name in re.findall(r"^(?:TOOL|OWN)\((\w+)[,)]",
                            read(os.path.join(ROLE, "tool/tools.def")), re.M):
         check(has_page(name.replace("_", "-")), f"no page of {name}")
     for name, role in re.findall(r'^SERVICE\("([\w-]+)", \w+, (\w+)\)',
