@@ -5,6 +5,7 @@ root may read, .forward files, lists, commands, mail sent on, kill -9 in the
 middle.  Needs root and useradd for all of it (makes temporary users); as an
 ordinary user only what an ordinary user can have is tried.
 The last line is "N passed, N failed[, N skipped]"."""
+import fcntl
 import os
 import pwd
 import re
@@ -39,12 +40,12 @@ full {dir}/small/file
 
 class Fixture:
     def __init__(self):
+        me = pwd.getpwuid(os.geteuid() or 65534).pw_name
         self.sink = Sink()
         self.inst = Instance(
             relayhost=f"[127.0.0.1]:{self.sink.port}",
             extra={"myorigin": "example.com", "recipient_delimiter": "+",
-                   "default_privs": "nobody" if ROOT else
-                   pwd.getpwuid(os.geteuid()).pw_name,
+                   "default_privs": me,
                    "smtp_tls_security_level": "none",
                    "mailbox_transport_maps": "inline:{ {vlaway=relay:"
                    f"[127.0.0.1]:{self.sink.port}}} }}",
@@ -65,7 +66,6 @@ class Fixture:
             os.mkdir(f"{d}/{name}", 0o755)
         for name in ("mail", "out"):
             os.chmod(f"{d}/{name}", 0o1777)
-        me = "nobody" if ROOT else pwd.getpwuid(os.geteuid()).pw_name
         path = self.inst.etc + "/master.cf"
         with open(path) as f:
             text = f.read().replace("user={}", f"user={me}")
@@ -78,9 +78,16 @@ class Fixture:
             f.write(f"alias_maps = texthash:{d}/aliases\n"
                     f"mail_spool_directory = {d}/mail\n"
                     "local_recipient_maps =\n")
+        self.accounts = open("/etc/passwd")
+        if ROOT:                # one run at a time makes users
+            fcntl.flock(self.accounts, fcntl.LOCK_EX)
         self.users(False)
         self.users(True)
-        self.inst.start()
+        try:
+            self.inst.start()
+        except Exception:
+            self.users(False)
+            raise
 
     def users(self, add):
         if not ROOT:
@@ -127,6 +134,7 @@ class Fixture:
     def close(self):
         self.inst.stop()
         self.users(False)
+        self.accounts.close()
         self.sink.close()
 
 

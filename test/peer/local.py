@@ -7,6 +7,7 @@ codes and texts, the files that deliveries leave, and what is sent on.
 Needs root: it makes a few temporary users.  Exits 77 when it cannot run.
 The last line is "N passed, N failed".
 """
+import fcntl
 import os
 import pwd
 import re
@@ -681,6 +682,8 @@ def main():
     def wanted(name):
         return not only or name in only
 
+    accounts = open("/etc/passwd")  # one run at a time makes users
+    fcntl.flock(accounts, fcntl.LOCK_EX)
     sink = harness.Sink()
     place = tempfile.mkdtemp(prefix="veredus-local-", dir="/tmp")
     os.chmod(place, 0o755)
@@ -706,6 +709,7 @@ def main():
         users(place, False)
         shutil.rmtree(place, ignore_errors=True)
         sink.close()
+        accounts.close()
     print(f"{passed} passed, {failed} failed")
     return failed != 0
 
