@@ -51,7 +51,7 @@ static struct result_rcpt to_mailbox(struct task *t, struct carrying *c,
         .delivered = c->l->delivered_in & DELIVERED_FILE,
         .own = !file && conf_bool(conf, P_strict_mailbox_ownership),
         .is_file = file,
-        .strict = !leaf->in_spool,
+        .strict = !leaf->root_only,
     };
 
     return mailbox_deliver(t, c->run, &box);
