@@ -394,7 +394,7 @@ class System:
 
     def __init__(self, place, ports):
         self.dir, self.ports = place, ports
-        self.at = 0             # how far the log was read
+        self.at = 0             # where the case begins in the log
 
     def fill(self, text):
         return text.format(dir=self.dir, root=ROOT, port=self.ports[0],
@@ -472,6 +472,7 @@ class System:
     def text(self):
         try:
             with open(self.dir + "/log", errors="replace") as f:
+                f.seek(self.at)
                 text = f.read()
             return text[:text.rfind("\n") + 1]  # whole lines
         except FileNotFoundError:
@@ -479,6 +480,8 @@ class System:
 
     def submit(self, case):
         name, setting, to, special = case
+        log = self.dir + "/log"
+        self.at = os.path.getsize(log) if os.path.exists(log) else 0
         domain = special.get("domain", "example.com")
         if "domain" in special:
             domain = name + "." + domain
