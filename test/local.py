@@ -5,6 +5,7 @@ root may read, .forward files, lists, commands, mail sent on, kill -9 in the
 middle.  Needs root and useradd for all of it (makes temporary users); as an
 ordinary user only what an ordinary user can have is tried.
 The last line is "N passed, N failed[, N skipped]"."""
+import fcntl
 import os
 import pwd
 import re
@@ -39,27 +40,32 @@ full {dir}/small/file
 
 class Fixture:
     def __init__(self):
+        me = pwd.getpwuid(os.geteuid() or 65534).pw_name
         self.sink = Sink()
         self.inst = Instance(
             relayhost=f"[127.0.0.1]:{self.sink.port}",
             extra={"myorigin": "example.com", "recipient_delimiter": "+",
-                   "default_privs": "nobody" if ROOT else
-                   pwd.getpwuid(os.geteuid()).pw_name,
+                   "default_privs": me,
                    "smtp_tls_security_level": "none",
+                   "mailbox_transport_maps": "inline:{ {vlaway=relay:"
+                   f"[127.0.0.1]:{self.sink.port}}} }}",
+                   "fallback_transport_maps":
+                   "inline:{ {vlgone=error:5.1.6 moved on} }",
                    "local_destination_concurrency_limit": "20",
                    "transport_maps": "inline:{ {pipe.example=keep:}, "
-                   "{one.example=one:} }"},
+                   "{one.example=one:}, {jail.example=jail:} }"},
             master_cf="keep unix - n n - - pipe\n  flags=FDRX user={} "
             "argv=/bin/sh -c { cat >> OUT/piped }\n"
             "one unix - n n - 1 pipe\n  flags= user={} argv=/bin/sh -c "
             "{ mkdir OUT/lock && sleep 0.3 && rmdir OUT/lock && "
-            "echo x >> OUT/ones || echo overlap >> OUT/ones }\n")
+            "echo x >> OUT/ones || echo overlap >> OUT/ones }\n"
+            "jail unix - n n - - pipe\n  flags=R user={} "
+            "chroot=OUT/../jail argv=/cat\n")
         self.dir = d = self.inst.dir
         for name in ("mail", "out", "lists", "home"):
             os.mkdir(f"{d}/{name}", 0o755)
         for name in ("mail", "out"):
             os.chmod(f"{d}/{name}", 0o1777)
-        me = "nobody" if ROOT else pwd.getpwuid(os.geteuid()).pw_name
         path = self.inst.etc + "/master.cf"
         with open(path) as f:
             text = f.read().replace("user={}", f"user={me}")
@@ -72,9 +78,16 @@ class Fixture:
             f.write(f"alias_maps = texthash:{d}/aliases\n"
                     f"mail_spool_directory = {d}/mail\n"
                     "local_recipient_maps =\n")
+        self.accounts = open("/etc/passwd")
+        if ROOT:                # one run at a time makes users
+            fcntl.flock(self.accounts, fcntl.LOCK_EX)
         self.users(False)
         self.users(True)
-        self.inst.start()
+        try:
+            self.inst.start()
+        except Exception:
+            self.users(False)
+            raise
 
     def users(self, add):
         if not ROOT:
@@ -121,6 +134,7 @@ class Fixture:
     def close(self):
         self.inst.stop()
         self.users(False)
+        self.accounts.close()
         self.sink.close()
 
 
@@ -204,6 +218,34 @@ def test_commands(f):
         assert os.stat(f.dir + "/out/cmd").st_uid == nobody
 
 
+def test_other_transports(f):
+    """The queue manager gives the recipient to whom local names."""
+    f.send("vlaway", "vlgone", key="aw")
+    f.wait(lambda: "aw" in f.sink.keys)
+    f.inst.wait_log(r"smtp\[\d+\]: \w+: to=<vlaway@example.com>, relay=127.0")
+    f.inst.wait_log(r"to=<vlgone@.*, relay=none, .*dsn=5.1.6, status=bounced "
+                    r"\(moved on\)")
+
+
+def test_tables_that_change(f):
+    """A changed alias file is noticed; so is a lookup role that died."""
+    with open(f.dir + "/aliases", "a") as aliases:
+        aliases.write('fresh "|cat > ' + f.dir + '/out/fresh"\n')
+    time.sleep(1.2)
+    f.send("fresh", key="fr1")
+    f.wait(lambda: "X-Key: fr1" in f.text("out/fresh"))
+    os.kill(f.inst.role_pids()["lookup"][0], signal.SIGKILL)
+    time.sleep(1)
+    f.send("fresh", key="fr2")
+    f.wait(lambda: "X-Key: fr2" in f.text("out/fresh"))
+
+
+def test_others_wait_in_plain_mode(f):
+    f.send("daemon")
+    f.inst.wait_log(r"to=<daemon@.*status=deferred \(another user's mail "
+                    r"needs a system that was started by root\)")
+
+
 def test_pipe(f):
     f.send("u@pipe.example", key="pi")
     f.wait(lambda: "X-Key: pi" in f.text("out/piped"))
@@ -212,6 +254,20 @@ def test_pipe(f):
                     f.text("out/piped"))
     f.inst.wait_log(r"relay=keep, .*status=sent \(delivered via keep "
                     r"service\)")
+
+
+def test_pipe_in_a_jail(f):
+    """The command sees nothing but its directory."""
+    cat = shutil.which("cat")
+    libs = re.findall(r"(/\S+) \(0x", subprocess.run(
+        ["ldd", cat], capture_output=True, text=True).stdout)
+    for path in libs:
+        os.makedirs(f.dir + "/jail" + os.path.dirname(path), exist_ok=True)
+        shutil.copy(path, f.dir + "/jail" + path)
+    shutil.copy(cat, f.dir + "/jail/cat")
+    f.send("u@jail.example", key="ja")
+    f.inst.wait_log(r"relay=jail, .*status=sent \(delivered via jail service "
+                    r"\(Return-Path: <from@far.example>")
 
 
 def test_pipe_process_limit(f):
@@ -306,12 +362,14 @@ def can_mount():
         return subprocess.run(["umount", d]).returncode == 0
 
 
-NEEDS_USERS = [test_mailbox, test_success_report,
+NEEDS_USERS = [test_pipe_in_a_jail, test_mailbox, test_success_report,
                test_list_and_forward, test_include_of_a_user,
                test_owner_is_the_sender, test_dot_forward,
                test_full_mailbox_bounces]
 TESTS = NEEDS_USERS + [test_owner_hears_of_failures,
                        test_unknown_user_bounces, test_commands, test_pipe,
+                       test_other_transports, test_tables_that_change,
+                       test_others_wait_in_plain_mode,
                        test_pipe_process_limit, test_full_disk_defers,
                        test_killed_in_the_middle]
 
@@ -323,7 +381,9 @@ def main():
         for test in TESTS:
             if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
                 continue
-            if not ROOT and test in NEEDS_USERS or \
+            if test in NEEDS_USERS and not ROOT or \
+                    test is test_others_wait_in_plain_mode \
+                    and os.geteuid() == 0 or \
                     test is test_full_disk_defers and not can_mount():
                 skipped += 1
                 continue

@@ -85,8 +85,8 @@ static err dotlock(struct task *t, struct mbox_delivery *m, when until)
         if (e != ERR_LATE)
             return e;
         if (rt_now(t) >= until)
-            return why(t, ERR_LATE, "unable to lock %.*s: lock file exists",
-                       STR(m->path));
+            return why(t, ERR_LATE, "unable to create lock file %.*s: "
+                       "File exists", STR(m->lock));
         TRY(task_sleep(t, after_ms(t, LOCK_POLL_MS)));
     }
 }
@@ -113,8 +113,7 @@ static err mbox_open(struct task *t, struct mbox_delivery *m,
         return why(t, ERR_IO, "%.*s changed while it was locked",
                    STR(m->path));
     if (st.n_links > 1)
-        return why(t, ERR_DENIED, "%.*s has more than one link",
-                   STR(m->path));
+        return why(t, ERR_DENIED, "file has %u hard links", st.n_links);
     m->start = m->offset = st.size;
     return OK;
 }

@@ -7,6 +7,7 @@ codes and texts, the files that deliveries leave, and what is sent on.
 Needs root: it makes a few temporary users.  Exits 77 when it cannot run.
 The last line is "N passed, N failed".
 """
+import fcntl
 import os
 import pwd
 import re
@@ -101,6 +102,7 @@ SETTINGS = {
     "unfrozen": ["frozen_delivered_to=no"],
     "propagate": ["propagate_unmatched_extensions=alias,forward,include"],
     "plain": ["prepend_delivered_header="],
+    "spoolgrp": ["mail_spool_directory={dir}/gmail"],
     "anything": ["allow_mail_to_commands=alias,forward,include",
                  "allow_mail_to_files=alias,forward,include"],
     "nothing": ["allow_mail_to_commands=", "allow_mail_to_files="],
@@ -208,6 +210,8 @@ cmdnosh "|nosuchprogram x"
 cmdout "|echo one; echo two"
 cmdenv "|env | {dir}/bin/sorted > {dir}/out/env"
 cmdbig "|head -c 5000 /dev/zero > {dir}/out/big"
+cmdnoread "|exit 0"
+cmdnl "|printf 'a\\n\\tb\\001c\\303\\244d'; exit 75"
 cmdcat "|cat > {dir}/out/cat"
 mixed vxann, nosuchuser, vxbob
 mixdefer vxann, "|exit 75"
@@ -306,6 +310,24 @@ CASES = [
     ("smallcmd", "small", "cmdbig", {"sender": ""}),
     ("report", "local", "ownedcmd", {"reports": True}),
     ("report-sender", "local", "cmd67", {"reports": True}),
+    ("locked", "local", "vxann", {"setup": "touch {dir}/mail/vxann.lock",
+                                  "after": "rm {dir}/mail/vxann.lock"}),
+    ("boxdir", "local", "vxann", {"setup": "mkdir {dir}/mail/vxann",
+                                  "after": "rmdir {dir}/mail/vxann"}),
+    ("boxtwice", "local", "vxann", {"setup": "touch {dir}/mail/vxann; "
+                                    "chown vxann {dir}/mail/vxann; "
+                                    "ln {dir}/mail/vxann {dir}/mail/other"}),
+    ("boxmode", "local", "vxann", {"setup": "touch {dir}/mail/vxann; "
+                                   "chown vxann {dir}/mail/vxann; "
+                                   "chmod 400 {dir}/mail/vxann"}),
+    ("fwdlink", "local", "vxann", {"setup": "echo x@far.example > "
+                                   "{dir}/home/vxann/f; ln -s f "
+                                   "{dir}/home/vxann/.forward"}),
+    ("fwddir", "local", "vxann", {"setup": "mkdir "
+                                  "{dir}/home/vxann/.forward"}),
+    ("spoolgrp", "spoolgrp", "vxann", {}),
+    ("cmdnoread", "local", "cmdnoread", {"body": BIG * 3000}),
+    ("cmdnl", "local", "cmdnl", {}),
     ("plain", "plain", "vxann", {}),
     ("rootmail", "unspecial", "root+x", {}),
 ] + [(n, "local", n, {}) for n in """
@@ -372,7 +394,7 @@ class System:
 
     def __init__(self, place, ports):
         self.dir, self.ports = place, ports
-        self.at = 0             # how far the log was read
+        self.at = 0             # where the case begins in the log
 
     def fill(self, text):
         return text.format(dir=self.dir, root=ROOT, port=self.ports[0],
@@ -401,6 +423,9 @@ class System:
         for name in ("out", "mail"):
             os.chmod(os.path.join(self.dir, name), 0o1777)
         shutil.chown(self.dir + "/data", "daemon")
+        os.mkdir(self.dir + "/gmail")
+        shutil.chown(self.dir + "/gmail", "root", "mail")
+        os.chmod(self.dir + "/gmail", 0o2775)
         os.mkdir(self.dir + "/md/vxann", 0o700)
         shutil.chown(self.dir + "/md/vxann", "vxann", "vxann")
         self.put("aliases", ALIASES.strip() + "\n")
@@ -426,7 +451,7 @@ class System:
     def collect(self):
         """Files that deliveries left; taken away."""
         found = []
-        for top in ("home", "mail", "out", "md"):
+        for top in ("home", "mail", "gmail", "out", "md"):
             for folder, _, names in os.walk(os.path.join(self.dir, top)):
                 for name in sorted(names):
                     path = os.path.join(folder, name)
@@ -447,6 +472,7 @@ class System:
     def text(self):
         try:
             with open(self.dir + "/log", errors="replace") as f:
+                f.seek(self.at)
                 text = f.read()
             return text[:text.rfind("\n") + 1]  # whole lines
         except FileNotFoundError:
@@ -454,6 +480,8 @@ class System:
 
     def submit(self, case):
         name, setting, to, special = case
+        log = self.dir + "/log"
+        self.at = os.path.getsize(log) if os.path.exists(log) else 0
         domain = special.get("domain", "example.com")
         if "domain" in special:
             domain = name + "." + domain
@@ -534,11 +562,17 @@ class System:
         if special.get("mbox"):
             self.put("mail/" + to, "x" * special.get("fill", 0),
                      special["mbox"], 0o666)
+        if special.get("setup"):
+            subprocess.run(self.fill(special["setup"]), shell=True,
+                           check=True)
         sink.messages.clear()
         queue_id, answer = self.submit(case)
         if not queue_id:
             return {"lines": [answer], "files": [], "sent": []}
         lines = self.lines(queue_id)
+        if special.get("after"):
+            subprocess.run(self.fill(special["after"]), shell=True,
+                           check=True)
         sent = sorted((sorted(re.sub(" SIZE=.*", "", x.decode().strip())
                               for x in env),
                        normal(text.decode("latin-1")))
@@ -681,6 +715,8 @@ def main():
     def wanted(name):
         return not only or name in only
 
+    accounts = open("/etc/passwd")  # one run at a time makes users
+    fcntl.flock(accounts, fcntl.LOCK_EX)
     sink = harness.Sink()
     place = tempfile.mkdtemp(prefix="veredus-local-", dir="/tmp")
     os.chmod(place, 0o755)
@@ -706,6 +742,7 @@ def main():
         users(place, False)
         shutil.rmtree(place, ignore_errors=True)
         sink.close()
+        accounts.close()
     print(f"{passed} passed, {failed} failed")
     return failed != 0
 

@@ -95,7 +95,7 @@ struct hand_text {
     uint32_t index;         /* which path it was */
     str text;               /* of the file; HAND_FAILED: why */
     str complaint;          /* a file that was passed over, or empty */
-    uint32_t uid, gid;      /* whose it is */
+    uint32_t uid;           /* whose it is */
 };
 
 void hand_read_pack(const struct hand_read *r, struct buf *to);

@@ -148,7 +148,7 @@ static str output_of(struct running *r, struct arena *a)
     for (size_t i = 0; i < r->said.n; i++) {
         unsigned char c = (unsigned char)r->said.p[i];
         buf_byte(&b, c == '\n' || c == '\t' ? ' ' : c < 32 || c == 127
-                         ? '?' : (char)c);
+                         ? '_' : (char)c);
     }
     return str_trim(buf_str(&b));
 }

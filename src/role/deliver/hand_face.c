@@ -128,7 +128,6 @@ void hand_text_pack(const struct hand_text *x, struct buf *to)
     pack_str(to, str_head(x->text, HAND_TEXT_MAX));
     pack_str(to, str_head(x->complaint, PATH_SIZE_MAX));
     pack_u32(to, x->uid);
-    pack_u32(to, x->gid);
 }
 
 err hand_text_unpack(str packed, struct arena *a, struct hand_text *out)
@@ -140,7 +139,6 @@ err hand_text_unpack(str packed, struct arena *a, struct hand_text *out)
     x.text = unpack_text(&u, a, HAND_TEXT_MAX);
     x.complaint = unpack_text(&u, a, PATH_SIZE_MAX);
     x.uid = unpack_u32(&u);
-    x.gid = unpack_u32(&u);
     if (!unpack_end(&u) || x.found >= N_HAND_FOUND)
         return ERR_CORRUPT;
     *out = x;

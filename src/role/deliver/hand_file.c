@@ -34,7 +34,6 @@ static void judge(struct task *t, const struct reading_file *r,
     err e = file_stat_open(t, r->file, &st);
 
     out->uid = st.uid;
-    out->gid = st.gid;
     if (!e && (!st.is_regular || (st.mode & 02))) {
         out->complaint = arena_fmt(r->a, "file %.*s is %s", STR(r->path),
                                    st.is_regular ? "world writable"

@@ -80,7 +80,7 @@ struct leaf {
     struct names_of names;      /* MAILBOX, COMMAND, FILE */
     const struct user *user;    /* who does it */
     str text;                   /* path, command, "transport:nexthop" */
-    bool in_spool;              /* MAILBOX: in mail_spool_directory */
+    bool root_only;             /* MAILBOX: its directory is root's alone */
     struct result_rcpt verdict;
 };
 

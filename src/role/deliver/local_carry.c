@@ -7,6 +7,8 @@
 #include "role/deliver/command.h"
 #include "role/deliver/local.h"
 
+enum { REASONS_MAX = 1000 };
+
 struct carrying {
     struct run *run;
     const struct local *l;
@@ -20,10 +22,22 @@ static int weight(enum outcome o)
     return o == OUTCOME_DEFERRED ? 2 : o == OUTCOME_BOUNCED ? 1 : 0;
 }
 
+/* A report says why each member of a list failed, not just the first. */
+static void add_reason(struct carrying *c, str text)
+{
+    if (c->whole.text.n + text.n < REASONS_MAX
+        && str_find(c->whole.text, text) == STR_NONE)
+        c->whole.text = arena_fmt(&c->run->memory, "%.*s; %.*s",
+                                  STR(c->whole.text), STR(text));
+}
+
 static void add(void *self, const struct result_rcpt *x)
 {
     struct carrying *c = self;
 
+    if (c->any && x->outcome == OUTCOME_BOUNCED
+        && c->whole.outcome == OUTCOME_BOUNCED)
+        add_reason(c, x->text);
     if (!c->any || weight(x->outcome) > weight(c->whole.outcome))
         c->whole = *x;
     c->any = true;
@@ -51,7 +65,7 @@ static struct result_rcpt to_mailbox(struct task *t, struct carrying *c,
         .delivered = c->l->delivered_in & DELIVERED_FILE,
         .own = !file && conf_bool(conf, P_strict_mailbox_ownership),
         .is_file = file,
-        .strict = !leaf->in_spool,
+        .strict = !leaf->root_only,
     };
 
     return mailbox_deliver(t, c->run, &box);

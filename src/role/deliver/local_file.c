@@ -108,13 +108,9 @@ static err read_for_root(struct task *t, struct run *r,
     }
     TRY(user_of_file(t, &st, &r->memory, u));
     TRY(ask_hand(t, r, u, read, x));
-    if (x->found == HAND_FOUND && x->uid != 0) {
-        if (x->uid != u->uid) { /* the directory's owner has read it */
-            st = (struct file_stat){ .uid = x->uid, .gid = x->gid };
-            TRY(user_of_file(t, &st, &r->memory, u));
-        }
+    /* a hand is not believed that others' rights are meant: its own at most */
+    if (x->found == HAND_FOUND && x->uid != 0)
         *owner = u;
-    }
     return OK;
 }
 

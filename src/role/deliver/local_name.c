@@ -126,18 +126,17 @@ static bool try_transport(struct task *t, struct planning *p,
 }
 
 /* The spool directory decides about the group: if only its group may write
- * there, deliveries need it. */
-static const struct user *spool_user(struct task *t, struct planning *p,
-                                     const struct user *u, str dir)
+ * there, deliveries need it.  False: only root may write there, which no
+ * delivery of ours is. */
+static bool spool_user(struct task *t, str dir, struct user *as)
 {
-    struct user *as = arena_new(p->a, struct user);
     struct file_stat st;
 
-    *as = *u;
-    if (!file_stat_path(t, NULL, dir, &st) && !(st.mode & 02)
-        && (st.mode & 020) && st.gid != 0)
+    if (file_stat_path(t, NULL, dir, &st) || (st.mode & 02))
+        return true;
+    if ((st.mode & 020) && st.gid != 0)
         as->gid = st.gid;
-    return as;
+    return (st.mode & 020) || st.uid == as->uid;
 }
 
 static void mailbox(struct task *t, struct planning *p,
@@ -147,6 +146,7 @@ static void mailbox(struct task *t, struct planning *p,
     str in_home = conf_str(c, P_home_mailbox);
     str spool = conf_str(c, P_mail_spool_directory);
     bool dirs = str_ends(spool, S("/"));
+    struct user *as = arena_new(p->a, struct user);
     struct leaf leaf = { .kind = LEAF_MAILBOX, .at = x->at, .to = *x->to,
                          .names = x->names, .user = u };
 
@@ -159,8 +159,9 @@ static void mailbox(struct task *t, struct planning *p,
     } else {
         leaf.text = arena_fmt(p->a, "%.*s/%.*s", STR(spool),
                               STR(x->names.user_name));
-        leaf.user = spool_user(t, p, u, spool);
-        leaf.in_spool = true;
+        *as = *u;
+        leaf.root_only = !spool_user(t, spool, as);
+        leaf.user = as;
     }
     plan_leaf(p, leaf);
 }

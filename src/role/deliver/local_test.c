@@ -81,7 +81,8 @@ TASK_TEST(deliver_local_aliases)
 
     stage_open(t, &s, USERS ALIASES(
         "{list=ann, bob, more}, {more=ann, list2}, {list2=\\bob}, "
-        "{self=self, ann}, {a=b}, {b=a}, {ann+x=bob}, {mix=ann, nosuch}, "
+        "{self=self, ann}, {a=b}, {b=a}, {ann+x=bob}, "
+        "{mix=ann, nosuch, none2}, "
         "{none=\"|false\", ann}")
         "allow_mail_to_commands =\n", MASTER);
     x = to(t, &s, "list@example.com");
@@ -102,7 +103,8 @@ TASK_TEST(deliver_local_aliases)
     check(stage_file(t, &s, "home/bob").n > n);
     x = to(t, &s, "mix@example.com");
     check_int(x.outcome, OUTCOME_BOUNCED);
-    check_str(x.text, S("unknown user: \"nosuch\""));
+    check_str(x.text, S("unknown user: \"nosuch\"; "
+                        "unknown user: \"none2\""));
     x = to(t, &s, "none@example.com");
     check_str(x.text, S("mail to command is restricted"));
     check_str(str_from(x.dsn), S("5.7.1"));
