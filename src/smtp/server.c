@@ -181,12 +181,16 @@ static err handle(struct task *t, struct smtp_session *s, str line)
     }
     if (junk(s, s->verb) && s->n_junk++ > s->o.junk_max)
         s->n_errors++;
-    if (s->verb == VERB_DATA || s->verb == VERB_BDAT) {
-        TRY(note_pipelining(t, s));
-        TRY(s->verb == VERB_DATA ? smtp_on_data(t, s, rest)
-                                 : smtp_on_bdat(t, s, rest));
+    TRY(note_pipelining(t, s));
+    if (s->pipelined && s->o.forbid_pipelining) {
+        s->over = true;
+        smtp_say(t, s, REPLY(554, "5.5.0",
+                             "Error: SMTP protocol synchronization"));
+    } else if (s->verb == VERB_DATA) {
+        TRY(smtp_on_data(t, s, rest));
+    } else if (s->verb == VERB_BDAT) {
+        TRY(smtp_on_bdat(t, s, rest));
     } else {
-        TRY(note_pipelining(t, s));
         smtp_say(t, s, smtp_command(t, s, s->verb, rest));
     }
     return slow_down(t, s);
@@ -220,6 +224,7 @@ static err tls_start(struct task *t, struct smtp_session *s,
     e = conn_tls_accept(t, s->conn, ctx, after_s(t, s->o.starttls_timeout_s));
     TRY(e);
     s->tls_started = true;
+    smtp_note(t, s, SMTP_NOTE_TLS, S(""));
     return OK;
 }
 

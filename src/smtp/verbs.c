@@ -15,9 +15,14 @@ int smtp_offer_flags(const struct smtp_session *s)
     return flags;
 }
 
+static str mechs(const struct smtp_session *s)
+{
+    return conn_tls(s->conn)->on ? s->o.auth_mechs_tls : s->o.auth_mechs;
+}
+
 static bool auth_offered(const struct smtp_session *s)
 {
-    return s->o.offer_auth && !str_empty(s->o.auth_mechs)
+    return s->o.offer_auth && !s->o.hide_auth && !str_empty(mechs(s))
            && (!s->o.auth_needs_tls || conn_tls(s->conn)->on);
 }
 
@@ -45,9 +50,9 @@ str smtp_offers(struct smtp_session *s)
     if (starttls_offered(s))
         buf_add(&b, S("\nSTARTTLS"));
     if (auth_offered(s)) {
-        buf_fmt(&b, "\nAUTH %.*s", STR(s->o.auth_mechs));
+        buf_fmt(&b, "\nAUTH %.*s", STR(mechs(s)));
         if (s->o.broken_auth_clients)
-            buf_fmt(&b, "\nAUTH=%.*s", STR(s->o.auth_mechs));
+            buf_fmt(&b, "\nAUTH=%.*s", STR(mechs(s)));
     }
     if (s->o.offer_codes)
         buf_add(&b, S("\nENHANCEDSTATUSCODES"));
@@ -122,6 +127,7 @@ static struct reply on_starttls(struct task *t, struct smtp_session *s,
     s->esmtp = false;
     s->authenticated = false;
     s->tls_started = true;
+    smtp_note(t, s, SMTP_NOTE_TLS, S(""));
     return (struct reply){ .code = 0 };
 }
 

@@ -44,7 +44,10 @@ struct reply visit_auth(struct task *t, struct smtp_session *session,
                         str mech_name, str initial, bool has_initial)
 {
     struct visit *v = visit_of(session);
-    enum sasl_mech mech = sasl_find(mech_name, v->l->sasl_flags);
+    enum sasl_mech mech = sasl_find(mech_name,
+                                    conn_tls(session->conn)->on
+                                        ? v->l->sasl_flags_tls
+                                        : v->l->sasl_flags);
     struct auth_question q = { .service = S("smtp"), .client = v->address };
     struct auth_user user;
     struct sasl s;

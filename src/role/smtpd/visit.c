@@ -31,7 +31,8 @@ struct keyword {
     size_t offset;      /* of its flag in struct smtp_options */
 };
 
-#define KEYWORD(word, flag) { S_INIT(word), offsetof(struct smtp_options, flag) }
+#define KEYWORD(word, flag)                                                   \
+    { S_INIT(word), offsetof(struct smtp_options, flag) }
 static const struct keyword keywords[] = {
     KEYWORD("PIPELINING", offer_pipelining), KEYWORD("SIZE", offer_size),
     KEYWORD("VRFY", offer_vrfy), KEYWORD("ETRN", offer_etrn),
@@ -122,6 +123,8 @@ static void serve(struct task *t, struct visit *v, struct sock *sock)
     v->s.peer = arena_fmt(&v->memory, "%.*s[%.*s]", STR(v->name),
                           STR(v->address));
     hide_keywords(t, v);
+    v->s.o.hide_auth = !match_list_find(t, v->l->sasl_exceptions, v->name,
+                                        v->address);
     if (!v->l->pickup)
         say(t, smtpd_connect, STR(v->name), STR(v->address));
     how = smtp_serve(t, &v->s, v->l->wrapped ? v->l->tls : NULL);

@@ -471,6 +471,12 @@ group("pipelining", [
             "RCPT TO:<joe@local.org>"],
 ], smtpd_recipient_restrictions="reject_unauth_pipelining",
     smtpd_etrn_restrictions="reject")
+group("forbid_pipelining", [
+    HELO + [(2, b"NOOP\r\nNOOP\r\n"), "NOOP"],
+    [(2, b"EHLO x\r\nMAIL FROM:<x@y.org>\r\n"), "NOOP"],
+    HELO + [(2, b"MAIL FROM:<x@y.org>\r\nRCPT TO:<joe@local.org>\r\n"),
+            (2, b"DATA\r\nx: y\r\n\r\n.\r\n")],
+], smtpd_forbid_unauth_pipelining="yes")
 group("pipelined_data", [
     HELO + ["MAIL FROM:<x@y.org>", "RCPT TO:<joe@local.org>",
             (2, b"DATA\r\nx: y\r\n\r\nx\r\n.\r\n")],
