@@ -43,8 +43,6 @@ void judge_say(struct task *t, const struct judge *j, const char *what,
         buf_fmt(&b, " proto=%.*s", STR(f->protocol));
     if (!str_empty(f->helo))
         buf_fmt(&b, " helo=<%.*s>", STR(f->helo));
-    if (!str_empty(f->sasl_user))
-        buf_fmt(&b, " sasl_username=<%.*s>", STR(f->sasl_user));
     say(t, policy_says, STR(id), what, STR(f->where),
         STR(arena_fmt(j->a, "%.*s[%.*s]", STR(f->client_name),
                       STR(f->client_address))),

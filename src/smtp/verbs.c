@@ -139,10 +139,10 @@ static struct reply on_auth(struct task *t, struct smtp_session *s, str rest)
 
     scan_blanks(&sc);
     initial = scan_rest(&sc);
+    if (s->o.helo_required && str_empty(s->helo))
+        return REPLY(503, "5.5.1", "Error: send HELO/EHLO first");
     if (!s->o.offer_auth)
         return REPLY(503, "5.5.1", "Error: authentication not enabled");
-    if (!s->esmtp && str_empty(s->helo))
-        return REPLY(503, "5.5.1", "Error: send HELO/EHLO first");
     if (s->mail)
         return REPLY(503, "5.5.1", "Error: MAIL transaction in progress");
     if (str_empty(mech) || str_chr(initial, ' ') != STR_NONE)

@@ -12,6 +12,7 @@ Needs root, since Postfix' master does, and build/peer/root; everything
 happens in scratch directories, on loopback.  Exits 77 when the peer cannot be
 run.  `smtpd.py -v [GROUP...]` shows what the peer says.
 """
+import base64
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -44,6 +46,8 @@ maillog_file = {dir}/maillog
 maillog_file_prefixes = /tmp
 import_environment = MAIL_CONFIG LD_LIBRARY_PATH={root}/usr/lib/postfix
 in_flow_delay = 0
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = private/auth
 """
 
 PEER_MASTER = """
@@ -85,6 +89,7 @@ class Peer:
             os.makedirs(os.path.join(self.dir, "spool", name))
             if name != "pid":
                 shutil.chown(os.path.join(self.dir, "spool", name), "daemon")
+        self.auth = AuthServer(os.path.join(self.dir, "spool/private/auth"))
         self.ports = dict(zip(groups, free_ports(len(groups))))
         with open(os.path.join(self.dir, "etc", "main.cf"), "w") as f:
             f.write(MAIN_CF.format(dir=self.dir))
@@ -113,6 +118,7 @@ class Peer:
             time.sleep(0.1)
 
     def stop(self):
+        self.auth.stop()
         self.process.terminate()
         self.process.wait()
         time.sleep(0.3)
@@ -134,6 +140,8 @@ class Ours(harness.Instance):
             f.write("".join(f"{k} = {v}\n" for k, v in own.items()))
             f.write("defer_transports = smtp local relay\n"
                     f"lookup_dns_server = {DNS_ADDRESS}\n")
+        with open(os.path.join(self.etc, "passwd"), "w") as f:
+            f.write("joe:{PLAIN}secret\n")
         try:
             self.start()
         except RuntimeError:
@@ -148,6 +156,67 @@ class Ours(harness.Instance):
                 "mail_owner": harness.mail_owner(),
                 "auth_sources": "passwd-file:"
                                 + os.path.join(self.etc, "passwd")}
+
+
+class AuthServer:
+    """The least of a Dovecot authentication server, for the peer: one user,
+    joe, whose password is secret."""
+
+    def __init__(self, path):
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        os.chmod(path, 0o666)
+        self.listener.listen(20)
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(peer,),
+                             daemon=True).start()
+
+    def serve(self, peer):
+        f = peer.makefile("rw")
+        f.write("VERSION\t1\t1\nMECH\tPLAIN\tplaintext\n"
+                "MECH\tLOGIN\tplaintext\nSPID\t1\nCUID\t1\n"
+                "COOKIE\tx\nDONE\n")
+        f.flush()
+        steps = {}
+        for line in f:
+            answer = self.answer(line.rstrip("\n").split("\t"), steps)
+            if answer:
+                f.write(answer + "\n")
+                f.flush()
+
+    @staticmethod
+    def answer(words, steps):
+        if words[0] not in ("AUTH", "CONT"):
+            return None
+        number = words[1]
+        if words[0] == "AUTH":
+            steps[number] = [words[2].upper()]
+            said = [w[5:] for w in words if w.startswith("resp=")]
+        else:
+            said = words[2:3]
+        steps[number] += [base64.b64decode(w + "==") for w in said]
+        mech, given = steps[number][0], steps[number][1:]
+        if mech == "LOGIN" and len(given) < 2:
+            word = b"Password:" if given else b"Username:"
+            return f"CONT\t{number}\t{base64.b64encode(word).decode()}"
+        if mech == "PLAIN" and not given:
+            return f"CONT\t{number}\t"
+        if mech == "PLAIN":
+            given = given[0].split(b"\0")[1:]
+        if given == [b"joe", b"secret"]:
+            return f"OK\t{number}\tuser=joe"
+        return (f"FAIL\t{number}\treason=authentication failure"
+                f"\tuser={given[0].decode() if given else ''}")
+
+    def stop(self):
+        self.listener.close()
 
 
 def read_reply(f):
@@ -201,7 +270,7 @@ ACTS = re.compile(r" (?:postfix/)?\S*smtpd\[\d+\]: (?:(NOQUEUE|[0-9A-Za-z]+): "
                   r"((?:warning|improper|non-SMTP|too many).*))")
 ENDED = re.compile(r" connect from .*\n(?:.*\n)*?.* disconnect from .*\n")
 NOT_ALIKE = re.compile(r"hostname \S+ does not resolve|dict_|"
-                       r"process .* pid|SASL|"
+                       r"process .* pid|"
                        # we say more about what is wrong with a table
                        r"table lookup problem|query error|"
                        r"unknown DSN NOTIFY command value")
