@@ -80,10 +80,11 @@ struct judge {
     const struct policy_facts *f;
     struct arena *a;
     struct policy_verdict *out;
+    str client;                 /* "name[address]" */
     struct policy_deferral if_permit, if_reject;
     struct judged_address sender, recipient;
     bool discard, hold;
-    bool unlisted_asked;        /* the rule for unknown users had its turn */
+    bool asked_sender, asked_recipient; /* whether it is listed */
     bool stopped;               /* the task is to end */
     bool end_of_data;
     size_t warn_depth;          /* where warn_if_reject was said; 0: not */

@@ -150,8 +150,7 @@ static struct reply on_auth(struct task *t, struct smtp_session *s, str rest)
     if (s->authenticated)
         return REPLY(503, "5.5.1", "Error: already authenticated");
     if (s->o.auth_needs_tls && !conn_tls(s->conn)->on)
-        return REPLY(538, "5.7.0", "Encryption required for requested "
-                     "authentication mechanism");
+        return REPLY(503, "5.5.1", "Error: authentication not enabled");
     return s->site->auth(t, s, mech, initial, initial.n > 0);
 }
 
@@ -193,14 +192,19 @@ static struct reply on_unknown(void)
 static bool fine_without_tls(enum smtp_verb v)
 {
     return v == VERB_EHLO || v == VERB_HELO || v == VERB_STARTTLS
-           || v == VERB_NOOP || v == VERB_QUIT || v == VERB_HELP;
+           || v == VERB_NOOP || v == VERB_QUIT || v == VERB_HELP
+           || v == N_VERBS;
+}
+
+bool smtp_needs_tls(const struct smtp_session *s, enum smtp_verb v)
+{
+    return s->o.tls_required && !conn_tls(s->conn)->on
+           && !fine_without_tls(v);
 }
 
 struct reply smtp_command(struct task *t, struct smtp_session *s,
                           enum smtp_verb v, str rest)
 {
-    if (s->o.tls_required && !conn_tls(s->conn)->on && !fine_without_tls(v))
-        return REPLY(530, "5.7.0", "Must issue a STARTTLS command first");
     switch (v) {
     case VERB_HELO:
     case VERB_EHLO:

@@ -17,6 +17,7 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import harness  # noqa: E402
 sys.path.append(os.path.join(harness.ROOT, "test/talk"))
-from cases.smtpd import GROUPS, MAIN_CF, ZONE  # noqa: E402
+from cases.smtpd import GROUPS, MAIN_CF, TLS, ZONE  # noqa: E402
 import dns_server  # noqa: E402
 
 DNS_ADDRESS = "127.88.1.53"    # port 53, since resolv.conf has no ports
@@ -55,6 +56,7 @@ anvil unix - - n - 1 anvil
 cleanup unix n - n - 0 cleanup
 rewrite unix - - n - - trivial-rewrite
 flush unix n - n 1000? 0 flush
+tlsmgr unix - - n 1000? 1 tlsmgr
 proxymap unix - - n - - proxymap
 postlog unix-dgram n - n - 1 postlogd
 """
@@ -94,6 +96,7 @@ class Peer:
         with open(os.path.join(self.dir, "etc", "main.cf"), "w") as f:
             f.write(MAIN_CF.format(dir=self.dir))
             f.write(PEER_CF.format(dir=self.dir, root=ROOT))
+            f.write(make_certificate(self.dir))
         with open(os.path.join(self.dir, "etc", "master.cf"), "w") as f:
             f.write(PEER_MASTER)
             for g, (settings, _) in groups.items():
@@ -138,6 +141,7 @@ class Ours(harness.Instance):
         with open(os.path.join(self.etc, "main.cf"), "w") as f:
             f.write(MAIN_CF.format(dir=self.dir))
             f.write("".join(f"{k} = {v}\n" for k, v in own.items()))
+            f.write(make_certificate(self.etc))
             f.write("defer_transports = smtp local relay\n"
                     f"lookup_dns_server = {DNS_ADDRESS}\n")
         with open(os.path.join(self.etc, "passwd"), "w") as f:
@@ -233,6 +237,25 @@ def read_reply(f):
             return lines
 
 
+def start_tls(peer, f):
+    f.flush()
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    peer = context.wrap_socket(peer.dup(), do_handshake_on_connect=True)
+    return peer, peer.makefile("rwb")
+
+
+def make_certificate(place):
+    """A key and a certificate for both sides; the end of their main.cf."""
+    key, cert = (os.path.join(place, n) for n in ("key.pem", "cert.pem"))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048",
+                    "-nodes", "-keyout", key, "-out", cert, "-days", "2",
+                    "-subj", "/CN=mx.example.com"], check=True,
+                   stderr=subprocess.DEVNULL)
+    return f"smtpd_tls_cert_file = {cert}\nsmtpd_tls_key_file = {key}\n"
+
+
 def talk(port, dialogue, source="127.0.0.1"):
     """Each item is sent and its reply read.  A str is a command line; bytes
     go as they are and get one reply; (n, bytes) gets n replies."""
@@ -245,6 +268,13 @@ def talk(port, dialogue, source="127.0.0.1"):
             if replies[-1][-1] == "(closed)":
                 break
             n = 1
+            if item == TLS:
+                try:
+                    peer, f = start_tls(peer, f)
+                except ssl.SSLError:
+                    replies.append(["(no handshake)"])
+                    break
+                continue
             if isinstance(item, tuple):
                 n, item = item
             if isinstance(item, str):
@@ -327,7 +357,7 @@ def show(case, got):
     case = case[1:] if case and isinstance(case[0], dict) else case
     print("    S:", " | ".join(replies[0]))
     at = 1
-    for item in case:
+    for item in [x for x in case if x != TLS]:
         n = item[0] if isinstance(item, tuple) else 1
         print("    C:", item)
         for r in replies[at:at + n]:
@@ -339,7 +369,7 @@ def show(case, got):
 
 def show_difference(case, want, got):
     """What was said before the first difference, and the difference."""
-    items = [x for x in case if not isinstance(x, dict)]
+    items = [x for x in case if not isinstance(x, dict) and x != TLS]
     said = ["(connect)"]
     for item in items:
         n = item[0] if isinstance(item, tuple) else 1

@@ -24,6 +24,7 @@ smtpd_client_connection_count_limit = 0
 """
 
 HELO = ["EHLO client.example.net"]
+TLS = "(handshake)"     # an item: no command, but what follows STARTTLS
 
 
 def mail(sender="s@far.org", *rcpts, end=()):
@@ -694,3 +695,28 @@ group("auth_access", [c + mail("x@y.org", "joe@local.org")[1:]
                       for c in (HELO, LOGGED_IN)],
       smtpd_sasl_auth_enable="yes",
       smtpd_sender_restrictions="check_sasl_access inline:{{joe=REJECT}}")
+
+group("auth_tls_only", [HELO + ["AUTH PLAIN " + GOOD, "AUTH LOGIN", "NOOP"],
+                        HELO + ["STARTTLS", TLS] + LOGGED_IN],
+      smtpd_sasl_auth_enable="yes", smtpd_tls_auth_only="yes",
+      smtpd_tls_security_level="may")
+
+# --- TLS ---------------------------------------------------------------------
+group("tls", [
+    ["STARTTLS", TLS] + HELO + ["STARTTLS", "QUIT"],
+    HELO + ["STARTTLS x", "STARTTLS", TLS, "MAIL FROM:<x@y.org>",
+            "RCPT TO:<joe@local.org>"] + data() + ["QUIT"],
+    HELO + ["MAIL FROM:<x@y.org>", "STARTTLS", TLS,
+            "RCPT TO:<joe@local.org>"] + mail("x@y.org", "joe@local.org"),
+    HELO + [b"STARTTLS\r\nNOOP\r\nVRFY nobody\r\n", TLS] + HELO
+    + ["RSET", "QUIT"],
+], smtpd_tls_security_level="may",
+    smtpd_recipient_restrictions="warn_if_reject reject_plaintext_session")
+group("tls_encrypt", [
+    HELO + ["MAIL FROM:<x@y.org>", "RCPT TO:<x@y>", "DATA", "VRFY joe",
+            "ETRN x.y", "RSET", "NOOP", "HELP", "FOO", "BDAT 1", "QUIT"],
+    HELO + ["STARTTLS", TLS] + mail("x@y.org", "joe@local.org"),
+    ["HELO x", "MAIL FROM:<x@y.org>"],
+], smtpd_tls_security_level="encrypt")
+group("tls_hidden", [HELO + ["STARTTLS"]], smtpd_tls_security_level="may",
+      smtpd_discard_ehlo_keywords="starttls")
