@@ -39,7 +39,7 @@ struct policy {
     struct rule_classes classes;
     struct rule_list lists[N_LISTS];
     struct match_list *mynetworks, *mx_backup_networks, *local_clients;
-    struct maps login, rbl_replies;
+    struct maps login, rbl_replies, footers;
     str local_clients_words;        /* local_header_rewrite_clients */
     str null_key;
     int table_parents;              /* MAPS_PARENT_DOMAINS or _DOT_PARENTS */

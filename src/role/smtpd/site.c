@@ -423,12 +423,10 @@ static struct reply on_footer(struct task *t, struct smtp_session *s,
     struct visit *v = visit_of(s);
     struct policy_facts f;
 
-    (void)t;
-    if (v->l->pickup || str_empty(conf_raw(v->l->conf,
-                                           P_smtpd_reject_footer)))
+    if (v->l->pickup || !policy_has_footer(v->l->policy))
         return r;
     visit_facts(v, &f);
-    return policy_footer(v->l->policy, &f, &s->scratch, r);
+    return policy_footer(t, v->l->policy, &f, &s->scratch, r);
 }
 
 static bool listed(const struct conf *c, enum param p, str verb)

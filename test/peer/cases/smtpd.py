@@ -648,6 +648,12 @@ group("dns_backup_nets2", [mail("s@far.org", "x@backup.test")],
       permit_mx_backup_networks="192.0.2.12/32",
       smtpd_relay_restrictions="permit_mx_backup, reject")
 
+group("footer_maps", [HELO + ["FOO", "MAIL FROM:<x@y.org>",
+                              "RCPT TO:<x@far.org>", "DATA", "QUIT"]],
+      smtpd_reject_footer="default",
+      smtpd_reject_footer_maps="regexp:{ {/Relay access/ for $$$$recipient}, "
+      "{/^500/ \\c, sorry} }")
+
 # --- AUTH --------------------------------------------------------------------
 GOOD, WRONG = "AGpvZQBzZWNyZXQ=", "AGpvZQB3cm9uZw=="     # joe/secret, joe/wrong
 JOE, SECRET = "am9l", "c2VjcmV0"
