@@ -143,7 +143,7 @@ enum outcome judge_destination(struct task *t, struct judge *j,
     int code = (int)conf_int(j->p->conf, P_relay_domains_reject_code);
     struct subject s;
     enum outcome out;
-    bool ours;
+    bool ours, *asked;
     str text;
 
     if (!judge_about(j, r->about, &text, &s))
@@ -159,11 +159,11 @@ enum outcome judge_destination(struct task *t, struct judge *j,
     case DO_PERMIT_MX_BACKUP:
         return mx_backup(t, j, &s);
     default:
-        if (str_empty(text))
+        asked = r->about == ABOUT_SENDER ? &j->asked_sender
+                                         : &j->asked_recipient;
+        if (str_empty(text) || *asked)
             return OUT_DUNNO;
-        if (j->unlisted_asked)
-            return OUT_DUNNO;
-        j->unlisted_asked = j->warn_depth == 0;
+        *asked = j->warn_depth == 0;
         return judge_unlisted(t, j, r->about == ABOUT_SENDER);
     }
 }

@@ -139,15 +139,27 @@ static str lines_of(struct arena *a, str text)
     return buf_str(&b);
 }
 
-struct reply policy_footer(const struct policy *p,
+bool policy_has_footer(const struct policy *p)
+{
+    return maps_any(&p->footers)
+           || !str_empty(conf_raw(p->conf, P_smtpd_reject_footer));
+}
+
+struct reply policy_footer(struct task *t, const struct policy *p,
                            const struct policy_facts *f, struct arena *a,
                            struct reply r)
 {
-    str text = conf_raw(p->conf, P_smtpd_reject_footer);
-    bool same_line = str_starts(text, S("\\c"));
+    str text = conf_raw(p->conf, P_smtpd_reject_footer), own = S("");
+    bool same_line;
 
+    if (maps_any(&p->footers)
+        && !maps_find(t, &p->footers,
+                      arena_fmt(a, "%d %s %.*s", r.code, r.dsn, STR(r.text)),
+                      a, &own))
+        text = own;
     if (str_empty(text))
         return r;
+    same_line = str_starts(text, S("\\c"));
     text = lines_of(a, same_line ? str_skip(text, 2) : text);
     text = expand(p, f, a, text, NULL, 0);
     r.text = arena_fmt(a, "%.*s%s%.*s", STR(r.text), same_line ? "" : "\n",

@@ -43,12 +43,8 @@ void judge_say(struct task *t, const struct judge *j, const char *what,
         buf_fmt(&b, " proto=%.*s", STR(f->protocol));
     if (!str_empty(f->helo))
         buf_fmt(&b, " helo=<%.*s>", STR(f->helo));
-    if (!str_empty(f->sasl_user))
-        buf_fmt(&b, " sasl_username=<%.*s>", STR(f->sasl_user));
     say(t, policy_says, STR(id), what, STR(f->where),
-        STR(arena_fmt(j->a, "%.*s[%.*s]", STR(f->client_name),
-                      STR(f->client_address))),
-        STR(text), STR(printable(j->a, buf_str(&b))));
+        STR(j->client), STR(text), STR(printable(j->a, buf_str(&b))));
 }
 
 void judge_warn(struct task *t, const struct judge *j, const char *fmt, ...)
@@ -161,8 +157,6 @@ bool judge_about(const struct judge *j, enum about about, str *text,
                  struct subject *s)
 {
     const struct policy_facts *f = j->f;
-    str client = arena_fmt(j->a, "%.*s[%.*s]", STR(f->client_name),
-                           STR(f->client_address));
 
     *s = j->here;
     *text = S("");
@@ -171,7 +165,7 @@ bool judge_about(const struct judge *j, enum about about, str *text,
         return true;
     case ABOUT_CLIENT:
         *text = f->client_name;
-        *s = (struct subject){ client, "Client host" };
+        *s = (struct subject){ j->client, "Client host" };
         return true;
     case ABOUT_REVERSE:
         *text = f->reverse_name;

@@ -39,7 +39,7 @@ struct policy {
     struct rule_classes classes;
     struct rule_list lists[N_LISTS];
     struct match_list *mynetworks, *mx_backup_networks, *local_clients;
-    struct maps login, rbl_replies;
+    struct maps login, rbl_replies, footers;
     str local_clients_words;        /* local_header_rewrite_clients */
     str null_key;
     int table_parents;              /* MAPS_PARENT_DOMAINS or _DOT_PARENTS */
@@ -80,10 +80,11 @@ struct judge {
     const struct policy_facts *f;
     struct arena *a;
     struct policy_verdict *out;
+    str client;                 /* "name[address]" */
     struct policy_deferral if_permit, if_reject;
     struct judged_address sender, recipient;
     bool discard, hold;
-    bool unlisted_asked;        /* the rule for unknown users had its turn */
+    bool asked_sender, asked_recipient; /* whether it is listed */
     bool stopped;               /* the task is to end */
     bool end_of_data;
     size_t warn_depth;          /* where warn_if_reject was said; 0: not */

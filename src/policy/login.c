@@ -67,16 +67,29 @@ static enum outcome not_logged_in(struct task *t, struct judge *j)
     return refuse(t, j, S("not logged in"));
 }
 
+/* reject_sender_login_mismatch stands for two words. */
+static enum outcome without_sasl(struct task *t, struct judge *j,
+                                 const struct rule *r)
+{
+    bool both = r->operation == DO_LOGIN_MISMATCH;
+    str first = both ? S("reject_authenticated_sender_login_mismatch")
+                     : r->word;
+
+    judge_warn(t, j, "restriction `%.*s' ignored: no SASL support",
+               STR(first));
+    if (both)
+        judge_warn(t, j, "restriction `%s' ignored: no SASL support",
+                   "reject_unauthenticated_sender_login_mismatch");
+    return OUT_DUNNO;
+}
+
 enum outcome judge_login(struct task *t, struct judge *j,
                          const struct rule *r)
 {
     bool logged = !str_empty(j->f->sasl_user);
 
-    if (!j->p->sasl) {
-        judge_warn(t, j, "restriction `%.*s' ignored: no SASL support",
-                   STR(r->word));
-        return OUT_DUNNO;
-    }
+    if (!j->p->sasl)
+        return without_sasl(t, j, r);
     if (!j->f->has_sender || address_is_null(&j->f->sender)
         || !maps_any(&j->p->login))
         return OUT_DUNNO;

@@ -219,6 +219,8 @@ static err open_everything(struct task *t, struct opening *o)
                   conf_raw(o->c, P_smtpd_sender_login_maps), &p->login));
     TRY(maps_open(t, o->tables, o->a, S("rbl_reply_maps"),
                   conf_raw(o->c, P_rbl_reply_maps), &p->rbl_replies));
+    TRY(maps_open(t, o->tables, o->a, S("smtpd_reject_footer_maps"),
+                  conf_raw(o->c, P_smtpd_reject_footer_maps), &p->footers));
     TRY(tempfail_of(t, o->c, P_unknown_helo_hostname_tempfail_action,
                     &p->helo_tempfail));
     TRY(tempfail_of(t, o->c, P_unknown_address_tempfail_action,

@@ -15,7 +15,7 @@ static void begin(struct judge *j, const struct policy_deferral *from)
     j->if_permit = from ? *from : (struct policy_deferral){ 0 };
     j->if_reject = (struct policy_deferral){ 0 };
     j->warn_depth = 0;
-    j->unlisted_asked = false;
+    j->asked_sender = j->asked_recipient = false;
 }
 
 static const struct policy_deferral *left_by(const struct judge *j, int stage)
@@ -48,9 +48,7 @@ static enum outcome client_stage(struct task *t, struct judge *j)
     enum outcome out;
 
     begin(j, NULL);
-    out = run(t, j, LIST_CLIENT,
-              arena_fmt(j->a, "%.*s[%.*s]", STR(j->f->client_name),
-                        STR(j->f->client_address)), "Client host");
+    out = run(t, j, LIST_CLIENT, j->client, "Client host");
     leave(j, POLICY_CLIENT);
     return out;
 }
@@ -79,7 +77,7 @@ static enum outcome sender_stage(struct task *t, struct judge *j)
     begin(j, before);
     out = run(t, j, LIST_SENDER, j->f->sender.text, "Sender address");
     leave(j, POLICY_SENDER);
-    if (out != OUT_REFUSED && j->p->unlisted_sender && !j->unlisted_asked
+    if (out != OUT_REFUSED && j->p->unlisted_sender && !j->asked_sender
         && !j->discard && !address_is_null(&j->f->sender))
         out = judge_unlisted(t, j, true);
     return out;
@@ -130,7 +128,7 @@ static enum outcome recipient_stage(struct task *t, struct judge *j)
         out = run(t, j, relay_first ? LIST_RECIPIENT : LIST_RELAY, to,
                   "Recipient address");
     out = settle(t, j, out);
-    if (out != OUT_REFUSED && j->p->unlisted_recipient && !j->unlisted_asked
+    if (out != OUT_REFUSED && j->p->unlisted_recipient && !j->asked_recipient
         && !j->discard)
         out = judge_unlisted(t, j, false);
     return out;
@@ -202,6 +200,8 @@ err policy_judge(struct task *t, const struct policy *p,
     j->f = facts;
     j->a = a;
     j->out = out;
+    j->client = arena_fmt(a, "%.*s[%.*s]", STR(facts->client_name),
+                          STR(facts->client_address));
     j->hold = facts->held;
     j->discard = facts->discarded;
     j->end_of_data = stage == POLICY_END_OF_DATA;

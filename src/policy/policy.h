@@ -102,10 +102,12 @@ err policy_judge(struct task *t, const struct policy *p,
                  enum policy_stage stage, const struct policy_facts *facts,
                  struct arena *a, struct policy_verdict *out);
 
-/* A refusal with smtpd_reject_footer added. */
-struct reply policy_footer(const struct policy *p,
+/* A refusal with smtpd_reject_footer, or what smtpd_reject_footer_maps has
+ * for it, added. */
+struct reply policy_footer(struct task *t, const struct policy *p,
                            const struct policy_facts *facts,
                            struct arena *a, struct reply r);
+bool policy_has_footer(const struct policy *p);
 
 /* Whether header rewriting is that of local clients
  * (local_header_rewrite_clients). */

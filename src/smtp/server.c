@@ -88,9 +88,8 @@ void smtp_say(struct task *t, struct smtp_session *s, struct reply r)
 }
 
 /* Commands that cost a client nothing and us something count as junk. */
-static bool junk(const struct smtp_session *s, enum smtp_verb v)
+static bool junk(enum smtp_verb v)
 {
-    (void)s;
     return v == VERB_HELO || v == VERB_EHLO || v == VERB_LHLO
            || v == VERB_NOOP || v == VERB_VRFY || v == VERB_ETRN
            || v == VERB_RSET;
@@ -125,8 +124,7 @@ static bool must_be_last(const struct smtp_session *s, enum smtp_verb v)
     if (!s->esmtp || !s->o.offer_pipelining)
         return v < N_VERBS && v != VERB_QUIT;
     return v == VERB_HELO || v == VERB_EHLO || v == VERB_LHLO
-           || v == VERB_DATA || v == VERB_VRFY || v == VERB_NOOP
-           || v == VERB_STARTTLS;
+           || v == VERB_DATA || v == VERB_VRFY || v == VERB_NOOP;
 }
 
 /* Looks whether commands came before their time. */
@@ -179,14 +177,21 @@ static err handle(struct task *t, struct smtp_session *s, str line)
         smtp_say(t, s, r);
         return slow_down(t, s);
     }
-    if (junk(s, s->verb) && s->n_junk++ > s->o.junk_max)
+    if (junk(s->verb) && s->n_junk++ > s->o.junk_max)
         s->n_errors++;
-    if (s->verb == VERB_DATA || s->verb == VERB_BDAT) {
-        TRY(note_pipelining(t, s));
-        TRY(s->verb == VERB_DATA ? smtp_on_data(t, s, rest)
-                                 : smtp_on_bdat(t, s, rest));
+    TRY(note_pipelining(t, s));
+    if (s->pipelined && s->o.forbid_pipelining) {
+        s->over = true;
+        smtp_say(t, s, REPLY(554, "5.5.0",
+                             "Error: SMTP protocol synchronization"));
+    } else if (smtp_needs_tls(s, s->verb)) {
+        smtp_say(t, s, REPLY(530, "5.7.0",
+                             "Must issue a STARTTLS command first"));
+    } else if (s->verb == VERB_DATA) {
+        TRY(smtp_on_data(t, s, rest));
+    } else if (s->verb == VERB_BDAT) {
+        TRY(smtp_on_bdat(t, s, rest));
     } else {
-        TRY(note_pipelining(t, s));
         smtp_say(t, s, smtp_command(t, s, s->verb, rest));
     }
     return slow_down(t, s);
@@ -220,6 +225,7 @@ static err tls_start(struct task *t, struct smtp_session *s,
     e = conn_tls_accept(t, s->conn, ctx, after_s(t, s->o.starttls_timeout_s));
     TRY(e);
     s->tls_started = true;
+    smtp_note(t, s, SMTP_NOTE_TLS, S(""));
     return OK;
 }
 

@@ -11,6 +11,9 @@
 struct reply smtp_command(struct task *t, struct smtp_session *s,
                           enum smtp_verb v, str rest);
 
+/* Whether the command has to wait for STARTTLS. */
+bool smtp_needs_tls(const struct smtp_session *s, enum smtp_verb v);
+
 /* transaction.c */
 struct reply smtp_on_mail(struct task *t, struct smtp_session *s, str rest);
 struct reply smtp_on_rcpt(struct task *t, struct smtp_session *s, str rest);

@@ -47,6 +47,7 @@ enum smtp_note {
     SMTP_NOTE_BDAT_SIZE,
     SMTP_NOTE_TOO_BIG,      /* the message passed its limit */
     SMTP_NOTE_ERRORS,       /* too many */
+    SMTP_NOTE_TLS,          /* the handshake is done */
     SMTP_NOTE_MAIL_SIZE,    /* MAIL was refused for its size: the reply */
 };
 
@@ -102,7 +103,9 @@ struct smtp_options {
     bool offer_starttls, offer_auth, auth_needs_tls, tls_required;
     bool offer_size, offer_pipelining, offer_vrfy, offer_etrn, offer_dsn,
          offer_8bitmime, offer_utf8, offer_chunking, offer_codes;
-    str auth_mechs;         /* "PLAIN LOGIN" */
+    str auth_mechs, auth_mechs_tls; /* "PLAIN LOGIN" */
+    bool hide_auth;         /* it is there, but not announced */
+    bool forbid_pipelining; /* commands before their time end the session */
     bool broken_auth_clients;
     int64_t timeout_s;
     int64_t starttls_timeout_s;

@@ -15,9 +15,14 @@ int smtp_offer_flags(const struct smtp_session *s)
     return flags;
 }
 
+static str mechs(const struct smtp_session *s)
+{
+    return conn_tls(s->conn)->on ? s->o.auth_mechs_tls : s->o.auth_mechs;
+}
+
 static bool auth_offered(const struct smtp_session *s)
 {
-    return s->o.offer_auth && !str_empty(s->o.auth_mechs)
+    return s->o.offer_auth && !s->o.hide_auth && !str_empty(mechs(s))
            && (!s->o.auth_needs_tls || conn_tls(s->conn)->on);
 }
 
@@ -45,9 +50,9 @@ str smtp_offers(struct smtp_session *s)
     if (starttls_offered(s))
         buf_add(&b, S("\nSTARTTLS"));
     if (auth_offered(s)) {
-        buf_fmt(&b, "\nAUTH %.*s", STR(s->o.auth_mechs));
+        buf_fmt(&b, "\nAUTH %.*s", STR(mechs(s)));
         if (s->o.broken_auth_clients)
-            buf_fmt(&b, "\nAUTH=%.*s", STR(s->o.auth_mechs));
+            buf_fmt(&b, "\nAUTH=%.*s", STR(mechs(s)));
     }
     if (s->o.offer_codes)
         buf_add(&b, S("\nENHANCEDSTATUSCODES"));
@@ -122,6 +127,7 @@ static struct reply on_starttls(struct task *t, struct smtp_session *s,
     s->esmtp = false;
     s->authenticated = false;
     s->tls_started = true;
+    smtp_note(t, s, SMTP_NOTE_TLS, S(""));
     return (struct reply){ .code = 0 };
 }
 
@@ -133,10 +139,10 @@ static struct reply on_auth(struct task *t, struct smtp_session *s, str rest)
 
     scan_blanks(&sc);
     initial = scan_rest(&sc);
+    if (s->o.helo_required && str_empty(s->helo))
+        return REPLY(503, "5.5.1", "Error: send HELO/EHLO first");
     if (!s->o.offer_auth)
         return REPLY(503, "5.5.1", "Error: authentication not enabled");
-    if (!s->esmtp && str_empty(s->helo))
-        return REPLY(503, "5.5.1", "Error: send HELO/EHLO first");
     if (s->mail)
         return REPLY(503, "5.5.1", "Error: MAIL transaction in progress");
     if (str_empty(mech) || str_chr(initial, ' ') != STR_NONE)
@@ -144,8 +150,7 @@ static struct reply on_auth(struct task *t, struct smtp_session *s, str rest)
     if (s->authenticated)
         return REPLY(503, "5.5.1", "Error: already authenticated");
     if (s->o.auth_needs_tls && !conn_tls(s->conn)->on)
-        return REPLY(538, "5.7.0", "Encryption required for requested "
-                     "authentication mechanism");
+        return REPLY(503, "5.5.1", "Error: authentication not enabled");
     return s->site->auth(t, s, mech, initial, initial.n > 0);
 }
 
@@ -187,14 +192,19 @@ static struct reply on_unknown(void)
 static bool fine_without_tls(enum smtp_verb v)
 {
     return v == VERB_EHLO || v == VERB_HELO || v == VERB_STARTTLS
-           || v == VERB_NOOP || v == VERB_QUIT || v == VERB_HELP;
+           || v == VERB_NOOP || v == VERB_QUIT || v == VERB_HELP
+           || v == N_VERBS;
+}
+
+bool smtp_needs_tls(const struct smtp_session *s, enum smtp_verb v)
+{
+    return s->o.tls_required && !conn_tls(s->conn)->on
+           && !fine_without_tls(v);
 }
 
 struct reply smtp_command(struct task *t, struct smtp_session *s,
                           enum smtp_verb v, str rest)
 {
-    if (s->o.tls_required && !conn_tls(s->conn)->on && !fine_without_tls(v))
-        return REPLY(530, "5.7.0", "Must issue a STARTTLS command first");
     switch (v) {
     case VERB_HELO:
     case VERB_EHLO:

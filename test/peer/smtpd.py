@@ -12,19 +12,22 @@ Needs root, since Postfix' master does, and build/peer/root; everything
 happens in scratch directories, on loopback.  Exits 77 when the peer cannot be
 run.  `smtpd.py -v [GROUP...]` shows what the peer says.
 """
+import base64
 import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import harness  # noqa: E402
 sys.path.append(os.path.join(harness.ROOT, "test/talk"))
-from cases.smtpd import GROUPS, MAIN_CF, ZONE  # noqa: E402
+from cases.smtpd import GROUPS, MAIN_CF, TLS, ZONE  # noqa: E402
 import dns_server  # noqa: E402
 
 DNS_ADDRESS = "127.88.1.53"    # port 53, since resolv.conf has no ports
@@ -44,6 +47,8 @@ maillog_file = {dir}/maillog
 maillog_file_prefixes = /tmp
 import_environment = MAIL_CONFIG LD_LIBRARY_PATH={root}/usr/lib/postfix
 in_flow_delay = 0
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = private/auth
 """
 
 PEER_MASTER = """
@@ -51,6 +56,7 @@ anvil unix - - n - 1 anvil
 cleanup unix n - n - 0 cleanup
 rewrite unix - - n - - trivial-rewrite
 flush unix n - n 1000? 0 flush
+tlsmgr unix - - n 1000? 1 tlsmgr
 proxymap unix - - n - - proxymap
 postlog unix-dgram n - n - 1 postlogd
 """
@@ -85,10 +91,12 @@ class Peer:
             os.makedirs(os.path.join(self.dir, "spool", name))
             if name != "pid":
                 shutil.chown(os.path.join(self.dir, "spool", name), "daemon")
+        self.auth = AuthServer(os.path.join(self.dir, "spool/private/auth"))
         self.ports = dict(zip(groups, free_ports(len(groups))))
         with open(os.path.join(self.dir, "etc", "main.cf"), "w") as f:
             f.write(MAIN_CF.format(dir=self.dir))
             f.write(PEER_CF.format(dir=self.dir, root=ROOT))
+            f.write(make_certificate(self.dir))
         with open(os.path.join(self.dir, "etc", "master.cf"), "w") as f:
             f.write(PEER_MASTER)
             for g, (settings, _) in groups.items():
@@ -113,6 +121,7 @@ class Peer:
             time.sleep(0.1)
 
     def stop(self):
+        self.auth.stop()
         self.process.terminate()
         self.process.wait()
         time.sleep(0.3)
@@ -132,8 +141,11 @@ class Ours(harness.Instance):
         with open(os.path.join(self.etc, "main.cf"), "w") as f:
             f.write(MAIN_CF.format(dir=self.dir))
             f.write("".join(f"{k} = {v}\n" for k, v in own.items()))
+            f.write(make_certificate(self.etc))
             f.write("defer_transports = smtp local relay\n"
                     f"lookup_dns_server = {DNS_ADDRESS}\n")
+        with open(os.path.join(self.etc, "passwd"), "w") as f:
+            f.write("joe:{PLAIN}secret\n")
         try:
             self.start()
         except RuntimeError:
@@ -150,6 +162,67 @@ class Ours(harness.Instance):
                                 + os.path.join(self.etc, "passwd")}
 
 
+class AuthServer:
+    """The least of a Dovecot authentication server, for the peer: one user,
+    joe, whose password is secret."""
+
+    def __init__(self, path):
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        os.chmod(path, 0o666)
+        self.listener.listen(20)
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(peer,),
+                             daemon=True).start()
+
+    def serve(self, peer):
+        f = peer.makefile("rw")
+        f.write("VERSION\t1\t1\nMECH\tPLAIN\tplaintext\n"
+                "MECH\tLOGIN\tplaintext\nSPID\t1\nCUID\t1\n"
+                "COOKIE\tx\nDONE\n")
+        f.flush()
+        steps = {}
+        for line in f:
+            answer = self.answer(line.rstrip("\n").split("\t"), steps)
+            if answer:
+                f.write(answer + "\n")
+                f.flush()
+
+    @staticmethod
+    def answer(words, steps):
+        if words[0] not in ("AUTH", "CONT"):
+            return None
+        number = words[1]
+        if words[0] == "AUTH":
+            steps[number] = [words[2].upper()]
+            said = [w[5:] for w in words if w.startswith("resp=")]
+        else:
+            said = words[2:3]
+        steps[number] += [base64.b64decode(w + "==") for w in said]
+        mech, given = steps[number][0], steps[number][1:]
+        if mech == "LOGIN" and len(given) < 2:
+            word = b"Password:" if given else b"Username:"
+            return f"CONT\t{number}\t{base64.b64encode(word).decode()}"
+        if mech == "PLAIN" and not given:
+            return f"CONT\t{number}\t"
+        if mech == "PLAIN":
+            given = given[0].split(b"\0")[1:]
+        if given == [b"joe", b"secret"]:
+            return f"OK\t{number}\tuser=joe"
+        return (f"FAIL\t{number}\treason=authentication failure"
+                f"\tuser={given[0].decode() if given else ''}")
+
+    def stop(self):
+        self.listener.close()
+
+
 def read_reply(f):
     lines = []
     while True:
@@ -164,6 +237,25 @@ def read_reply(f):
             return lines
 
 
+def start_tls(peer, f):
+    f.flush()
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    peer = context.wrap_socket(peer.dup(), do_handshake_on_connect=True)
+    return peer, peer.makefile("rwb")
+
+
+def make_certificate(place):
+    """A key and a certificate for both sides; the end of their main.cf."""
+    key, cert = (os.path.join(place, n) for n in ("key.pem", "cert.pem"))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048",
+                    "-nodes", "-keyout", key, "-out", cert, "-days", "2",
+                    "-subj", "/CN=mx.example.com"], check=True,
+                   stderr=subprocess.DEVNULL)
+    return f"smtpd_tls_cert_file = {cert}\nsmtpd_tls_key_file = {key}\n"
+
+
 def talk(port, dialogue, source="127.0.0.1"):
     """Each item is sent and its reply read.  A str is a command line; bytes
     go as they are and get one reply; (n, bytes) gets n replies."""
@@ -176,6 +268,13 @@ def talk(port, dialogue, source="127.0.0.1"):
             if replies[-1][-1] == "(closed)":
                 break
             n = 1
+            if item == TLS:
+                try:
+                    peer, f = start_tls(peer, f)
+                except ssl.SSLError:
+                    replies.append(["(no handshake)"])
+                    break
+                continue
             if isinstance(item, tuple):
                 n, item = item
             if isinstance(item, str):
@@ -201,7 +300,7 @@ ACTS = re.compile(r" (?:postfix/)?\S*smtpd\[\d+\]: (?:(NOQUEUE|[0-9A-Za-z]+): "
                   r"((?:warning|improper|non-SMTP|too many).*))")
 ENDED = re.compile(r" connect from .*\n(?:.*\n)*?.* disconnect from .*\n")
 NOT_ALIKE = re.compile(r"hostname \S+ does not resolve|dict_|"
-                       r"process .* pid|SASL|"
+                       r"process .* pid|"
                        # we say more about what is wrong with a table
                        r"table lookup problem|query error|"
                        r"unknown DSN NOTIFY command value")
@@ -258,7 +357,7 @@ def show(case, got):
     case = case[1:] if case and isinstance(case[0], dict) else case
     print("    S:", " | ".join(replies[0]))
     at = 1
-    for item in case:
+    for item in [x for x in case if x != TLS]:
         n = item[0] if isinstance(item, tuple) else 1
         print("    C:", item)
         for r in replies[at:at + n]:
@@ -270,7 +369,7 @@ def show(case, got):
 
 def show_difference(case, want, got):
     """What was said before the first difference, and the difference."""
-    items = [x for x in case if not isinstance(x, dict)]
+    items = [x for x in case if not isinstance(x, dict) and x != TLS]
     said = ["(connect)"]
     for item in items:
         n = item[0] if isinstance(item, tuple) else 1

@@ -9,11 +9,17 @@
 
 enum { AUTH_WAIT_S = 30 };
 
+/* user: what the client called itself, if it came that far. */
 static struct reply failed(struct task *t, struct visit *v, str mech,
-                           const char *reason)
+                           str user, const char *reason)
 {
-    say(t, smtpd_auth_failed, STR(v->name), STR(v->address), STR(mech),
-        STR(str_from(reason)));
+    struct arena *a = &v->s.scratch;
+
+    mech = table_printable(a, str_head(mech, 100));
+    user = str_empty(user) ? S("(unavailable)")
+                           : table_printable(a, str_head(user, 100));
+    say(t, smtpd_sasl_failed, STR(v->name), STR(v->address), STR(mech),
+        STR(str_from(reason)), STR(user));
     return reply_fmt(&v->s.scratch, 535, "5.7.8",
                      "Error: authentication failed: %s", reason);
 }
@@ -44,23 +50,28 @@ struct reply visit_auth(struct task *t, struct smtp_session *session,
                         str mech_name, str initial, bool has_initial)
 {
     struct visit *v = visit_of(session);
-    enum sasl_mech mech = sasl_find(mech_name, v->l->sasl_flags);
+    enum sasl_mech mech = sasl_find(mech_name,
+                                    conn_tls(session->conn)->on
+                                        ? v->l->sasl_flags_tls
+                                        : v->l->sasl_flags);
     struct auth_question q = { .service = S("smtp"), .client = v->address };
     struct auth_user user;
-    struct sasl s;
+    struct sasl s = { 0 };
     err e;
 
     mech_name = arena_str(&session->scratch, mech_name);
     initial = arena_str(&session->scratch, initial);
     if (mech == SASL_NONE)
-        return REPLY(535, "5.7.8",
-                     "Error: authentication failed: Invalid authentication "
-                     "mechanism");
+        return failed(t, v, mech_name, S(""),
+                      "Invalid authentication mechanism");
     e = claim(t, v, &s, mech, initial, has_initial);
-    if (e == ERR_DENIED)
+    if (e == ERR_DENIED) {
+        say(t, smtpd_auth_aborted, STR(v->name), STR(v->address),
+            STR(mech_name));
         return REPLY(501, "5.7.0", "Authentication aborted");
+    }
     if (e == ERR_SYNTAX)
-        return failed(t, v, mech_name, "Invalid base64 data in initial "
+        return failed(t, v, mech_name, s.user, "Invalid base64 data in initial "
                                        "response");
     if (e) {
         session->over = true;
@@ -71,7 +82,7 @@ struct reply visit_auth(struct task *t, struct smtp_session *session,
     e = v->d->auth ? auth_check(t, v->d->auth, &q, after_s(t, AUTH_WAIT_S),
                                 &v->memory, &user) : ERR_END;
     if (e == ERR_DENIED)
-        return failed(t, v, mech_name, "authentication failure");
+        return failed(t, v, mech_name, q.user, "authentication failure");
     if (e)
         return REPLY(454, "4.7.0", "Temporary authentication failure: "
                      "generic failure");

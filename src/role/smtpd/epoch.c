@@ -14,9 +14,9 @@ static uint32_t u32(const struct conf *c, enum param p)
     return n < 0 ? 0 : n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 }
 
-static int sasl_flags(const struct conf *c)
+static int sasl_flags(const struct conf *c, enum param p)
 {
-    struct conf_items list = conf_items(c, P_smtpd_sasl_security_options);
+    struct conf_items list = conf_items(c, p);
 
     for (size_t i = 0; i < list.n; i++)
         if (str_ieq(list.p[i], S("noplaintext")))
@@ -24,14 +24,17 @@ static int sasl_flags(const struct conf *c)
     return 0;
 }
 
+static bool mandatory_tls(const struct conf *c)
+{
+    return str_ieq(conf_str(c, P_smtpd_tls_security_level), S("encrypt"))
+           || conf_bool(c, P_smtpd_enforce_tls)
+           || conf_bool(c, P_smtpd_tls_wrappermode);
+}
+
 static void set_options(struct listener_settings *l, struct arena *a)
 {
     const struct conf *c = l->conf;
     struct smtp_options *o = &l->options;
-    str level = conf_str(c, P_smtpd_tls_security_level);
-    bool encrypt = str_ieq(level, S("encrypt"))
-                   || conf_bool(c, P_smtpd_enforce_tls);
-
     (void)a;
     *o = (struct smtp_options){
         .hostname = conf_str(c, P_myhostname),
@@ -43,8 +46,10 @@ static void set_options(struct listener_settings *l, struct arena *a)
         .offer_starttls = l->tls && !l->wrapped,
         .offer_auth = conf_bool(c, P_smtpd_sasl_auth_enable),
         .auth_needs_tls = conf_bool(c, P_smtpd_tls_auth_only),
-        .tls_required = encrypt && !l->wrapped,
-        .auth_mechs = sasl_offer(sasl_flags(c)),
+        .tls_required = mandatory_tls(c) && !l->wrapped,
+        .auth_mechs = sasl_offer(l->sasl_flags),
+        .auth_mechs_tls = sasl_offer(l->sasl_flags_tls),
+        .forbid_pipelining = conf_bool(c, P_smtpd_forbid_unauth_pipelining),
         .broken_auth_clients = conf_bool(c, P_broken_sasl_auth_clients),
         .offer_size = true,
         .offer_pipelining = true,
@@ -83,7 +88,9 @@ static err open_tls(struct task *t, struct smtpd *d, struct epoch *e,
         .ca_pem = k->ca_pem,
         .ask_cert = conf_bool(c, P_smtpd_tls_ask_ccert),
         .require_cert = conf_bool(c, P_smtpd_tls_req_ccert),
-        .protocols = conf_str(c, P_smtpd_tls_mandatory_protocols),
+        .protocols = conf_str(c, mandatory_tls(c)
+                                     ? P_smtpd_tls_mandatory_protocols
+                                     : P_smtpd_tls_protocols),
     };
     if (tls_server_new(t, &e->memory, &o, &l->tls)) {
         say(t, role_warn, task_why(t));
@@ -118,6 +125,10 @@ static err open_maps(struct task *t, struct epoch *e,
     TRY(match_list_open(t, e->tables, &e->memory, S("fast_flush_domains"),
                         conf_str(l->conf, P_fast_flush_domains),
                         MATCH_DOMAIN, true, &l->flush_domains));
+    TRY(match_list_open(t, e->tables, &e->memory,
+                        S("smtpd_sasl_exceptions_networks"),
+                        conf_str(l->conf, P_smtpd_sasl_exceptions_networks),
+                        MATCH_ADDRESS, false, &l->sasl_exceptions));
     return maps_open(t, e->tables, &e->memory,
                      S("smtpd_discard_ehlo_keyword_address_maps"),
                      conf_str(l->conf,
@@ -159,7 +170,8 @@ static err open_listener(struct task *t, struct smtpd *d, struct epoch *e,
     l->add_missing = conf_bool(c, P_always_add_missing_headers);
     l->header_max = (size_t)conf_int(c, P_header_size_limit);
     l->hops_max = (size_t)conf_int(c, P_hopcount_limit);
-    l->sasl_flags = sasl_flags(c);
+    l->sasl_flags = sasl_flags(c, P_smtpd_sasl_security_options);
+    l->sasl_flags_tls = sasl_flags(c, P_smtpd_sasl_tls_security_options);
     l->limit = (uint32_t)l->service->limit;
     TRY(open_tls(t, d, e, l));
     set_options(l, &e->memory);

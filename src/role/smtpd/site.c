@@ -72,7 +72,7 @@ static struct reply judge(struct task *t, struct visit *v,
     return p.reply;
 }
 
-/* --- what is worth a line in the log --------------------------------------- */
+/* --- what is worth a line in the log -------------------------------------*/
 
 static str escaped(struct arena *a, str s)
 {
@@ -95,6 +95,27 @@ static str escaped(struct arena *a, str s)
 static const char *id_or_none(const struct visit *v)
 {
     return v->c.number ? v->c.id.text : "NOQUEUE";
+}
+
+/* "Anonymous TLS connection established from ..." */
+static void say_tls(struct task *t, struct visit *v)
+{
+    const struct tls_facts *f = conn_tls(v->s.conn);
+    struct buf b;
+
+    if (str_eq(conf_str(v->l->conf, P_smtpd_tls_loglevel), S("0")))
+        return;
+    buf_init(&b, &v->s.scratch, 1024);
+    if (!str_empty(f->exchange))
+        buf_fmt(&b, " key-exchange %.*s", STR(f->exchange));
+    if (!str_empty(f->signature))
+        buf_fmt(&b, " server-signature %.*s", STR(f->signature));
+    if (!str_empty(f->digest))
+        buf_fmt(&b, " server-digest %.*s", STR(f->digest));
+    say(t, smtpd_tls, str_empty(f->peer_fingerprint) ? "Anonymous"
+                      : f->peer_verified ? "Trusted" : "Untrusted",
+        STR(v->s.peer), STR(f->protocol), STR(f->cipher), f->bits_used,
+        f->bits_total, STR(buf_str(&b)));
 }
 
 static void on_note(struct task *t, struct smtp_session *s, enum smtp_note n,
@@ -134,6 +155,9 @@ static void on_note(struct task *t, struct smtp_session *s, enum smtp_note n,
         break;
     case SMTP_NOTE_ERRORS:
         say(t, smtpd_too_many_errors, verb, STR(s->peer));
+        break;
+    case SMTP_NOTE_TLS:
+        say_tls(t, v);
         break;
     case SMTP_NOTE_MAIL_SIZE:
         say(t, smtpd_mail_size, STR(s->peer), STR(text),
@@ -399,12 +423,10 @@ static struct reply on_footer(struct task *t, struct smtp_session *s,
     struct visit *v = visit_of(s);
     struct policy_facts f;
 
-    (void)t;
-    if (v->l->pickup || str_empty(conf_raw(v->l->conf,
-                                           P_smtpd_reject_footer)))
+    if (v->l->pickup || !policy_has_footer(v->l->policy))
         return r;
     visit_facts(v, &f);
-    return policy_footer(v->l->policy, &f, &s->scratch, r);
+    return policy_footer(t, v->l->policy, &f, &s->scratch, r);
 }
 
 static bool listed(const struct conf *c, enum param p, str verb)

@@ -67,7 +67,8 @@ struct listener_settings {
     str banner;
     bool hide_names, auth_header, tls_header, add_missing;
     size_t header_max, hops_max;
-    int sasl_flags;             /* of the clear */
+    int sasl_flags, sasl_flags_tls; /* in clear, with TLS */
+    struct match_list *sasl_exceptions; /* clients that are offered none */
     uint32_t limit;             /* sessions at once; 0: none */
 };
 

@@ -126,6 +126,8 @@ static void serve(struct task *t, struct visit *v, struct sock *sock)
     v->s.peer = arena_fmt(&v->memory, "%.*s[%.*s]", STR(v->name),
                           STR(v->address));
     hide_keywords(t, v);
+    v->s.o.hide_auth = !match_list_find(t, v->l->sasl_exceptions, v->name,
+                                        v->address);
     if (!v->l->pickup)
         say(t, smtpd_connect, STR(v->name), STR(v->address));
     how = smtp_serve(t, &v->s, v->l->wrapped ? v->l->tls : NULL);

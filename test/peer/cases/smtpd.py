@@ -24,6 +24,7 @@ smtpd_client_connection_count_limit = 0
 """
 
 HELO = ["EHLO client.example.net"]
+TLS = "(handshake)"     # an item: no command, but what follows STARTTLS
 
 
 def mail(sender="s@far.org", *rcpts, end=()):
@@ -471,6 +472,12 @@ group("pipelining", [
             "RCPT TO:<joe@local.org>"],
 ], smtpd_recipient_restrictions="reject_unauth_pipelining",
     smtpd_etrn_restrictions="reject")
+group("forbid_pipelining", [
+    HELO + [(2, b"NOOP\r\nNOOP\r\n"), "NOOP"],
+    [(2, b"EHLO x\r\nMAIL FROM:<x@y.org>\r\n"), "NOOP"],
+    HELO + [(2, b"MAIL FROM:<x@y.org>\r\nRCPT TO:<joe@local.org>\r\n"),
+            (2, b"DATA\r\nx: y\r\n\r\n.\r\n")],
+], smtpd_forbid_unauth_pipelining="yes")
 group("pipelined_data", [
     HELO + ["MAIL FROM:<x@y.org>", "RCPT TO:<joe@local.org>",
             (2, b"DATA\r\nx: y\r\n\r\nx\r\n.\r\n")],
@@ -640,3 +647,82 @@ group("dns_backup_nets", [mail("s@far.org", "x@backup.test",
 group("dns_backup_nets2", [mail("s@far.org", "x@backup.test")],
       permit_mx_backup_networks="192.0.2.12/32",
       smtpd_relay_restrictions="permit_mx_backup, reject")
+
+group("footer_maps", [HELO + ["FOO", "MAIL FROM:<x@y.org>",
+                              "RCPT TO:<x@far.org>", "DATA", "QUIT"]],
+      smtpd_reject_footer="default",
+      smtpd_reject_footer_maps="regexp:{ {/Relay access/ for $$$$recipient}, "
+      "{/^500/ \\c, sorry} }")
+
+# --- AUTH --------------------------------------------------------------------
+GOOD, WRONG = "AGpvZQBzZWNyZXQ=", "AGpvZQB3cm9uZw=="     # joe/secret, joe/wrong
+JOE, SECRET = "am9l", "c2VjcmV0"
+LOGGED_IN = HELO + ["AUTH PLAIN " + GOOD]
+auth_cases = [
+    HELO + ["AUTH", "AUTH PLAIN x y", "AUTH FOO", "AUTH PLAIN " + GOOD,
+            "AUTH PLAIN " + GOOD, "MAIL FROM:<joe@local.org>",
+            "RCPT TO:<x@far.org>", "RCPT TO:<nobody@local.org>"],
+    HELO + ["AUTH PLAIN " + WRONG, "AUTH PLAIN", GOOD, "EHLO x", "RSET",
+            "AUTH PLAIN " + GOOD],
+    HELO + ["AUTH LOGIN", JOE, SECRET],
+    HELO + ["auth login " + JOE, SECRET, "MAIL FROM:<x@y.org> AUTH=<>",
+            "RCPT TO:<x@far.org>", "QUIT"],
+    HELO + ["AUTH LOGIN", JOE, "d3Jvbmc="],
+    HELO + ["AUTH LOGIN", "*", "AUTH PLAIN", "*", "NOOP"],
+    HELO + ["MAIL FROM:<x@y.org>", "AUTH PLAIN " + GOOD],
+    ["AUTH PLAIN " + GOOD], ["HELO x", "AUTH PLAIN " + GOOD],
+]
+group("auth", auth_cases, smtpd_sasl_auth_enable="yes")
+group("auth_broken", [HELO], smtpd_sasl_auth_enable="yes",
+      broken_sasl_auth_clients="yes")
+group("auth_hidden", [["EHLO x", "AUTH PLAIN " + GOOD],
+                      [{"from": "127.0.0.9"}, "EHLO x"]],
+      smtpd_sasl_auth_enable="yes",
+      smtpd_sasl_exceptions_networks="127.0.0.1/32")
+group("auth_login_maps", [
+    c + [f"MAIL FROM:<{s}>", "RCPT TO:<joe@local.org>"]
+    for c in (HELO, LOGGED_IN)
+    for s in ("joe@local.org", "joe+x@local.org", "ann@local.org",
+              "x@far.org", "x@own.org", "", "joe", "JOE@LOCAL.ORG")],
+    smtpd_sasl_auth_enable="yes",
+    smtpd_sender_login_maps="inline:{ {joe@local.org=joe}, "
+    "{ann@local.org=ann}, {@own.org=ann, JOE}, {joe@example.com=joe} }",
+    smtpd_sender_restrictions="reject_sender_login_mismatch")
+for kind in ("known", "authenticated", "unauthenticated"):
+    group("auth_" + kind, [
+        c + [f"MAIL FROM:<{s}>", "RCPT TO:<joe@local.org>"]
+        for c in (HELO, LOGGED_IN)
+        for s in ("joe@local.org", "ann@local.org", "x@far.org", "")],
+        smtpd_sasl_auth_enable="yes",
+        smtpd_sender_login_maps="inline:{ {joe@local.org=joe}, "
+        "{ann@local.org=ann} }",
+        smtpd_sender_restrictions=f"reject_{kind}_sender_login_mismatch")
+group("auth_access", [c + mail("x@y.org", "joe@local.org")[1:]
+                      for c in (HELO, LOGGED_IN)],
+      smtpd_sasl_auth_enable="yes",
+      smtpd_sender_restrictions="check_sasl_access inline:{{joe=REJECT}}")
+
+group("auth_tls_only", [HELO + ["AUTH PLAIN " + GOOD, "AUTH LOGIN", "NOOP"],
+                        HELO + ["STARTTLS", TLS] + LOGGED_IN],
+      smtpd_sasl_auth_enable="yes", smtpd_tls_auth_only="yes",
+      smtpd_tls_security_level="may")
+
+# --- TLS ---------------------------------------------------------------------
+group("tls", [
+    ["STARTTLS", TLS] + HELO + ["STARTTLS", "QUIT"],
+    HELO + ["STARTTLS x", "STARTTLS", TLS, "MAIL FROM:<x@y.org>",
+            "RCPT TO:<joe@local.org>"] + data() + ["QUIT"],
+    HELO + ["MAIL FROM:<x@y.org>", "STARTTLS", TLS,
+            "RCPT TO:<joe@local.org>"] + mail("x@y.org", "joe@local.org"),
+    HELO + [b"STARTTLS\r\nNOOP\r\nVRFY nobody\r\n", TLS] + HELO
+    + ["RSET", "QUIT"],
+], smtpd_tls_security_level="may",
+    smtpd_recipient_restrictions="warn_if_reject reject_plaintext_session")
+group("tls_encrypt", [
+    HELO + ["MAIL FROM:<x@y.org>", "RCPT TO:<x@y>", "DATA", "VRFY joe",
+            "ETRN x.y", "RSET", "NOOP", "HELP", "FOO", "BDAT 1", "QUIT"],
+    HELO + ["STARTTLS", TLS] + mail("x@y.org", "joe@local.org"),
+    ["HELO x", "MAIL FROM:<x@y.org>"],
+], smtpd_tls_security_level="encrypt")
+group("tls_hidden", [HELO + ["STARTTLS"]], smtpd_tls_security_level="may",
+      smtpd_discard_ehlo_keywords="starttls")
