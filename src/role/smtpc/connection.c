@@ -158,6 +158,9 @@ err connection_run(struct task *t, void *arg)
 
     log_name_set(t, h->l->log_name);
     e = serve(t, h);
-    h->n_connections--;
+    if (e)
+        h->n_connections--;
+    else
+        hop_left(h);
     return e;
 }

@@ -78,6 +78,34 @@ void hop_return(struct hop *h, struct work *w)
 {
     list_add_first(&h->waiting, &w->link);
     h->n_waiting++;
+    if (h->n_idle > 0)
+        hop_serve(h);
+}
+
+void hop_left(struct hop *h)
+{
+    h->n_connections--;
+    if (h->n_waiting > 0 && h->n_connections == 0)
+        hop_serve(h);
+}
+
+static void work_free(struct work *w)
+{
+    arena_reset(&w->memory);
+    heap_free(w);
+}
+
+/* What was not taken up yet is another qmgr's to give out again. */
+static void drop_waiting(struct client *c)
+{
+    str key;
+    void *value;
+
+    for (size_t at = 0; map_next(&c->hops, &at, &key, &value);) {
+        struct work *w;
+        while ((w = hop_take(value)))
+            work_free(w);
+    }
 }
 
 static err on_job(struct task *t, struct client *c, struct frame *f)
@@ -88,10 +116,10 @@ static err on_job(struct task *t, struct client *c, struct frame *f)
 
     arena_init(&w->memory, 0);
     w->id = f->id;
+    w->life = c->life;
     if (job_unpack(arena_str(&w->memory, f->body), &w->memory, &w->job)
         || !(l = settings_find(c, w->job.transport))) {
-        arena_reset(&w->memory);
-        heap_free(w);
+        work_free(w);
         return why(t, ERR_PEER, "a job that does not unpack");
     }
     h = hop_get(c, l, w->job.nexthop);
@@ -107,14 +135,13 @@ void work_answer(struct client *c, struct work *w, const struct result *r)
 
     buf_init(&b, NULL, PORT_BODY_MAX);
     result_pack(r, &b);
-    if (c->queue && !b.over)
+    if (c->queue && w->life == c->life && !b.over)
         port_answer(c->queue, &(struct frame){ .type = FACE_RESULT,
                                                .id = w->id,
                                                .body = buf_str(&b),
                                                .fd = -1 });
     buf_free(&b);
-    arena_reset(&w->memory);
-    heap_free(w);
+    work_free(w);
 }
 
 err client_queue_run(struct task *t, struct client *c, struct port *p)
@@ -122,8 +149,10 @@ err client_queue_run(struct task *t, struct client *c, struct port *p)
     struct frame f;
     err e;
 
+    drop_waiting(c); /* the one before may not have been heard to end */
     c->queue = p;
-    while (!(e = port_recv(t, p, NEVER, &f))) {
+    c->life++;
+    while (!(e = port_recv(t, p, NEVER, &f)) && c->queue == p) {
         switch (f.type) {
         case FACE_SEGMENT:
             e = on_segment(t, c, &f);
@@ -139,7 +168,12 @@ err client_queue_run(struct task *t, struct client *c, struct port *p)
     }
     if (e == ERR_PEER)
         say(t, role_error, task_why(t));
-    c->queue = NULL; /* what is under way is answered to nobody */
+    if (!e)
+        fd_close(f.fd);
+    if (c->queue == p) {
+        c->queue = NULL; /* what is under way is answered to nobody */
+        drop_waiting(c);
+    }
     port_close(p);
     return e;
 }

@@ -36,7 +36,9 @@ struct client_settings {
 
 struct client {
     struct role *role;
-    struct port *queue;
+    struct port *queue;     /* NULL: qmgr is away */
+    uint32_t life;          /* counts qmgr's: a job is only answered to the
+                               one that gave it, another numbers anew */
     struct calls *lookup;
     struct dns *dns;        /* NULL: literals only */
     struct link settings;
@@ -66,6 +68,7 @@ struct work {
     struct link link;
     struct arena memory;
     uint64_t id;
+    uint32_t life;
     struct job job;
     int64_t start_us;       /* taken up by a connection */
     int64_t connected_us;
@@ -81,6 +84,9 @@ err client_queue_run(struct task *t, struct client *c, struct port *p);
 void work_answer(struct client *c, struct work *w, const struct result *r);
 struct work *hop_take(struct hop *h);
 void hop_return(struct hop *h, struct work *w);
+
+/* A connection is gone: the last one's work needs another. */
+void hop_left(struct hop *h);
 
 /* connection.c: a task that serves a hop until nothing is left. */
 err connection_run(struct task *t, void *hop);
