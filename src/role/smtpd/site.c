@@ -31,8 +31,8 @@ void visit_facts(struct visit *v, struct policy_facts *f)
         .mail_params = v->mail.params,
         .size = v->c.started ? v->c.size : v->mail.params.size,
         .n_recipients = v->rcpts.n,
-        .queue_id = v->c.number ? queue_id_str(&v->c.id) : S(""),
-        .instance = v->c.number ? queue_id_str(&v->c.id) : S(""),
+        .queue_id = v->c.ticket.number ? queue_id_str(&v->c.id) : S(""),
+        .instance = v->c.ticket.number ? queue_id_str(&v->c.id) : S(""),
         .pipelined = conn_pending(v->s.conn),
     };
 }
@@ -54,7 +54,7 @@ static void take_actions(struct task *t, struct visit *v,
     for (size_t i = 0; i < p->prepend.n; i++)
         vec_push(a, &v->prepend, arena_str(a, p->prepend.p[i]));
     for (size_t i = 0; i < p->warn.n; i++)
-        say(t, smtpd_policy_text, v->c.number ? v->c.id.text : "NOQUEUE",
+        say(t, smtpd_policy_text, v->c.ticket.number ? v->c.id.text : "NOQUEUE",
             STR(p->warn.p[i]));
 }
 
@@ -306,7 +306,7 @@ static void on_refused(struct task *t, struct smtp_session *s, str command,
     buf_fmt(&b, " proto=%s", s->esmtp ? "ESMTP" : "SMTP");
     if (!str_empty(s->helo))
         buf_fmt(&b, " helo=<%.*s>", STR(s->helo));
-    say(t, smtpd_reject, v->c.number ? v->c.id.text : "NOQUEUE",
+    say(t, smtpd_reject, v->c.ticket.number ? v->c.id.text : "NOQUEUE",
         STR(command), STR(v->name), STR(v->address), r.code, r.dsn,
         STR(r.text), STR(buf_str(&b)));
 }
