@@ -142,10 +142,13 @@ static err send_job(struct task *t, struct queue *q, struct worker *w,
     w->n_jobs++;
     for (uint32_t i = 0; i < p->message->entry->n_extents && !e; i++)
         e = send_segment(t, q, w, p->message->entry->extents[i].segment);
+    if (e == ERR_END)
+        return OK; /* worker_run has given the job back, s is gone */
+    TRY(e);
     buf_init(&b, NULL, PORT_BODY_MAX);
     pack_job(t, q, s, &b);
     if (b.over)
-        e = ERR_LIMIT;
+        e = why(t, ERR_LIMIT, "a job is too large");
     if (!e)
         e = port_send(t, w->port, &(struct frame){ .type = FACE_JOB,
                                                    .id = s->id,

@@ -127,8 +127,8 @@ static void envelope_of_report(struct task *t, struct queue *q,
 }
 
 /* Appends the report as a message; the wait for room comes first. */
-static err append(struct task *t, struct queue *q, uint64_t number, str body,
-                  struct envelope *env)
+static err append(struct task *t, struct queue *q, const struct message *m,
+                  uint64_t number, str body, struct envelope *env)
 {
     struct spool_draft *d = spool_begin(q->spool, number);
     struct spool_entry *entry;
@@ -149,9 +149,11 @@ static err append(struct task *t, struct queue *q, uint64_t number, str body,
     else
         e = spool_seal_later(t, q->spool, d, buf_str(&b), &entry);
     buf_free(&b);
-    if (!e)
-        message_add(t, q, entry, env);
-    return e;
+    TRY(e);
+    message_add(t, q, entry, env);
+    /* no batch holds both the report and what is in the other log: then the
+     * report comes first, twice rather than not at all */
+    return spool_is_cold(m->entry) ? spool_flush(t, q->spool) : OK;
 }
 
 static err make(struct task *t, struct queue *q, struct message *m,
@@ -180,7 +182,7 @@ static err make(struct task *t, struct queue *q, struct message *m,
     dsn_tail(r, &text);
     envelope_of_report(t, q, m, to, a, &env);
     err e = text.over ? why(t, ERR_LIMIT, "the report is too large")
-                      : append(t, q, number, buf_str(&text), &env);
+                      : append(t, q, m, number, buf_str(&text), &env);
     buf_free(&text);
     if (e)
         return e;
