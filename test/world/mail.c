@@ -41,7 +41,7 @@ static void restart(struct task *t, struct world_mail *w)
             continue;
         if (mr->ended) {
             w->r->tally->io_errors++;
-            w->crashed = rt_now(t);
+            vec_push(&w->memory, &w->crashes, rt_now(t));
         }
         role_kill(t, mr);
         role_start_one(t, w, mr);
@@ -61,7 +61,7 @@ static void hurt(struct task *t, struct world_mail *w)
         role_kill(t, &w->roles[what % 3]);
         w->r->tally->kills++;
     }
-    w->crashed = rt_now(t);
+    vec_push(&w->memory, &w->crashes, rt_now(t));
     set_faults(t, w);
 }
 
@@ -159,7 +159,6 @@ err mail_scenario(struct task *t, void *arg)
     struct dir *root;
 
     w->r = arg;
-    w->crashed = rt_now(t);
     arena_init(&w->memory, 0);
     TRY(endpoint_parse(S("192.0.2.1"), 25, &w->relay_at));
     TRY(endpoint_parse(S("192.0.2.25"), 25, &w->peer_at));
