@@ -20,7 +20,7 @@ struct visitor {
     struct sock *s;
     struct buf in;
     struct arena memory;    /* of the transaction */
-    when began;
+    when began, text_began; /* the next may come with a text */
     bool in_mail, null_sender;
     str rcpts[CMD_RCPTS];
     size_t n_rcpts;
@@ -224,6 +224,7 @@ static err on_data(struct task *t, struct visitor *v)
 
     if (v->n_rcpts == 0)
         return say_line(t, v, "554 5.5.1 no recipients\r\n");
+    v->text_began = rt_now(t);
     TRY(say_line(t, v, "354 go on\r\n"));
     buf_init(&text, NULL, 1 << 20);
     e = read_text(t, v, &text);
@@ -260,7 +261,7 @@ static err serve_command(struct task *t, struct visitor *v, str cmd)
     if (str_istarts(cmd, S("MAIL"))) {
         v->n_rcpts = 0;
         v->in_mail = false;
-        v->began = rt_now(t);
+        v->began = v->text_began ? v->text_began : rt_now(t);
         v->null_sender = str_empty(in_brackets(cmd));
         if (hostile(t, v, 40))
             return say_line(t, v, "451 4.3.2 later\r\n");

@@ -139,7 +139,8 @@ static err serve(struct task *t, struct hop *h)
         for (; e && w; w = hop_take(h))
             fail(t, h, w, &f);
         while (!e && w) {
-            carry(t, h, n, w);
+            if (!work_is_stale(h->c, w)) /* connecting took its time */
+                carry(t, h, n, w);
             w = worn_out(h, n) ? hop_take(h) : idle(t, h, n);
             if (worn_out(h, n))
                 break;

@@ -74,8 +74,24 @@ struct work *hop_take(struct hop *h)
     return container_of(l, struct work, link);
 }
 
+static void work_free(struct work *w)
+{
+    arena_reset(&w->memory);
+    heap_free(w);
+}
+
+bool work_is_stale(const struct client *c, struct work *w)
+{
+    if (c->queue && w->life == c->life)
+        return false;
+    work_free(w);
+    return true;
+}
+
 void hop_return(struct hop *h, struct work *w)
 {
+    if (work_is_stale(h->c, w))
+        return;
     list_add_first(&h->waiting, &w->link);
     h->n_waiting++;
     if (h->n_idle > 0)
@@ -87,12 +103,6 @@ void hop_left(struct hop *h)
     h->n_connections--;
     if (h->n_waiting > 0 && h->n_connections == 0)
         hop_serve(h);
-}
-
-static void work_free(struct work *w)
-{
-    arena_reset(&w->memory);
-    heap_free(w);
 }
 
 /* What was not taken up yet is another qmgr's to give out again. */

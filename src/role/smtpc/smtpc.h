@@ -85,6 +85,9 @@ void work_answer(struct client *c, struct work *w, const struct result *r);
 struct work *hop_take(struct hop *h);
 void hop_return(struct hop *h, struct work *w);
 
+/* Whether the qmgr that gave it is gone: then w is no more. */
+bool work_is_stale(const struct client *c, struct work *w);
+
 /* A connection is gone: the last one's work needs another. */
 void hop_left(struct hop *h);
 
