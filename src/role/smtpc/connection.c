@@ -88,15 +88,16 @@ static void carry(struct task *t, struct hop *h, struct line *n,
 static struct work *idle(struct task *t, struct hop *h, struct line *n)
 {
     when until = after_s(t, h->l->idle_s);
-    struct work *w = NULL;
-    err e = OK;
+    struct work *w;
 
-    h->n_idle++;
     err_ignore(conn_flush(t, n->peer.conn, until)); /* its end is noticed */
-    while (!e && !(w = hop_take(h)))
-        e = bell_wait(t, &h->work, until);
-    if (e)
-        h->n_idle--; /* else who rang has counted */
+    while (!(w = hop_take(h))) {
+        h->n_idle++;
+        if (bell_wait(t, &h->work, until)) {
+            h->n_idle--; /* who rings counts for us */
+            return NULL;
+        }
+    }
     return w;
 }
 
