@@ -13,7 +13,7 @@
  */
 #include "test/world/mail.h"
 
-enum { N_SENDERS = 4, DRAIN_S = 3600, RESTART_MS = 100 };
+enum { N_SENDERS = 3, DRAIN_S = 3600, RESTART_MS = 100 };
 
 static void set_faults(struct task *t, struct world_mail *w)
 {
@@ -23,8 +23,8 @@ static void set_faults(struct task *t, struct world_mail *w)
     if (w->calm)
         return;
     f->sync_slow = one_in(t, 3) ? 3000 : 0;
-    f->sync_fails = one_in(t, 4) ? 300 : 0;
-    f->write_fails = one_in(t, 6) ? 300 : 0;
+    f->sync_fails = one_in(t, 4) ? 2000 : 0;
+    f->write_fails = one_in(t, 6) ? 2000 : 0;
     f->reset = one_in(t, 2) ? 3000 : 0;
     f->refuse = one_in(t, 3) ? 50000 : 0;
     f->slow = one_in(t, 3) ? 3000 : 0;
@@ -67,10 +67,10 @@ static void hurt(struct task *t, struct world_mail *w)
 
 static void stormy(struct task *t, struct world_mail *w)
 {
-    uint64_t n = 2 + below(t, 6);
+    uint64_t n = 2 + below(t, 5);
 
     for (uint64_t i = 0; i < n; i++) {
-        when until = after_ms(t, 200 + (int64_t)below(t, 25000));
+        when until = after_ms(t, 200 + (int64_t)below(t, 14000));
         while (rt_now(t) < until) {
             err_ignore(task_sleep(t, after_ms(t, RESTART_MS)));
             restart(t, w);
