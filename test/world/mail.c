@@ -40,7 +40,7 @@ static void restart(struct task *t, struct world_mail *w)
         if (mr->process && !mr->ended)
             continue;
         if (mr->ended) {
-            w->r->tally->io_errors++;
+            w->r->tally->io_errors += !mr->role.stop;
             vec_push(&w->memory, &w->crashes, rt_now(t));
         }
         role_kill(t, mr);
@@ -60,6 +60,10 @@ static void hurt(struct task *t, struct world_mail *w)
     } else if (what < 9) {
         role_kill(t, &w->roles[what % 3]);
         w->r->tally->kills++;
+    } else {
+        struct machine_role *mr = &w->roles[below(t, 3)];
+        mr->role.stop = true;
+        bell_ring_all(&mr->role.changed);
     }
     vec_push(&w->memory, &w->crashes, rt_now(t));
     set_faults(t, w);
