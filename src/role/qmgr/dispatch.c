@@ -72,14 +72,11 @@ void next_hop_add(struct task *t, struct queue *q, struct part *p)
 static err send_segment(struct task *t, struct queue *q, struct worker *w,
                         uint32_t number)
 {
-    str key = str_of(&number, sizeof(number));
     struct file *f;
     struct buf b;
     uint32_t *kept;
     err e;
 
-    if (map_get(&w->segments, key))
-        return OK;
     TRY(spool_segment_open(t, q->spool, number, &f));
     buf_init(&b, NULL, 16);
     pack_u32(&b, number);
@@ -92,6 +89,21 @@ static err send_segment(struct task *t, struct queue *q, struct worker *w,
     kept = heap_new(uint32_t);
     *kept = number;
     map_put(&w->segments, str_of(kept, sizeof(*kept)), kept);
+    return OK;
+}
+
+/* All that the message lies in.  It may be copied elsewhere while a segment
+ * is sent: done when a look from the first to the last finds nothing new. */
+static err send_segments(struct task *t, struct queue *q, struct worker *w,
+                         const struct spool_entry *e)
+{
+    for (uint32_t i = 0; i < e->n_extents; i++) {
+        uint32_t number = e->extents[i].segment;
+        if (map_get(&w->segments, str_of(&number, sizeof(number))))
+            continue;
+        TRY(send_segment(t, q, w, number));
+        i = UINT32_MAX; /* from the first again */
+    }
     return OK;
 }
 
@@ -130,7 +142,7 @@ static err send_job(struct task *t, struct queue *q, struct worker *w,
     uint32_t left = p->n - p->at, most = p->to->transport->rcpts_max;
     struct sent_job *s = heap_new(struct sent_job);
     struct buf b;
-    err e = OK;
+    err e;
 
     *s = (struct sent_job){ .id = ++q->next_job, .part = p, .worker = w,
                             .from = p->at, .n = left < most ? left : most };
@@ -140,8 +152,7 @@ static err send_job(struct task *t, struct queue *q, struct worker *w,
     p->to->transport->n_active++;
     list_add_last(&w->jobs, &s->link);
     w->n_jobs++;
-    for (uint32_t i = 0; i < p->message->entry->n_extents && !e; i++)
-        e = send_segment(t, q, w, p->message->entry->extents[i].segment);
+    e = send_segments(t, q, w, p->message->entry);
     if (e == ERR_END)
         return OK; /* worker_run has given the job back, s is gone */
     TRY(e);
