@@ -75,7 +75,8 @@ static const int file_calls[] = {
     SCMP_SYS(statfs), SCMP_SYS(fstatfs), SCMP_SYS(flock), SCMP_SYS(getcwd),
     SCMP_SYS(inotify_init1), SCMP_SYS(inotify_add_watch),
     SCMP_SYS(inotify_rm_watch), SCMP_SYS(umask), SCMP_SYS(syncfs),
-    SCMP_SYS(sync_file_range), SCMP_SYS(symlink), SCMP_SYS(symlinkat),
+    SCMP_SYS(sync_file_range), SCMP_SYS(fadvise64), SCMP_SYS(symlink),
+    SCMP_SYS(symlinkat),
 };
 
 static const int connect_calls[] = {

@@ -5,6 +5,8 @@
  *
  * I1  Frames arrive in the order they were sent, each whole.
  * I2  A port that broke stays broken: every send and receive says ERR_END.
+ * I3  A closed port's memory lives until the last sender that waited on it
+ *     has been told.
  */
 #include "rt/port.h"
 
@@ -36,7 +38,8 @@ struct port {
     uint64_t out_base;      /* place of out's first byte */
     struct attached *fds, **fds_end;
     struct bell room;
-    bool broken;
+    unsigned n_senders;     /* waiting for room */
+    bool broken, closed;
 
     char *in;
     size_t in_n, in_at, in_cap;
@@ -73,7 +76,6 @@ void port_close(struct port *p)
 {
     if (!p)
         return;
-    must(!bell_waited(&p->room));
     turn_hook_del(&p->hook);
     while (p->fds)
         drop_attached(p);
@@ -82,7 +84,10 @@ void port_close(struct port *p)
     sock_close(p->sock);
     buf_free(&p->out);
     heap_free(p->in);
-    heap_free(p);
+    p->broken = p->closed = true;
+    bell_ring_all(&p->room);
+    if (p->n_senders == 0)
+        heap_free(p);
 }
 
 size_t port_backlog(const struct port *p)
@@ -163,9 +168,18 @@ void port_answer(struct port *p, const struct frame *f)
 
 err port_send(struct task *t, struct port *p, const struct frame *f)
 {
-    while (!p->broken && port_backlog(p) > MARK)
-        TRY(bell_wait(t, &p->room, NEVER));
-    if (p->broken)
+    err e = OK;
+    bool broken;
+
+    p->n_senders++;
+    while (!e && !p->broken && port_backlog(p) > MARK)
+        e = bell_wait(t, &p->room, NEVER);
+    p->n_senders--;
+    broken = p->broken;
+    if (p->closed && p->n_senders == 0)
+        heap_free(p); /* I3 */
+    TRY(e);
+    if (broken)
         return why(t, ERR_END, "the other process is gone");
     port_answer(p, f);
     return OK;

@@ -25,7 +25,8 @@ struct port;
 
 /* Takes the socket over. */
 err port_open(struct task *t, struct sock *s, struct port **out);
-void port_close(struct port *p); /* NULL is fine */
+/* NULL is fine; senders that wait get ERR_END. */
+void port_close(struct port *p);
 
 /* Queues a frame; waits while the other side does not keep up.  ERR_END once
  * the port is broken.  A descriptor in the frame stays the caller's. */

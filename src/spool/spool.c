@@ -300,6 +300,11 @@ err spool_end(struct task *t, struct spool *sp, struct spool_entry *e)
     return OK;
 }
 
+bool spool_is_cold(const struct spool_entry *e)
+{
+    return e->log->which == LOG_COLD;
+}
+
 bool spool_open_for_mail(const struct spool *sp)
 {
     const struct log *lg = &sp->logs[LOG_HOT];

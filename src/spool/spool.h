@@ -109,6 +109,10 @@ err spool_end(struct task *t, struct spool *sp, struct spool_entry *e);
  * one recycles within minutes. */
 err spool_cool(struct task *t, struct spool *sp, struct spool_entry *e);
 
+/* Whether it lies in the cold log: its records never share a batch with new
+ * mail. */
+bool spool_is_cold(const struct spool_entry *e);
+
 /* Whether new mail may come in: false when the ring or the disk is nearly
  * full.  Ends and notes are always taken. */
 bool spool_open_for_mail(const struct spool *sp);

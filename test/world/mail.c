@@ -13,7 +13,7 @@
  */
 #include "test/world/mail.h"
 
-enum { N_SENDERS = 4, DRAIN_S = 3600, RESTART_MS = 100 };
+enum { N_SENDERS = 3, DRAIN_S = 3600, RESTART_MS = 100 };
 
 static void set_faults(struct task *t, struct world_mail *w)
 {
@@ -23,8 +23,8 @@ static void set_faults(struct task *t, struct world_mail *w)
     if (w->calm)
         return;
     f->sync_slow = one_in(t, 3) ? 3000 : 0;
-    f->sync_fails = one_in(t, 4) ? 300 : 0;
-    f->write_fails = one_in(t, 6) ? 300 : 0;
+    f->sync_fails = one_in(t, 4) ? 2000 : 0;
+    f->write_fails = one_in(t, 6) ? 2000 : 0;
     f->reset = one_in(t, 2) ? 3000 : 0;
     f->refuse = one_in(t, 3) ? 50000 : 0;
     f->slow = one_in(t, 3) ? 3000 : 0;
@@ -40,8 +40,8 @@ static void restart(struct task *t, struct world_mail *w)
         if (mr->process && !mr->ended)
             continue;
         if (mr->ended) {
-            w->r->tally->io_errors++;
-            w->crashed = rt_now(t);
+            w->r->tally->io_errors += !mr->role.stop;
+            vec_push(&w->memory, &w->crashes, rt_now(t));
         }
         role_kill(t, mr);
         role_start_one(t, w, mr);
@@ -60,17 +60,21 @@ static void hurt(struct task *t, struct world_mail *w)
     } else if (what < 9) {
         role_kill(t, &w->roles[what % 3]);
         w->r->tally->kills++;
+    } else {
+        struct machine_role *mr = &w->roles[below(t, 3)];
+        mr->role.stop = true;
+        bell_ring_all(&mr->role.changed);
     }
-    w->crashed = rt_now(t);
+    vec_push(&w->memory, &w->crashes, rt_now(t));
     set_faults(t, w);
 }
 
 static void stormy(struct task *t, struct world_mail *w)
 {
-    uint64_t n = 2 + below(t, 6);
+    uint64_t n = 2 + below(t, 5);
 
     for (uint64_t i = 0; i < n; i++) {
-        when until = after_ms(t, 200 + (int64_t)below(t, 25000));
+        when until = after_ms(t, 200 + (int64_t)below(t, 14000));
         while (rt_now(t) < until) {
             err_ignore(task_sleep(t, after_ms(t, RESTART_MS)));
             restart(t, w);
@@ -159,7 +163,6 @@ err mail_scenario(struct task *t, void *arg)
     struct dir *root;
 
     w->r = arg;
-    w->crashed = rt_now(t);
     arena_init(&w->memory, 0);
     TRY(endpoint_parse(S("192.0.2.1"), 25, &w->relay_at));
     TRY(endpoint_parse(S("192.0.2.25"), 25, &w->peer_at));

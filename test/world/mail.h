@@ -17,7 +17,8 @@ struct addressee {
     bool rejected;          /* some time with a 5xx */
     bool bounced;           /* a report came */
     int n_delivered;
-    when delivered;         /* the last time, */
+    when began, delivered;  /* the last time, */
+    bool sure;              /* nothing was slow then */
     when confirmed;         /* and when its client was seen to know; 0 */
 };
 
@@ -50,8 +51,7 @@ struct world_mail {
     struct machine_role roles[3];
     struct dir *spool_dir;
     bool calm, closing;     /* no faults; no new mail */
-    when crashed;           /* the last time anything was killed */
-    when hurt_since;        /* the net was last seen to lose things */
+    vec_of(when) crashes;   /* when anything was killed */
 };
 
 struct letter *letter_find(struct world_mail *w, uint64_t id);

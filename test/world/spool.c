@@ -592,7 +592,7 @@ err spool_scenario(struct task *t, void *arg)
     b->options.segments_start = 3 + (uint32_t)below(t, 3);
     b->options.segments_max = 6 + (uint32_t)below(t, 4);
     b->chunk_max = b->options.segment_size / 8;
-    b->life_s = 2 + (uint32_t)below(t, 20);
+    b->life_s = 2 + (uint32_t)below(t, 10);
     TRY(dir_make(t, NULL, S("spool"), 0700));
     TRY(dir_open(t, NULL, S("/"), &root));
     TRY(dir_sync(t, root));

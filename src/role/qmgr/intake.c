@@ -212,8 +212,9 @@ err intake_run(struct task *t, void *arg)
     }
     if (e == ERR_PEER)
         say(t, qmgr_bad_frame, f.type, "smtpd");
-    /* what can still be sealed is: nobody hears of it, but it is mail */
-    err_ignore(group_wait_below(t, &in->seals, 2, after_s(t, 10)));
+    /* what is being sealed will be on disk: nobody hears of it, but it is
+     * mail, and somebody here must own it */
+    err_ignore(group_wait_below(t, &in->seals, 2, NEVER));
     group_close(t, &in->seals);
     for (size_t at = 0;;) { /* what was not finished is dead log bytes */
         str key;

@@ -16,12 +16,12 @@ err content_id(struct task *t, struct visit *v)
 {
     struct content *c = &v->c;
 
-    if (c->number)
+    if (c->ticket.number)
         return OK;
     TRY(queue_link_number(t, v->d->queue, after_s(t, NUMBER_WAIT_S),
-                          &c->number));
+                          &c->ticket));
     c->arrival_us = rt_wall(t);
-    c->id = queue_id_make(c->number, c->arrival_us,
+    c->id = queue_id_make(c->ticket.number, c->arrival_us,
                           conf_bool(v->l->conf, P_enable_long_queue_ids));
     return OK;
 }
@@ -38,7 +38,7 @@ static err put(struct task *t, struct visit *v, str bytes)
         bytes = str_skip(bytes, part.n);
         if (c->out.n < PIECE)
             break;
-        TRY(queue_link_data(t, v->d->queue, c->number, buf_str(&c->out)));
+        TRY(queue_link_data(t, v->d->queue, c->ticket, buf_str(&c->out)));
         buf_clear(&c->out);
     }
     return OK;
@@ -309,10 +309,10 @@ static struct reply hand_over(struct task *t, struct visit *v,
     if (b.over)
         return REPLY(452, "4.5.3", "Error: too many recipients");
     if (c->out.n > 0)
-        e = queue_link_data(t, v->d->queue, c->number, buf_str(&c->out));
+        e = queue_link_data(t, v->d->queue, c->ticket, buf_str(&c->out));
     if (!e)
-        e = queue_link_end(t, v->d->queue, c->number, buf_str(&b), &status);
-    c->number = 0; /* it is qmgr's now, or dead */
+        e = queue_link_end(t, v->d->queue, c->ticket, buf_str(&b), &status);
+    c->ticket.number = 0; /* it is qmgr's now, or dead */
     if (e || status == FACE_FAILED)
         return REPLY(451, "4.3.0", "Error: queue file write error");
     if (status == FACE_NO_ROOM)
@@ -344,8 +344,8 @@ static struct reply finish(struct task *t, struct visit *v)
         return fault;
     redirect(v, &env);
     if (v->discard || env.recipients.n == 0) {
-        queue_link_abort(v->d->queue, c->number);
-        c->number = 0;
+        queue_link_abort(v->d->queue, c->ticket);
+        c->ticket.number = 0;
         return queued(v);
     }
     return hand_over(t, v, &env);
@@ -364,8 +364,8 @@ void content_drop(struct visit *v)
 {
     struct content *c = &v->c;
 
-    if (c->started && c->number)
-        queue_link_abort(v->d->queue, c->number);
+    if (c->started && c->ticket.number)
+        queue_link_abort(v->d->queue, c->ticket);
     if (c->started) {
         buf_free(&c->out);
         arena_reset(&c->memory);

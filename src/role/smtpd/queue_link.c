@@ -12,6 +12,7 @@ struct range {
 
 struct queue_link {
     struct port *port;      /* NULL: qmgr is away */
+    uint32_t life;          /* counts ports */
     struct range ranges[2];
     bool asked;             /* for more numbers */
     bool paused;
@@ -77,10 +78,14 @@ err queue_link_run(struct task *t, struct queue_link *ql, struct port *p)
     struct frame f;
     err e;
 
+    if (ql->port)
+        fail_waiting(ql); /* the end of the one before is still to be read */
     ql->port = p;
+    ql->life++;
+    ql->paused = false;
     ql->asked = true; /* qmgr begins with some */
     ql->ranges[0] = ql->ranges[1] = (struct range){ 0, 0 };
-    while (!(e = port_recv(t, p, NEVER, &f))) {
+    while (!(e = port_recv(t, p, NEVER, &f)) && ql->port == p) {
         if (f.type == FACE_ACK)
             on_ack(ql, &f);
         else if (f.type == FACE_NUMBERS)
@@ -89,14 +94,28 @@ err queue_link_run(struct task *t, struct queue_link *ql, struct port *p)
             ql->paused = f.body.n == 1 && f.body.p[0];
         fd_close(f.fd);
     }
-    ql->port = NULL;
-    fail_waiting(ql);
+    if (!e)
+        fd_close(f.fd);
+    if (ql->port == p) {
+        ql->port = NULL;
+        fail_waiting(ql);
+    }
     port_close(p);
     return e;
 }
 
+/* The port that the ticket's number came through. */
+static err port_of(struct task *t, const struct queue_link *ql,
+                   struct queue_ticket ticket, struct port **out)
+{
+    if (!ql->port || ql->life != ticket.life)
+        return why(t, ERR_END, "the queue manager is away");
+    *out = ql->port;
+    return OK;
+}
+
 err queue_link_number(struct task *t, struct queue_link *ql, when until,
-                      uint64_t *number)
+                      struct queue_ticket *ticket)
 {
     for (;;) {
         struct range *r = &ql->ranges[0];
@@ -114,37 +133,37 @@ err queue_link_number(struct task *t, struct queue_link *ql, when until,
                                                    .fd = -1 });
         }
         if (r->next < r->end) {
-            *number = r->next++;
+            *ticket = (struct queue_ticket){ r->next++, ql->life };
             return OK;
         }
         TRY(bell_wait(t, &ql->numbers, until));
     }
 }
 
-err queue_link_data(struct task *t, struct queue_link *ql, uint64_t number,
-                    str bytes)
+err queue_link_data(struct task *t, struct queue_link *ql,
+                    struct queue_ticket ticket, str bytes)
 {
-    if (!ql->port)
-        return why(t, ERR_END, "the queue manager is away");
-    return port_send(t, ql->port, &(struct frame){ .type = FACE_DATA,
-                                                   .id = number,
-                                                   .body = bytes,
-                                                   .fd = -1 });
+    struct port *p = NULL;
+
+    TRY(port_of(t, ql, ticket, &p));
+    return port_send(t, p, &(struct frame){ .type = FACE_DATA,
+                                            .id = ticket.number,
+                                            .body = bytes, .fd = -1 });
 }
 
-err queue_link_end(struct task *t, struct queue_link *ql, uint64_t number,
-                   str envelope, enum face_status *status)
+err queue_link_end(struct task *t, struct queue_link *ql,
+                   struct queue_ticket ticket, str envelope,
+                   enum face_status *status)
 {
-    struct submission s = { .number = number };
+    struct submission s = { .number = ticket.number };
+    struct port *p = NULL;
     err e;
 
-    if (!ql->port)
-        return why(t, ERR_END, "the queue manager is away");
+    TRY(port_of(t, ql, ticket, &p));
     map_put(&ql->waiting, str_of(&s.number, sizeof(s.number)), &s);
-    e = port_send(t, ql->port, &(struct frame){ .type = FACE_END,
-                                                .id = number,
-                                                .body = envelope,
-                                                .fd = -1 });
+    e = port_send(t, p, &(struct frame){ .type = FACE_END,
+                                         .id = ticket.number,
+                                         .body = envelope, .fd = -1 });
     while (!e && !s.done)
         e = bell_wait(t, &s.answered, NEVER);
     if (!s.done)
@@ -163,9 +182,10 @@ bool queue_link_flush(struct queue_link *ql, str site)
     return true;
 }
 
-void queue_link_abort(struct queue_link *ql, uint64_t number)
+void queue_link_abort(struct queue_link *ql, struct queue_ticket ticket)
 {
-    if (ql->port)
+    if (ql->port && ql->life == ticket.life)
         port_answer(ql->port, &(struct frame){ .type = FACE_ABORT,
-                                               .id = number, .fd = -1 });
+                                               .id = ticket.number,
+                                               .fd = -1 });
 }

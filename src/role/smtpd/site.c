@@ -32,8 +32,8 @@ void visit_facts(struct visit *v, struct policy_facts *f)
         .mail_params = v->mail.params,
         .size = v->c.started ? v->c.size : v->mail.params.size,
         .n_recipients = v->rcpts.n,
-        .queue_id = v->c.number ? queue_id_str(&v->c.id) : S(""),
-        .instance = v->c.number ? queue_id_str(&v->c.id) : S(""),
+        .queue_id = v->c.ticket.number ? queue_id_str(&v->c.id) : S(""),
+        .instance = v->c.ticket.number ? queue_id_str(&v->c.id) : S(""),
         .pipelined = v->s.pipelined,
         .held = v->hold,
         .discarded = v->discard,
@@ -94,7 +94,7 @@ static str escaped(struct arena *a, str s)
 
 static const char *id_or_none(const struct visit *v)
 {
-    return v->c.number ? v->c.id.text : "NOQUEUE";
+    return v->c.ticket.number ? v->c.id.text : "NOQUEUE";
 }
 
 /* "Anonymous TLS connection established from ..." */

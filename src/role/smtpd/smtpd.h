@@ -32,21 +32,30 @@ struct submission {
     enum face_status status;
 };
 
+/* A message's number, and the life of qmgr that gave it: to another life it
+ * says nothing, which may give the same number to another message. */
+struct queue_ticket {
+    uint64_t number;        /* 0: none */
+    uint32_t life;
+};
+
 struct queue_link *queue_link_new(struct arena *a);
 /* Serves one port to qmgr until it breaks. */
 err queue_link_run(struct task *t, struct queue_link *ql, struct port *p);
 /* Whether mail can be handed over now. */
 bool queue_link_open(const struct queue_link *ql);
-/* A message number; waits for qmgr if need be. */
+/* A message number; waits for qmgr if need be.  The others say ERR_END when
+ * the qmgr that gave it is gone. */
 err queue_link_number(struct task *t, struct queue_link *ql, when until,
-                      uint64_t *number);
-err queue_link_data(struct task *t, struct queue_link *ql, uint64_t number,
-                    str bytes);
-err queue_link_end(struct task *t, struct queue_link *ql, uint64_t number,
-                   str envelope, enum face_status *status);
+                      struct queue_ticket *ticket);
+err queue_link_data(struct task *t, struct queue_link *ql,
+                    struct queue_ticket ticket, str bytes);
+err queue_link_end(struct task *t, struct queue_link *ql,
+                   struct queue_ticket ticket, str envelope,
+                   enum face_status *status);
 /* Asks for mail for a domain to be tried now; false: nobody to ask. */
 bool queue_link_flush(struct queue_link *ql, str site);
-void queue_link_abort(struct queue_link *ql, uint64_t number);
+void queue_link_abort(struct queue_link *ql, struct queue_ticket ticket);
 
 /* --- what a listener's line of master.cf means --------------------------- */
 
@@ -102,7 +111,7 @@ void epoch_leave(struct epoch *e);
 struct content {
     struct header_reader reader;
     struct arena memory;
-    uint64_t number;
+    struct queue_ticket ticket;
     struct queue_id id;
     struct buf out;             /* the piece that is being filled */
     bool in_body, started;

@@ -258,9 +258,12 @@ err real_file_sync(struct task *t, struct file *f)
 
 err real_file_reread(struct task *t, struct file *f)
 {
+    int number;
+
     TRY(real_file_sync(t, f));
-    posix_fadvise(fd_of(f), 0, 0, POSIX_FADV_DONTNEED);
-    return OK;
+    number = posix_fadvise(fd_of(f), 0, 0, POSIX_FADV_DONTNEED);
+    return number ? why(t, err_of_errno(number), "fadvise: %s",
+                        strerror(number)) : OK;
 }
 
 err real_file_size_set(struct task *t, struct file *f, uint64_t size)

@@ -154,6 +154,50 @@ TEST(sim_descriptors)
         run(seed, hand_over, NULL);
 }
 
+/* A port is closed under senders that wait for room. */
+static err send_much(struct task *t, void *port)
+{
+    char *p = heap_alloc(PORT_BODY_MAX);
+    err e = OK;
+
+    for (int i = 0; i < 9 && !e; i++)
+        e = port_send(t, port, &(struct frame){
+                          .type = 1, .fd = -1,
+                          .body = str_of(p, PORT_BODY_MAX) });
+    heap_free(p);
+    check_int(e, ERR_END);
+    return OK;
+}
+
+static err close_early(struct task *t, void *arg)
+{
+    struct task_group g;
+    struct sock *a, *b;
+    struct port *p;
+    int fd;
+
+    (void)arg;
+    check_ok(sock_pair(t, &a, &fd));
+    check_ok(sock_adopt(t, fd, &b));
+    check_ok(port_open(t, a, &p));
+    group_open(t, &g);
+    group_go(&g, "send", send_much, p);
+    group_go(&g, "send", send_much, p);
+    check_ok(task_sleep(t, after_ms(t, 50)));
+    check_int(g.n, 2);
+    port_close(p);
+    check_ok(group_wait(t, &g, after_s(t, 9)));
+    group_close(t, &g);
+    sock_close(b);
+    return OK;
+}
+
+TEST(sim_port_closed_under_senders)
+{
+    for (uint64_t seed = 1; seed < 5; seed++)
+        run(seed, close_early, NULL);
+}
+
 /* --- the disk ------------------------------------------------------------ */
 
 struct after_crash {

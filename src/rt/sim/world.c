@@ -124,7 +124,7 @@ static void say_stuck(struct sim *sim)
         fprintf(stderr, "task %s of process %u waits for ever\n", t->name,
                 t->process);
     }
-    must(!"the simulated world stands still");
+    must_not_reach() /* the simulated world stands still */;
 }
 
 static void sim_poll(struct world *w, when until)
