@@ -516,6 +516,19 @@ def test_imaplib_all_commands(house):
     assert m.logout()[0] == "BYE"
 
 
+def test_special_uses(house):
+    m = house.imap(23)
+    for box in ("Sent", "Spam", '"Old Mail"', "Junk"):
+        ok(m.create(box))
+    lines = b"\n".join(ok(m.list()))
+    for want in (rb"\(\\Sent [^)]*\) \".\" Sent$",
+                 rb"\(\\Junk [^)]*\) \".\" Spam$",
+                 rb"\(\\Archive [^)]*\) \".\" \"Old Mail\"$",
+                 rb"\(\\HasNoChildren\) \".\" Junk$"):
+        assert re.search(want, lines, re.M), (want, lines)
+    m.logout()
+
+
 def test_imaplib_authenticate(house):
     for mech, answers in (
             ("PLAIN", [f"\0{user(17)}\0secret17".encode()]),
@@ -656,7 +669,8 @@ def test_msmtp_refused(house):
 def main():
     names = sys.argv[1:]
     passed = failed = skipped = 0
-    house = House(users=24)
+    house = House(users=24, extra={
+        "mailstore_special_use": "Sent=sent Spam=junk {Old Mail=archive}"})
     try:
         for name, test in list(globals().items()):
             if not name.startswith("test_") or names and not any(

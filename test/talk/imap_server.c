@@ -7,7 +7,8 @@
  *
  * serves one store to the user "user" with the password "pass" on loopback
  * ports of the system's choice, which it prints: "imap N pop3 N".  Keys:
- * plaintext=no, idle=SECONDS, login=SECONDS, max=BYTES (of an APPEND), quota=BYTES.
+ * plaintext=no, idle=SECONDS, login=SECONDS, max=BYTES (of an APPEND),
+ * quota=BYTES.
  */
 #include "auth/sasl.h"
 #include "imap/imap.h"

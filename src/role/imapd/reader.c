@@ -72,6 +72,7 @@ static void serve(struct task *t, struct session *s, struct conn *c)
     };
     struct store *store;
 
+    reader_specials(t, s->r->role->conf, &s->memory, &so);
     conn_feed(c, st->input);
     st->input = S("");
     if (store_open(t, &s->memory, &so, &store)) {
