@@ -670,7 +670,7 @@ def main():
     names = sys.argv[1:]
     passed = failed = skipped = 0
     house = House(users=24, extra={
-        "mailstore_special_use": "Sent=sent Spam=junk {Old Mail=archive}"})
+        "mailstore_special_use": "Sent Spam=junk {Old Mail=archive}"})
     try:
         for name, test in list(globals().items()):
             if not name.startswith("test_") or names and not any(

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * mailstore_special_use: "Sent=sent, {Sent Messages=sent}, Spam=junk".
+ * mailstore_special_use: "Drafts, Spam=junk, {Sent Messages=sent}".  A name
+ * alone is its own use.
  */
 #include "role/imapd/imapd.h"
 
@@ -23,13 +24,13 @@ static bool special_parse(str item, struct store_special *out)
     if (str_starts(item, S("{")) && str_ends(item, S("}")))
         item = str_trim(str_head(str_skip(item, 1), item.n - 2));
     at = str_rchr(item, '=');
-    if (at == STR_NONE || !at)
-        return false;
     out->name = str_head(item, at);
+    if (at != STR_NONE)
+        item = str_skip(item, at + 1);
     for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
-        if (str_ieq(str_skip(item, at + 1), uses[i].name)) {
+        if (str_ieq(item, uses[i].name)) {
             out->attribute = uses[i].attribute;
-            return true;
+            return out->name.n > 0;
         }
     }
     return false;
