@@ -137,6 +137,7 @@ err store_open(struct task *t, struct arena *a,
     }
     TRY(e);
     arena_own(a, store_done, st);
+    err_ignore(quota_tell(t, st));  /* it is asked again before it matters */
     *out = st;
     return OK;
 }

@@ -43,6 +43,7 @@ struct door_settings {
     struct tls_context *tls;
     str mechanisms;
     uint32_t limit;
+    uint64_t quota;             /* of accounts that have none; 0: none */
 };
 
 struct door_epoch {
