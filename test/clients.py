@@ -516,6 +516,41 @@ def test_imaplib_all_commands(house):
     assert m.logout()[0] == "BYE"
 
 
+def test_quota(house):
+    """mailstore_quota, at APPEND and at delivery."""
+    m = house.imap(24)
+    wire = text("filler", "x" * 70 + "\n").replace("\n", "\r\n").encode()
+    root = ok(m.getquotaroot("INBOX"))
+    assert b"STORAGE" in root[1][0] and b" 2048)" in root[1][0], root
+    big = wire + b"0123456789abcde\r\n" * 110000
+    ok(m.append("INBOX", None, None, big))
+    answer = m.append("INBOX", None, None, big)
+    assert answer[0] == "NO" and b"OVERQUOTA" in answer[1][0], answer
+    data = text("too much", "0123456789abcde\n" * 30000)
+    msmtp(house, 21, [user(24)], data)
+    house.inst.wait_log(rf"to=<{user(24)}>.*status=(bounced|deferred) "
+                        r"\(.*[Qq]uota exceeded")
+    m.select()
+    m.store("1:*", "+FLAGS.SILENT", r"\Deleted")
+    m.expunge()
+    msmtp(house, 21, [user(24)], text("room again"))
+    wait_for(lambda: "room again" in subjects(house, 24))
+    m.logout()
+
+
+def test_special_uses(house):
+    m = house.imap(23)
+    for box in ("Sent", "Spam", '"Old Mail"', "Junk"):
+        ok(m.create(box))
+    lines = b"\n".join(ok(m.list()))
+    for want in (rb"\(\\Sent [^)]*\) \".\" Sent$",
+                 rb"\(\\Junk [^)]*\) \".\" Spam$",
+                 rb"\(\\Archive [^)]*\) \".\" \"Old Mail\"$",
+                 rb"\(\\HasNoChildren\) \".\" Junk$"):
+        assert re.search(want, lines, re.M), (want, lines)
+    m.logout()
+
+
 def test_imaplib_authenticate(house):
     for mech, answers in (
             ("PLAIN", [f"\0{user(17)}\0secret17".encode()]),
@@ -656,7 +691,9 @@ def test_msmtp_refused(house):
 def main():
     names = sys.argv[1:]
     passed = failed = skipped = 0
-    house = House(users=24)
+    house = House(users=25, extra={
+        "mailstore_special_use": "Sent Spam=junk {Old Mail=archive}",
+        "mailstore_quota": "2M"})
     try:
         for name, test in list(globals().items()):
             if not name.startswith("test_") or names and not any(

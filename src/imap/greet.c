@@ -192,15 +192,18 @@ err imap_greet(struct task *t, struct login *l, bool wrapped)
 {
     struct imap_limits lim = limits;
 
-    lim.idle_s = l->idle_s;
-    arena_init(&l->scratch, 0);
+    login_begin(t, l);
     TRY(greeting(t, l, wrapped));
     while (!l->user.n) {
         struct imap_command cmd;
         err e;
 
         arena_reset(&l->scratch);
-        e = imap_command_read(t, l->conn, &l->scratch, &lim, &cmd);
+        /* a client that always has something to say gets no more time */
+        lim.idle_s = (l->end - rt_now(t)) / 1000000 + 1;
+        e = rt_now(t) >= l->end
+                ? ERR_LATE
+                : imap_command_read(t, l->conn, &l->scratch, &lim, &cmd);
         if (e == ERR_SYNTAX) {
             l->n_bad++;
             reply(l, &cmd, cmd.too_long

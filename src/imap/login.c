@@ -6,9 +6,16 @@
 
 enum { ANSWER_MAX = 12288 };
 
+void login_begin(struct task *t, struct login *l)
+{
+    l->end = after_s(t, l->idle_s);
+    arena_init(&l->scratch, 0);
+}
+
 when login_until(struct task *t, const struct login *l)
 {
-    return after_s(t, l->idle_s);
+    (void)t;
+    return l->end;
 }
 
 bool login_allowed(const struct login *l)

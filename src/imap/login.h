@@ -44,7 +44,8 @@ struct login {
     struct arena scratch;       /* one command's */
     str product;                /* in the greeting: "Veredus" */
     str version;
-    int64_t idle_s;             /* until somebody logs in */
+    int64_t idle_s;             /* for all that comes before the login */
+    when end;                   /* of that time */
     uint32_t failures_max;
     /* results */
     str user;                   /* the account that logged in */
@@ -71,6 +72,8 @@ bool login_allowed(const struct login *l);
 /* Takes TLS up; ERR_END when the handshake fails. */
 err login_tls(struct task *t, struct login *l);
 
+/* The end of the time for logging in; login_begin sets it. */
+void login_begin(struct task *t, struct login *l);
 when login_until(struct task *t, const struct login *l);
 /* Notes that an attempt failed with e, for the reasons that filters of log
  * lines know; true when it was one too many. */

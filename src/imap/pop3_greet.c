@@ -160,7 +160,7 @@ err pop3_greet(struct task *t, struct login *l, bool wrapped)
     err e = OK;
 
     l->is_pop3 = true;
-    arena_init(&l->scratch, 0);
+    login_begin(t, l);
     if (wrapped) {
         must(l->door->tls);
         TRY(login_tls(t, l));
@@ -171,8 +171,9 @@ err pop3_greet(struct task *t, struct login *l, bool wrapped)
         str line;
 
         arena_reset(&l->scratch);
-        e = conn_line(t, l->conn, LINE_LEN_MAX, login_until(t, l), &line,
-                      &end);
+        e = rt_now(t) >= l->end
+                ? ERR_LATE
+                : conn_line(t, l->conn, LINE_LEN_MAX, l->end, &line, &end);
         if (e == ERR_LATE) {
             tell(l, S("-ERR Disconnected for inactivity."));
             err_ignore(conn_flush(t, l->conn, after_s(t, 5)));

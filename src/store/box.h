@@ -108,6 +108,13 @@ err view_remove(struct task *t, struct view *v, struct seqs rows, bool all);
 /* quota.c: what a row's file takes, as far as its name tells. */
 uint64_t quota_row_size(str map, const struct row *r);
 
+/* Takes the limits that stand in the Maildir, if st has none of its own. */
+void quota_learn(struct task *t, struct store *st);
+
+/* Writes the limits of st there, for those who take them from there; without
+ * any, what stood there goes. */
+err quota_tell(struct task *t, struct store *st);
+
 /* Usage changes by so much; ERR_LIMIT with why() if it must not. */
 err quota_check(struct task *t, struct store *st, uint64_t bytes,
                 uint64_t messages);

@@ -196,6 +196,8 @@ err maildir_deliver(struct task *t, struct arena *a, struct dir *at,
     arena_own(a, maildir_done, m);
     e = maildir_open(t, m, at, path);
     if (!e)
+        quota_learn(t, &m->st);
+    if (!e)
         e = quota_check(t, &m->st, 0, 1);
     if (e) {
         maildir_cancel(t, &m->d);

@@ -18,7 +18,8 @@ static bool expand(struct buf *to, str text, const struct store_options *o)
     size_t at = str_chr(o->user, '@');
 
     /* a user's name becomes a part of a path: one part of it */
-    if (str_chr(o->user, '/') != STR_NONE || str_starts(o->user, S(".")))
+    if (str_chr(o->user, '/') != STR_NONE || str_starts(o->user, S("."))
+        || str_find(o->user, S("@.")) != STR_NONE)
         return false;
     if (str_eq(text, S("~")) || str_starts(text, S("~/"))) {
         buf_add(to, o->home);
@@ -136,6 +137,7 @@ err store_open(struct task *t, struct arena *a,
     }
     TRY(e);
     arena_own(a, store_done, st);
+    err_ignore(quota_tell(t, st));  /* it is asked again before it matters */
     *out = st;
     return OK;
 }

@@ -9,6 +9,9 @@
  *
  * The file is counted anew when it is missing, was written for other limits,
  * or has grown past FILE_MAX.  Trash counts like the rest.
+ *
+ * Who knows a user's limits (the reader) writes them there; who does not (a
+ * delivery) finds them there.
  */
 #include "store/box.h"
 
@@ -122,6 +125,41 @@ static err usage_of(struct task *t, struct store *st, struct usage *u)
 static bool limited(const struct store *st)
 {
     return st->quota_bytes || st->quota_messages;
+}
+
+void quota_learn(struct task *t, struct store *st)
+{
+    struct arena a;
+    str text, line, word;
+
+    if (limited(st))
+        return;
+    arena_init(&a, 0);
+    if (!file_load(t, st->root, FILE_NAME, &a, FILE_MAX, &text)
+        && str_cut(&text, '\n', &line))
+        while (str_token(&line, S(","), &word)) {
+            uint64_t n;
+
+            if (!word.n || !str_uint(str_head(word, word.n - 1), INT64_MAX,
+                                     &n))
+                continue;
+            if (str_ends(word, S("S")))
+                st->quota_bytes = n;
+            else if (str_ends(word, S("C")))
+                st->quota_messages = n;
+        }
+    arena_reset(&a);
+}
+
+err quota_tell(struct task *t, struct store *st)
+{
+    struct usage u;
+    err e;
+
+    if (limited(st))
+        return usage_of(t, st, &u);
+    e = file_unlink(t, st->root, FILE_NAME);
+    return e == ERR_ABSENT ? OK : e;
 }
 
 uint64_t quota_row_size(str map, const struct row *r)

@@ -61,7 +61,7 @@ struct store_options {
     int rights;             /* 0: RIGHT_OWNER */
     const struct store_special *specials; /* NULL: the usual names */
     size_t n_specials;
-    uint64_t quota_bytes, quota_messages; /* 0: none */
+    uint64_t quota_bytes, quota_messages; /* 0: none; deliveries learn it */
     struct watch_hub *watches;  /* NULL: changes are looked for by polling */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * ENVELOPE and BODYSTRUCTURE of any message: parentheses balance, strings
- * end, nothing outside literals is a control or 8-bit byte.
+ * end, nothing outside literals is NUL, a line's end or an 8-bit byte.
  */
 #include "mail/structure.h"
 
@@ -21,7 +21,7 @@ static void take_string(struct scan *s)
     }
     must(scan_byte(s, '"'));
     while ((c = scan_next(s)) != '"') {
-        must(c >= 32 && c < 127);
+        must(c >= 1 && c < 128 && c != '\r' && c != '\n'); /* TEXT-CHAR */
         if (c == '\\')
             must(scan_next(s) >= 0);
     }

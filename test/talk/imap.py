@@ -214,6 +214,23 @@ def starttls():
 
 
 @test
+def slow_login():
+    """Who has something to say all the time gets no more of it."""
+    with Place("login=2") as p:
+        for port, word in ((p.imap, b"a NOOP\r\n"), (p.pop3, b"NOOP\r\n")):
+            s = socket.create_connection(("127.0.0.1", port), 10)
+            f = s.makefile("rb")
+            start = time.time()
+            try:
+                while f.readline():
+                    s.sendall(word)
+                    time.sleep(0.2)
+            except OSError:
+                pass
+            assert 1 < time.time() - start < 8, time.time() - start
+
+
+@test
 def too_much():
     with Place() as p:
         r = p.raw(login=False)

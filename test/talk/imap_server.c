@@ -7,7 +7,8 @@
  *
  * serves one store to the user "user" with the password "pass" on loopback
  * ports of the system's choice, which it prints: "imap N pop3 N".  Keys:
- * plaintext=no, idle=SECONDS, max=BYTES (of an APPEND), quota=BYTES.
+ * plaintext=no, idle=SECONDS, login=SECONDS, max=BYTES (of an APPEND),
+ * quota=BYTES.
  */
 #include "auth/sasl.h"
 #include "imap/imap.h"
@@ -21,6 +22,7 @@ struct server {
     struct store_options store;
     struct reading_options reading;
     struct door door;
+    int64_t login_s;
     struct task_group group;
     struct sock *listeners[2];
 };
@@ -66,7 +68,7 @@ static err serve(struct task *t, struct client *cl, struct conn *c,
     struct server *sv = cl->server;
     struct login l = { .door = &sv->door, .conn = c, .memory = a,
                        .product = S("Veredus"), .version = S("test"),
-                       .idle_s = 60, .failures_max = 3 };
+                       .idle_s = sv->login_s, .failures_max = 3 };
     struct reading_options o = sv->reading;
     struct store *st;
     err e;
@@ -144,6 +146,8 @@ static void option(struct server *sv, str arg)
         sv->door.plaintext_allowed = !str_eq(value, S("no"));
     else if (str_eq(key, S("idle")))
         sv->reading.idle_s = (int64_t)n;
+    else if (str_eq(key, S("login")))
+        sv->login_s = (int64_t)n;
     else if (str_eq(key, S("max")))
         sv->reading.message_max = n;
     else if (str_eq(key, S("quota")))
@@ -194,7 +198,7 @@ static err run(struct task *t, void *arg)
 
 int main(int argc, char **argv)
 {
-    struct server sv = { .reading.idle_s = 60 };
+    struct server sv = { .reading.idle_s = 60, .login_s = 60 };
 
     if (argc < 2) {
         fprintf(stderr, "usage: %s LOCATION [key=value ...]\n", argv[0]);

@@ -27,6 +27,28 @@ static err open_tls(struct task *t, struct imapd *d, struct door_epoch *e,
     return OK;
 }
 
+/* "500M": bytes, or with K, M, G, T behind the number; empty: none. */
+static err quota_of(struct task *t, const struct conf *c, uint64_t *out)
+{
+    str text = conf_str(c, P_mailstore_quota);
+    struct scan s = scan_of(text);
+    size_t unit = 0;
+    bool good = str_empty(text);
+
+    *out = 0;
+    if (!good && scan_uint(&s, UINT64_C(1) << 50, out)) {
+        if (!scan_done(&s))
+            unit = str_chr(S("BKMGT"), upper((char)scan_next(&s)));
+        good = scan_done(&s) && unit <= 4
+               && *out <= (UINT64_C(1) << 60) >> (10 * unit);
+    }
+    if (!good)
+        return why(t, ERR_SYNTAX, "mailstore_quota: \"%.*s\" is not a number "
+                   "of bytes, like 500M", STR(text));
+    *out <<= 10 * unit;
+    return OK;
+}
+
 static err open_listener(struct task *t, struct imapd *d,
                          struct door_epoch *e, uint32_t index,
                          const struct service *s)
@@ -46,6 +68,7 @@ static err open_listener(struct task *t, struct imapd *d,
     l->plaintext = conf_bool(l->conf, P_auth_allow_plaintext);
     l->mechanisms = sasl_offer(0);
     l->limit = (uint32_t)s->limit;
+    TRY(quota_of(t, own, &l->quota));
     TRY(open_tls(t, d, e, index, l));
     if (l->wrapped && !l->tls)
         return why(t, ERR_SYNTAX, "master.cf: line %d: TLS wrapper mode "

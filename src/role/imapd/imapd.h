@@ -17,6 +17,7 @@
 #include "imap/login.h"
 #include "net/dns.h"
 #include "role/role.h"
+#include "store/store.h"
 
 enum { READER_SESSION = 1 };
 
@@ -42,6 +43,7 @@ struct door_settings {
     struct tls_context *tls;
     str mechanisms;
     uint32_t limit;
+    uint64_t quota;             /* of accounts that have none; 0: none */
 };
 
 struct door_epoch {
@@ -94,6 +96,10 @@ void door_client_leave(struct imapd *d, const struct endpoint *peer);
 /* Hands a descriptor and the start over to the reader of uid. */
 err reader_hand(struct task *t, struct imapd *d, uint32_t uid, uint32_t gid,
                 const struct reader_start *s, int fd);
+
+/* The special uses of mailboxes by name, as configured; in a. */
+void reader_specials(struct task *t, const struct conf *c, struct arena *a,
+                     struct store_options *o);
 
 /* Relays between a TLS connection and a plaintext socket until either ends. */
 void relay(struct task *t, struct conn *c, struct sock *plain);

@@ -38,8 +38,9 @@ static str expand_home(struct arena *a, str home, str user)
     str domain = at == STR_NONE ? S("") : str_skip(user, at + 1);
     struct buf b;
 
-    if (str_chr(user, '/') != STR_NONE || str_starts(user, S(".")))
-        return S("");
+    if (str_chr(user, '/') != STR_NONE || str_starts(user, S("."))
+        || str_starts(domain, S(".")))
+        return S("");       /* no way out of the directory of all homes */
     buf_init(&b, a, 4096);
     for (size_t i = 0; i < home.n; i++) {
         char next = i + 1 < home.n ? home.p[i + 1] : 0;
@@ -71,6 +72,7 @@ static void serve(struct task *t, struct session *s, struct conn *c)
     };
     struct store *store;
 
+    reader_specials(t, s->r->role->conf, &s->memory, &so);
     conn_feed(c, st->input);
     st->input = S("");
     if (store_open(t, &s->memory, &so, &store)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * From TLS to plaintext and back: a task for each direction.
+ * From TLS to plaintext and back: a task more for the way up.
  */
 #include "role/imapd/imapd.h"
 
@@ -17,15 +17,15 @@ static err up(struct task *t, void *arg)
     str piece;
     err e;
 
-    while (!(e = conn_piece(t, r->c, PIECE, NEVER, &piece)))
-        TRY(sock_write_str(t, r->plain, piece, NEVER));
-    sock_shutdown(r->plain);
+    while (!(e = conn_piece(t, r->c, PIECE, NEVER, &piece))
+           && !(e = sock_write_str(t, r->plain, piece, NEVER)))
+        continue;
+    sock_shutdown(r->plain);    /* the reader ends, and so does down */
     return e == ERR_END ? OK : e;
 }
 
-static err down(struct task *t, void *arg)
+static err down(struct task *t, struct relayed *r)
 {
-    struct relayed *r = arg;
     char *bytes = NULL;
     size_t n;
     err e = OK;
@@ -53,11 +53,6 @@ void relay(struct task *t, struct conn *c, struct sock *plain)
     conn_split(c);
     group_open(t, &g);
     group_go(&g, "up", up, &r);
-    group_go(&g, "down", down, &r);
-    /* the reader's end is the session's; a client that left is told to it */
-    while (g.n == 2 && !bell_wait(t, &g.ended, NEVER))
-        continue;
-    if (g.n == 1 && !g.first)
-        err_ignore(group_wait(t, &g, after_s(t, 10))); /* last words */
+    err_ignore(down(t, &r));    /* the reader's end is the session's */
     group_close(t, &g);
 }

@@ -87,7 +87,7 @@ static struct reader_start start_of(struct door_visit *v)
         .location = str_empty(v->account.mailbox)
                         ? conf_raw(c, P_mailstore_location)
                         : v->account.mailbox,
-        .quota = v->account.quota,
+        .quota = v->account.quota ? v->account.quota : v->l->quota,
         .client = v->address,
         .idle_s = conf_seconds(c, v->l->pop3 ? P_pop3d_idle_timeout
                                              : P_imapd_idle_timeout),
