@@ -94,7 +94,7 @@ class Server:
                     "250%s%s" % (" " if i == len(words) - 1 else "-", w)
                     for i, w in enumerate(words))
             elif verb == "DATA" and verb not in self.say:
-                reply = b"354 go"
+                reply = b"354 go" if n else b"554 5.5.1 no valid recipients"
             elif verb == "QUIT":
                 self.put(f, b"221 bye")
                 return
@@ -683,7 +683,8 @@ def main():
             passed += 1
         except Exception as e:  # each test counts, whatever it ran into
             failed += 1
-            print(f"{fn.__name__}: {type(e).__name__}: {e}"[:1500])
+            line = e.__traceback__.tb_next.tb_lineno
+            print(f"{fn.__name__}, line {line}: {type(e).__name__}: {e}"[:1500])
     print(f"{passed} passed, {failed} failed")
     return failed > 0
 

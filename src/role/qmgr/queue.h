@@ -90,6 +90,7 @@ struct next_hop {
     double successes;           /* towards a larger window */
     double cohorts;             /* windows full of failures, in a row */
     int64_t next_us;            /* not before: hop_delay_us' effect */
+    int64_t failed_until_us;    /* failures before that are remembered */
     int64_t dead_until_us;
     struct buf dead_reason;
     char dead_dsn[12];

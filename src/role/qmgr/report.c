@@ -9,6 +9,7 @@
 
 #include "mail/header.h"
 #include "role/events.h"
+#include "role/zone.h"
 
 enum { REPORT_MAX = 512 * 1024, REPORT_SLACK = 64 * 1024 };
 
@@ -153,7 +154,7 @@ static void envelope_of_report(struct task *t, struct queue *q,
                                const struct audience *who, struct arena *a,
                                struct envelope *out)
 {
-    struct recipient r = { .notify = NOTIFY_NEVER };
+    struct recipient r = { .notify = 0 };
     struct address sender = ADDRESS_NULL;
 
     if (address_parse(complete(q, who->to, a), a, 0, &r.address))
@@ -257,6 +258,7 @@ static err make(struct task *t, struct queue *q, struct message *m,
     r->report_id = queue_id_str(&id);
     r->now_us = now;
     r->zone_s = world_zone_s(t, now);
+    r->zone_name = role_zone_name(t, &a);
     buf_init(&text, NULL, REPORT_MAX);
     e = compose(t, q, m, r, &a, &text);
     if (!e) {
