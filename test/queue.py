@@ -113,7 +113,8 @@ def report_itself():
              r"<MAILER-DAEMON@mail\.example\.com>\r\n",
              r"\r\nTo: a@sender\.example\r\n",
              r"\r\nAuto-Submitted: auto-replied\r\n",
-             r"\r\n<b@r\.example>: host 127\.0\.0\.1\[127\.0\.0\.1\] said: 550 ",
+             r"\r\n<b@r\.example>: host 127\.0\.0\.1\[127\.0\.0\.1\] "
+             r"said: 550 ",
              r"\r\nOriginal-Envelope-Id: abc\r\n",
              rf"\r\nX-Postfix-Queue-ID: {q}\r\n",
              r"\r\nDiagnostic-Code: smtp; 550 5\.1\.1 unknown <x>\r\n",
@@ -436,7 +437,8 @@ def main():
         except Exception as e:  # each test counts, whatever it ran into
             failed += 1
             line = e.__traceback__.tb_next.tb_lineno
-            print(f"{fn.__name__}, line {line}: {type(e).__name__}: {e}"[:1500])
+            print(f"{fn.__name__}, line {line}: "
+                  f"{type(e).__name__}: {e}"[:1500])
     print(f"{passed} passed, {failed} failed")
     return failed > 0
 

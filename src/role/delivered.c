@@ -79,7 +79,8 @@ void delivery_say(struct task *t, const char *log_name,
     if (x->outcome == OUTCOME_BOUNCED && line->soft_bounce)
         dsn[0] = '4';
     log_name_set(t, log_name);
-    say(t, delivery, STR(line->queue_id), STR(r->address.text),
+    say(t, delivery, STR(line->queue_id),
+        STR(address_external(&r->address, &a)),
         STR(buf_str(&orig)), STR(x->relay), STR(buf_str(&use)),
         STR(buf_str(&delay)), STR(buf_str(&delays)), dsn,
         status_of(x->outcome, line->soft_bounce), STR(x->text));

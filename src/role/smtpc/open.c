@@ -183,12 +183,21 @@ static void line_free(struct line *n)
     heap_free(n);
 }
 
-/* *talked: there was somebody. */
-static err try_target(struct task *t, const struct client_settings *l,
-                      const struct target *target, bool tls, struct arena *a,
-                      struct line **out, struct open_failure *f,
-                      bool *talked)
+/* What is being tried. */
+struct attempt {
+    const struct client_settings *l;
+    struct arena *a;
+    struct open_failure *f;
+    bool talked;            /* there was somebody */
+};
+
+static err try_target(struct task *t, struct attempt *at,
+                      const struct target *target, bool tls,
+                      struct line **out)
 {
+    const struct client_settings *l = at->l;
+    struct open_failure *f = at->f;
+    struct arena *a = at->a;
     struct line *n = heap_new(struct line);
     bool retry = false;
     err e;
@@ -201,7 +210,7 @@ static err try_target(struct task *t, const struct client_settings *l,
     name_line(n);
     e = connect_to(t, l, n, a, f);
     if (!e) {
-        *talked = true;
+        at->talked = true;
         e = introduce(t, l, tls, n, a, f);
         retry = e && e != ERR_STOPPED && n->peer.in_tls
                 && l->tls == TLS_MAY && tls;
@@ -219,7 +228,7 @@ static err try_target(struct task *t, const struct client_settings *l,
     if (!retry)
         return e ? e : ERR_PEER;
     *f = (struct open_failure){ 0 }; /* opportunistic: then without it */
-    return try_target(t, l, target, false, a, out, f, talked);
+    return try_target(t, at, target, false, out);
 }
 
 /* Who comes after the i-th. */
@@ -238,20 +247,20 @@ static void keep_rest(struct line *n, const struct client_settings *l,
     }
 }
 
-err line_open(struct task *t, struct client *c,
-              const struct client_settings *l, const struct targets *to,
-              uint32_t n_sessions, struct arena *a, struct line **out,
-              struct open_failure *f)
+err line_open(struct task *t, const struct line_plan *plan, struct arena *a,
+              struct line **out, struct open_failure *f)
 {
+    const struct client_settings *l = plan->l;
+    const struct targets *to = plan->to;
+    uint32_t n_sessions = plan->n_sessions;
+    struct attempt at = { .l = l, .a = a, .f = f };
     str site = to->list.n ? to->list.p[0].site : S("");
 
-    (void)c;
     *f = (struct open_failure){ .permanent = to->permanent,
                                 .text = to->reason };
     set_dsn(f, to->dsn);
     for (size_t i = 0; i < to->list.n; i++) {
         const struct target *tg = &to->list.p[i];
-        bool talked = false;
         err e;
         if (!str_eq(site, tg->site))
             n_sessions = 0;
@@ -259,8 +268,9 @@ err line_open(struct task *t, struct client *c,
         if (n_sessions >= l->sessions_max)
             continue;
         *f = (struct open_failure){ 0 };
-        e = try_target(t, l, tg, l->tls != TLS_NONE, a, out, f, &talked);
-        n_sessions += talked;
+        at.talked = false;
+        e = try_target(t, &at, tg, l->tls != TLS_NONE, out);
+        n_sessions += at.talked;
         if (!e) {
             (*out)->n_sessions = n_sessions;
             keep_rest(*out, l, to, i);

@@ -170,11 +170,13 @@ struct open_failure {
     char dsn[12];
     str text, relay;
 };
-/* n_sessions: at the site of the first target, already. */
-err line_open(struct task *t, struct client *c,
-              const struct client_settings *l, const struct targets *to,
-              uint32_t n_sessions, struct arena *a, struct line **out,
-              struct open_failure *why_not);
+struct line_plan {
+    const struct client_settings *l;
+    const struct targets *to;
+    uint32_t n_sessions;    /* at the site of the first of them, already */
+};
+err line_open(struct task *t, const struct line_plan *plan, struct arena *a,
+              struct line **out, struct open_failure *why_not);
 void line_close(struct task *t, struct line *n, bool polite);
 
 /* login.c: AUTH.  OK with f->text when the server does not let us in. */
