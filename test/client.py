@@ -7,10 +7,14 @@ Servers are threads that follow a script; names come from a DNS server of our
 own.  The last line is "N passed, N failed".
 """
 import base64
+import os
 import re
 import smtplib
 import socket
+import ssl
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -35,6 +39,7 @@ class Server:
         self.offers, self.greeting, self.say = offers, greeting, say
         self.lines, self.texts, self.sessions = [], [], 0
         self.lmtp = False
+        self.tls = None
         self.listener = socket.create_server((address, port), backlog=50)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -58,7 +63,10 @@ class Server:
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         f = s.makefile("rwb")
         try:
-            self.session(f)
+            if self.session(f):
+                s = self.tls.wrap_socket(s, server_side=True)
+                f = s.makefile("rwb")
+                self.session(f, False)
         except (OSError, ValueError):
             pass
         for x in (f, s):
@@ -78,8 +86,10 @@ class Server:
         f.flush()
         return reply
 
-    def session(self, f):
-        self.put(f, self.greeting)
+    def session(self, f, greet=True):
+        """True: TLS is to begin."""
+        if greet:
+            self.put(f, self.greeting)
         n = 0
         for line in f:
             line = line.rstrip(b"\r\n")
@@ -97,13 +107,17 @@ class Server:
                 reply = b"354 go" if n else b"554 5.5.1 no valid recipients"
             elif verb == "QUIT":
                 self.put(f, b"221 bye")
-                return
+                return False
+            elif verb == "STARTTLS" and self.tls:
+                self.put(f, b"220 go")
+                return True
             reply = self.put(f, reply)
             if verb == "RCPT" and reply.startswith(b"2"):
                 n += 1
             if reply.startswith(b"354"):
                 self.text(f, n)
                 n = 0
+        return False
 
     def text(self, f, n):
         lines = []
@@ -673,6 +687,60 @@ def tls_wishes():
                  ) as (site, server):
         want(site.line(site.send("b@r.example")), "status=sent")
         assert server.sessions == 2
+
+
+@test
+def certificates():
+    with tempfile.TemporaryDirectory() as d:
+        os.chmod(d, 0o755)
+        key, cert = d + "/key.pem", d + "/cert.pem"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+             "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out",
+             cert, "-days", "2", "-subj", "/CN=fake", "-addext",
+             "subjectAltName=DNS:mx.fake.example"], check=True,
+            capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        trusted = {"smtp_tls_CAfile": cert, "smtp_tls_loglevel": "1"}
+        cases = [
+            ({"smtp_tls_security_level": "may", "smtp_tls_loglevel": "1"},
+             "status=sent", "Untrusted TLS connection established to "
+             r"127\.0\.0\.1\[127\.0\.0\.1\]:\d+: TLSv1\.3 with cipher "
+             r"TLS_AES_256_GCM_SHA384 \(256/256 bits\)"),
+            ({"smtp_tls_security_level": "encrypt", **trusted},
+             "status=sent", "Trusted TLS connection established"),
+            ({"smtp_tls_security_level": "secure",
+              "smtp_tls_secure_cert_match": ".fake.example", **trusted},
+             "status=sent", "Verified TLS connection established"),
+            ({"smtp_tls_security_level": "verify", **trusted},
+             r"dsn=4\.7\.5, status=deferred \(Server certificate not "
+             r"verified\)", "Trusted TLS connection"),
+            ({"smtp_tls_security_level": "verify",
+              "smtp_tls_verify_cert_match": "mx.fake.example"},
+             r"dsn=4\.7\.5, status=deferred \(Server certificate not "
+             r"trusted\)", ""),
+        ]
+        for settings, status, log in cases:
+            with Relayed(settings, offers=("STARTTLS",)) as (site, server):
+                server.tls = context
+                want(site.line(site.send("b@r.example")), status)
+                want(site.inst.log_text(), log)
+
+
+@test
+def levels_that_are_not_built():
+    for settings in ({"smtp_tls_security_level": "dane"},
+                     {"smtp_tls_policy_maps": "inline:{{x=secure}}"}):
+        inst = Instance(extra=settings)
+        try:
+            inst.start()
+        except RuntimeError as e:
+            want(str(e), "is not built in")
+        else:
+            raise AssertionError("it started")
+        finally:
+            inst.stop()
 
 
 def main():

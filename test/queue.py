@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -133,6 +134,24 @@ def report_itself():
         site.inst.wait_log(f"{q}: removed")
         time.sleep(0.3)
         assert len(server.texts) == 2
+
+
+@test
+def texts_of_reports():
+    with tempfile.TemporaryDirectory() as d:
+        os.chmod(d, 0o755)
+        with open(d + "/bounce.cf", "w") as f:
+            f.write("failure_template = <<EOF\nCharset: us-ascii\nFrom: "
+                    "MAILER-DAEMON (Our System)\nSubject: It came back\n\n"
+                    "Words of $myhostname.\nEOF\n")
+        with Relayed({"bounce_template_file": d + "/bounce.cf"},
+                     RCPT=lambda line: b"550 5.1.1 no" if b"b@" in line
+                     else b"250 ok") as (site, server):
+            site.send("b@r.example")
+            assert until(lambda: server.texts)
+            want(server.texts[0].decode(), r"\nSubject: It came back\r\n",
+                 r"\nFrom: Our System <MAILER-DAEMON@mail\.example\.com>",
+                 r"\nWords of mail\.example\.com\.\r\n")
 
 
 @test

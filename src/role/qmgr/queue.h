@@ -136,6 +136,7 @@ struct queue {
     const struct conf *conf;
     uint32_t epoch;             /* of conf */
     struct spool *spool;
+    const struct dsn_templates *templates; /* of reports */
     struct places *places;      /* tables and routes of conf (where.c) */
     struct table_opener opener;
     struct link messages;

@@ -285,7 +285,7 @@ static err report(struct task *t, struct queue *q, struct message *m,
     const char *before = log_name_get(t);
     struct dsn_report r = {
         .kind = kind,
-        .templates = &dsn_templates_default,
+        .templates = q->templates,
         .facts = {
             .myhostname = conf_str(q->conf, P_myhostname),
             .mydomain = conf_str(q->conf, P_mydomain),

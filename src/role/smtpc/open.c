@@ -70,7 +70,9 @@ static void say_tls(struct task *t, const struct client_settings *l,
 
     if (l->tls_loglevel < 1 || !f->on)
         return;
-    say(t, smtpc_tls, f->peer_verified ? "Trusted" : "Untrusted",
+    say(t, smtpc_tls, l->tls >= TLS_VERIFY && line_is_verified(l, n)
+                          ? "Verified"
+                          : f->peer_verified ? "Trusted" : "Untrusted",
         STR(n->relay), STR(f->protocol), STR(f->cipher), f->bits_used,
         f->bits_total,
         STR(f->exchange.n ? arena_fmt(a, " key-exchange %.*s",
@@ -82,15 +84,17 @@ static err start_tls(struct task *t, const struct client_settings *l,
                      struct line *n, struct arena *a,
                      struct smtp_answer *answer, bool *refuse)
 {
-    *refuse = l->tls == TLS_ENCRYPT;
+    *refuse = l->tls >= TLS_ENCRYPT;
     if (l->tls == TLS_NONE || !l->tls_context || !n->peer.starttls)
         return OK;
     TRY(smtp_start_tls(t, &n->peer, l->tls_context, n->target.host, a,
                        answer));
     if (answer->reply.code != 220)
         return OK;
-    *refuse = false;
     say_tls(t, l, n, a);
+    *refuse = l->tls >= TLS_VERIFY && !line_is_verified(l, n);
+    if (*refuse)
+        return OK;
     return smtp_say_helo(t, &n->peer, a, answer);
 }
 
@@ -99,7 +103,12 @@ static void no_tls(struct open_failure *f, const struct client_settings *l,
 {
     set_dsn(f, "4.7.4");
     f->relay = arena_str(a, n->relay);
-    if (!l->tls_context)
+    if (conn_tls(n->peer.conn)->on) {
+        set_dsn(f, "4.7.5");
+        f->text = conn_tls(n->peer.conn)->peer_verified
+                      ? S("Server certificate not verified")
+                      : S("Server certificate not trusted");
+    } else if (!l->tls_context)
         f->text = S("TLS is required, but our TLS engine is unavailable");
     else
         f->text = arena_fmt(a, "TLS is required, but was not offered by "
