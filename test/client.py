@@ -40,8 +40,16 @@ class Server:
         self.lines, self.texts, self.sessions = [], [], 0
         self.lmtp = False
         self.tls = None
-        self.listener = socket.create_server((address, port), backlog=50)
-        self.port = self.listener.getsockname()[1]
+        if address.startswith("/"):
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(address)
+            self.listener.listen(50)
+            os.chmod(address, 0o666)
+        else:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            self.listener = socket.create_server((address, port), backlog=50,
+                                                 family=family)
+            self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -60,7 +68,8 @@ class Server:
 
     def serve(self, s):
         self.sessions += 1
-        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if s.family != socket.AF_UNIX:
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         f = s.makefile("rwb")
         try:
             if self.session(f):
@@ -472,6 +481,37 @@ def lmtp_answers_each():
         want(site.line(q, "two"), r"dsn=4\.2\.2, status=deferred \(host .* "
              r"said: 452 4\.2\.2 full \(in reply to end of DATA command\)\)")
         assert server.lines[0] == "LHLO mail.example.com"
+
+
+@test
+def lmtp_over_a_path():
+    with tempfile.TemporaryDirectory() as d:
+        os.chmod(d, 0o755)
+        server = Server(d + "/lmtp", offers=("PIPELINING",))
+        server.lmtp = True
+        site = Site({"default_transport": f"lmtp:unix:{d}/lmtp"})
+        try:
+            q = site.send(["b@r.example", "c@r.example"])
+            for to in "bc":
+                want(site.line(q, to), rf"relay=mail\.example\.com\[{d}/lmtp\]"
+                     ", .*status=sent")
+        finally:
+            site.stop()
+            server.close()
+
+
+@test
+def families():
+    six = Server("::1")
+    site = Site({"inet_protocols": "all", "smtp_tcp_port": str(six.port),
+                 "smtp_address_preference": "ipv6"},
+                "both.example AAAA ::1\nboth.example A 127.0.0.1\n")
+    try:
+        want(site.line(site.send("b@both.example")),
+             rf"relay=both\.example\[::1\]:{six.port}, .*status=sent")
+    finally:
+        site.stop()
+        six.close()
 
 
 ZONE = """

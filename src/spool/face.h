@@ -9,6 +9,7 @@
  *     FACE_END     u64 message number, envelope
  *     FACE_ABORT   -
  *     FACE_MORE    - (give me message numbers)
+ *     FACE_FLUSH   str site: try its mail now (ETRN); there is no answer
  *  answers (qmgr -> smtpd)
  *     FACE_ACK     u8 status (enum face_status), same id
  *     FACE_NUMBERS u64 first, u32 count: message numbers to use
@@ -31,6 +32,7 @@ enum face_frame {
     FACE_DATA = 1, FACE_END, FACE_ABORT, FACE_MORE,
     FACE_ACK, FACE_NUMBERS, FACE_PAUSE,
     FACE_SEGMENT = 20, FACE_JOB, FACE_RESULT,
+    FACE_FLUSH = 30,
     FACE_ADMIN = 40, FACE_ROW, FACE_ROWS_END,
 };
 

@@ -132,18 +132,6 @@ static void take_peers(struct task *t, struct queue *q)
     (void)t;
 }
 
-static void flush_all(struct task *t, struct queue *q)
-{
-    list_each(l, &q->messages) {
-        struct message *m = container_of(l, struct message, all);
-        if (!m->active && !m->hold) {
-            m->forced = true;
-            heap_put(&q->timers, &m->timer, rt_wall(t));
-        }
-    }
-    bell_ring_all(&q->timer);
-}
-
 /* Look-ups that run keep the old tables until they are through. */
 static void reconfigure(struct task *t, struct queue *q)
 {
@@ -171,8 +159,9 @@ static err serve(struct task *t, struct queue *q)
         if (q->role->go && q->epoch != q->role->epoch)
             reconfigure(t, q);
         if (q->role->flush) {
+            uint32_t n = 0;
             q->role->flush = false;
-            flush_all(t, q);
+            TRY(queue_flush(t, q, S(""), &n));
         }
         TRY(bell_wait(t, &q->role->changed, NEVER));
     }

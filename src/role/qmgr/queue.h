@@ -252,6 +252,8 @@ err delay_report_make(struct task *t, struct queue *q, struct message *m);
 
 err intake_run(struct task *t, void *arg);
 struct intake *intake_new(struct queue *q, struct role_port *p);
+/* Tries all mail now, or (site not empty) that for one domain. */
+err queue_flush(struct task *t, struct queue *q, str site, uint32_t *n);
 err admin_run(struct task *t, void *listener);
 
 #endif

@@ -160,3 +160,16 @@ void queue_link_abort(struct queue_link *ql, uint64_t number)
         port_answer(ql->port, &(struct frame){ .type = FACE_ABORT,
                                                .id = number, .fd = -1 });
 }
+
+void queue_link_flush(struct queue_link *ql, str site)
+{
+    struct buf b;
+
+    if (!ql->port)
+        return;
+    buf_init(&b, NULL, 2048);
+    pack_str(&b, str_head(site, 1000));
+    port_answer(ql->port, &(struct frame){ .type = FACE_FLUSH,
+                                           .body = buf_str(&b), .fd = -1 });
+    buf_free(&b);
+}

@@ -46,6 +46,8 @@ err queue_link_data(struct task *t, struct queue_link *ql, uint64_t number,
 err queue_link_end(struct task *t, struct queue_link *ql, uint64_t number,
                    str envelope, enum face_status *status);
 void queue_link_abort(struct queue_link *ql, uint64_t number);
+/* Asks for a site's mail to be tried now (ETRN). */
+void queue_link_flush(struct queue_link *ql, str site);
 
 /* --- what a listener's line of master.cf means --------------------------- */
 

@@ -126,7 +126,7 @@ def structure(side, text):
     status = [[(k, v.replace("rfc822; ", "rfc822;")) for k, v in block]
               for block in status]
     original = parts[2].as_string()
-    notice = parts[0].get_payload()
+    notice = re.sub(r"\]:\d+:", "]:PORT:", parts[0].get_payload())
     return {
         "names": [k for k in m.keys() if k not in (
             "Content-Transfer-Encoding",)],
