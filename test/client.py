@@ -7,10 +7,14 @@ Servers are threads that follow a script; names come from a DNS server of our
 own.  The last line is "N passed, N failed".
 """
 import base64
+import os
 import re
 import smtplib
 import socket
+import ssl
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -29,14 +33,23 @@ class Server:
     """An SMTP server.  say: verb -> reply, or a function of the line; "end"
     is the reply to the text.  None closes the connection."""
 
-    def __init__(self, address="127.0.0.1", port=0, offers=("PIPELINING",
-                 "8BITMIME", "SIZE", "SMTPUTF8", "DSN"), greeting=b"220 fake ESMTP",
-                 **say):
+    def __init__(self, address="127.0.0.1", port=0,
+                 offers=("PIPELINING", "8BITMIME", "SIZE", "SMTPUTF8", "DSN"),
+                 greeting=b"220 fake ESMTP", **say):
         self.offers, self.greeting, self.say = offers, greeting, say
         self.lines, self.texts, self.sessions = [], [], 0
         self.lmtp = False
-        self.listener = socket.create_server((address, port), backlog=50)
-        self.port = self.listener.getsockname()[1]
+        self.tls = None
+        if address.startswith("/"):
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(address)
+            self.listener.listen(50)
+            os.chmod(address, 0o666)
+        else:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            self.listener = socket.create_server((address, port), backlog=50,
+                                                 family=family)
+            self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -55,10 +68,14 @@ class Server:
 
     def serve(self, s):
         self.sessions += 1
-        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if s.family != socket.AF_UNIX:
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         f = s.makefile("rwb")
         try:
-            self.session(f)
+            if self.session(f):
+                s = self.tls.wrap_socket(s, server_side=True)
+                f = s.makefile("rwb")
+                self.session(f, False)
         except (OSError, ValueError):
             pass
         for x in (f, s):
@@ -78,8 +95,10 @@ class Server:
         f.flush()
         return reply
 
-    def session(self, f):
-        self.put(f, self.greeting)
+    def session(self, f, greet=True):
+        """True: TLS is to begin."""
+        if greet:
+            self.put(f, self.greeting)
         n = 0
         for line in f:
             line = line.rstrip(b"\r\n")
@@ -94,16 +113,20 @@ class Server:
                     "250%s%s" % (" " if i == len(words) - 1 else "-", w)
                     for i, w in enumerate(words))
             elif verb == "DATA" and verb not in self.say:
-                reply = b"354 go"
+                reply = b"354 go" if n else b"554 5.5.1 no valid recipients"
             elif verb == "QUIT":
                 self.put(f, b"221 bye")
-                return
+                return False
+            elif verb == "STARTTLS" and self.tls:
+                self.put(f, b"220 go")
+                return True
             reply = self.put(f, reply)
             if verb == "RCPT" and reply.startswith(b"2"):
                 n += 1
             if reply.startswith(b"354"):
                 self.text(f, n)
                 n = 0
+        return False
 
     def text(self, f, n):
         lines = []
@@ -144,8 +167,8 @@ class Site:
         self.inst.start()
         self.n = 0
 
-    def send(self, to, sender="a@sender.example", body="Subject: x\r\n\r\nhi\r\n",
-             options=(), rcpt_options=()):
+    def send(self, to, sender="a@sender.example",
+             body="Subject: x\r\n\r\nhi\r\n", options=(), rcpt_options=()):
         with smtplib.SMTP("127.0.0.1", self.inst.smtp_port, timeout=20) as s:
             s.ehlo("test.example")
             code, text = s.mail(sender, options)
@@ -201,7 +224,8 @@ class Relayed:
 def sent_line():
     with Relayed() as (site, server):
         q = site.send("b@r.example")
-        want(site.line(q), rf"relay=127\.0\.0\.1\[127\.0\.0\.1\]:{server.port}, "
+        want(site.line(q), r"relay=127\.0\.0\.1\[127\.0\.0\.1\]:"
+             rf"{server.port}, "
              r"delay=[\d.]+, delays=[\d.]+/[\d.]+/[\d.]+/[\d.]+, dsn=2\.0\.0, "
              r"status=sent \(250 2\.0\.0 Ok: queued\)\n")
         assert server.texts[0].endswith(b"\r\nhi\r\n")
@@ -278,7 +302,8 @@ def recipients_apart():
         return (b"550 5.1.1 unknown" if b"bad" in line else
                 b"450 4.2.0 later" if b"later" in line else b"250 ok")
     with Relayed(RCPT=rcpt) as (site, server):
-        q = site.send(["good@r.example", "bad@r.example", "later@r.example"])
+        q = site.send(["good@r.example", "bad@r.example", "later@r.example"],
+                      sender="")
         want(site.line(q, "good"), "status=sent")
         want(site.line(q, "bad"), r"dsn=5\.1\.1, status=bounced")
         want(site.line(q, "later"), r"dsn=4\.2\.0, status=deferred")
@@ -330,7 +355,8 @@ def nobody_there():
     port = free_port()
     site = Site({"relayhost": f"[127.0.0.1]:{port}"})
     try:
-        want(site.line(site.send("b@r.example")), rf"relay=none, .*dsn=4\.4\.1, "
+        want(site.line(site.send("b@r.example")),
+             r"relay=none, .*dsn=4\.4\.1, "
              r"status=deferred \(connect to 127\.0\.0\.1\[127\.0\.0\.1\]:"
              rf"{port}: Connection refused\)")
     finally:
@@ -455,6 +481,37 @@ def lmtp_answers_each():
         want(site.line(q, "two"), r"dsn=4\.2\.2, status=deferred \(host .* "
              r"said: 452 4\.2\.2 full \(in reply to end of DATA command\)\)")
         assert server.lines[0] == "LHLO mail.example.com"
+
+
+@test
+def lmtp_over_a_path():
+    with tempfile.TemporaryDirectory() as d:
+        os.chmod(d, 0o755)
+        server = Server(d + "/lmtp", offers=("PIPELINING",))
+        server.lmtp = True
+        site = Site({"default_transport": f"lmtp:unix:{d}/lmtp"})
+        try:
+            q = site.send(["b@r.example", "c@r.example"])
+            for to in "bc":
+                want(site.line(q, to), rf"relay=mail\.example\.com\[{d}/lmtp\]"
+                     ", .*status=sent")
+        finally:
+            site.stop()
+            server.close()
+
+
+@test
+def families():
+    six = Server("::1")
+    site = Site({"inet_protocols": "all", "smtp_tcp_port": str(six.port),
+                 "smtp_address_preference": "ipv6"},
+                "both.example AAAA ::1\nboth.example A 127.0.0.1\n")
+    try:
+        want(site.line(site.send("b@both.example")),
+             rf"relay=both\.example\[::1\]:{six.port}, .*status=sent")
+    finally:
+        site.stop()
+        six.close()
 
 
 ZONE = """
@@ -672,6 +729,60 @@ def tls_wishes():
         assert server.sessions == 2
 
 
+@test
+def certificates():
+    with tempfile.TemporaryDirectory() as d:
+        os.chmod(d, 0o755)
+        key, cert = d + "/key.pem", d + "/cert.pem"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+             "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out",
+             cert, "-days", "2", "-subj", "/CN=fake", "-addext",
+             "subjectAltName=DNS:mx.fake.example"], check=True,
+            capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        trusted = {"smtp_tls_CAfile": cert, "smtp_tls_loglevel": "1"}
+        cases = [
+            ({"smtp_tls_security_level": "may", "smtp_tls_loglevel": "1"},
+             "status=sent", "Untrusted TLS connection established to "
+             r"127\.0\.0\.1\[127\.0\.0\.1\]:\d+: TLSv1\.3 with cipher "
+             r"TLS_AES_256_GCM_SHA384 \(256/256 bits\)"),
+            ({"smtp_tls_security_level": "encrypt", **trusted},
+             "status=sent", "Trusted TLS connection established"),
+            ({"smtp_tls_security_level": "secure",
+              "smtp_tls_secure_cert_match": ".fake.example", **trusted},
+             "status=sent", "Verified TLS connection established"),
+            ({"smtp_tls_security_level": "verify", **trusted},
+             r"dsn=4\.7\.5, status=deferred \(Server certificate not "
+             r"verified\)", "Trusted TLS connection"),
+            ({"smtp_tls_security_level": "verify",
+              "smtp_tls_verify_cert_match": "mx.fake.example"},
+             r"dsn=4\.7\.5, status=deferred \(Server certificate not "
+             r"trusted\)", ""),
+        ]
+        for settings, status, log in cases:
+            with Relayed(settings, offers=("STARTTLS",)) as (site, server):
+                server.tls = context
+                want(site.line(site.send("b@r.example")), status)
+                want(site.inst.log_text(), log)
+
+
+@test
+def levels_that_are_not_built():
+    for settings in ({"smtp_tls_security_level": "dane"},
+                     {"smtp_tls_policy_maps": "inline:{{x=secure}}"}):
+        inst = Instance(extra=settings)
+        try:
+            inst.start()
+        except RuntimeError as e:
+            want(str(e), "is not built in")
+        else:
+            raise AssertionError("it started")
+        finally:
+            inst.stop()
+
+
 def main():
     wanted = sys.argv[1:]
     passed = failed = 0
@@ -683,7 +794,9 @@ def main():
             passed += 1
         except Exception as e:  # each test counts, whatever it ran into
             failed += 1
-            print(f"{fn.__name__}: {type(e).__name__}: {e}"[:1500])
+            line = e.__traceback__.tb_next.tb_lineno
+            print(f"{fn.__name__}, line {line}: "
+                  f"{type(e).__name__}: {e}"[:1500])
     print(f"{passed} passed, {failed} failed")
     return failed > 0
 

@@ -63,6 +63,15 @@ static void put_part(const struct dsn_report *r, str description, str type,
     buf_add(to, S("\r\n"));
 }
 
+/* "address (name)" is "name <address>" (header_from_format = standard). */
+static void put_named(str address, str name, struct buf *to)
+{
+    if (str_any(name, S("()\"\\<>@,;:.[]")) == STR_NONE)
+        header_fmt(to, S("From"), "%.*s <%.*s>", STR(name), STR(address));
+    else
+        header_fmt(to, S("From"), "%.*s (%.*s)", STR(address), STR(name));
+}
+
 /* The template's From: with addresses completed by the origin. */
 static void put_from(const struct dsn_report *r, str from, struct arena *a,
                      struct buf *to)
@@ -71,6 +80,7 @@ static void put_from(const struct dsn_report *r, str from, struct arena *a,
     struct address_item item;
     struct buf b;
     size_t at = 0;
+    str rest;
 
     buf_init(&b, a, FIELD_MAX);
     while (address_list_next(&l, a, &item)) {
@@ -81,6 +91,11 @@ static void put_from(const struct dsn_report *r, str from, struct arena *a,
         buf_fmt(&b, "@%.*s", STR(r->origin));
         at = item.to;
     }
+    rest = str_trim(str_skip(from, at));
+    if (at > 0 && str_starts(rest, S("(")) && str_ends(rest, S(")"))) {
+        put_named(buf_str(&b), str_head(str_skip(rest, 1), rest.n - 2), to);
+        return;
+    }
     buf_add(&b, str_skip(from, at));
     header_put(to, S("From"), buf_str(&b));
 }
@@ -90,10 +105,11 @@ static void put_header(const struct dsn_report *r, struct arena *a,
 {
     const struct dsn_template *tm = &r->templates->of[r->kind];
     str date = date_rfc5322(a, r->now_us, r->zone_s, r->zone_name);
+    struct date d = date_of(r->now_us, 0);
     struct buf boundary;
 
-    header_fmt(to, S("Received"), "by %.*s (Postfix)\r\n\tid %.*s; %.*s",
-               STR(r->facts.myhostname), STR(r->report_id), STR(date));
+    buf_fmt(to, "Received: by %.*s (Postfix)\r\n\tid %.*s; %.*s\r\n",
+            STR(r->facts.myhostname), STR(r->report_id), STR(date));
     header_put(to, S("Date"), date);
     put_from(r, tm->from, a, to);
     header_put(to, S("Subject"),
@@ -110,7 +126,8 @@ static void put_header(const struct dsn_report *r, struct arena *a,
                STR(buf_str(&boundary)));
     if (is_utf8(r) || (r->envelope->flags & ENVELOPE_8BIT))
         header_put(to, S("Content-Transfer-Encoding"), S("8bit"));
-    header_fmt(to, S("Message-Id"), "<%.*s.%.*s@%.*s>", STR(r->queue_id),
+    header_fmt(to, S("Message-Id"), "<%04d%02d%02d%02d%02d%02d.%.*s@%.*s>",
+               d.year, d.month, d.day, d.hour, d.minute, d.second,
                STR(r->report_id), STR(r->facts.myhostname));
     buf_add(to, S("\r\n"));
     put_line(to, S("This is a MIME-encapsulated message."));

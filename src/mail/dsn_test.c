@@ -54,8 +54,8 @@ TEST(mail_dsn_failure)
 
     arena_init(&arena, 0);
     s = report(DSN_FAILURE, &d);
-    holds(s, "\r\nFrom: MAILER-DAEMON@example.com "
-             "(Mail Delivery System)\r\n");
+    holds(s, "\r\nFrom: Mail Delivery System "
+             "<MAILER-DAEMON@example.com>\r\n");
     holds(s, "\r\nSubject: Undelivered Mail Returned to Sender\r\n");
     holds(s, "\r\nAuto-Submitted: auto-replied\r\n");
     holds(s, "This is the mail system at host mx.example.com.\r\n");

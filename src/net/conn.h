@@ -81,7 +81,9 @@ struct tls_facts {
     str protocol, cipher;      /* "TLSv1.3", "TLS_AES_256_GCM_SHA384" */
     int bits_used, bits_total;
     str exchange, signature, digest; /* "X25519", "RSA-PSS (2048 bits)" ... */
-    str peer_name, issuer_name;      /* of a client's certificate */
+    str peer_name, issuer_name;      /* of the peer's certificate */
+    str peer_hosts;                  /* host names it is for, with blanks
+                                        between: dNSNames, else its name */
     str peer_fingerprint;            /* sha256 hex with colons */
     bool peer_verified;
     bool resumed;

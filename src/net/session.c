@@ -219,6 +219,30 @@ static str fingerprint(struct arena *a, X509 *cert)
     return buf_str(&b);
 }
 
+/* dNSNames without anything that is none. */
+static str host_names(struct arena *a, X509 *cert)
+{
+    GENERAL_NAMES *all = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL,
+                                          NULL);
+    struct buf b;
+
+    buf_init(&b, a, 32 * 1024);
+    for (int i = 0; i < sk_GENERAL_NAME_num(all); i++) {
+        const GENERAL_NAME *g = sk_GENERAL_NAME_value(all, i);
+        str name;
+        if (g->type != GEN_DNS)
+            continue;
+        name = str_of((const char *)ASN1_STRING_get0_data(g->d.dNSName),
+                      (size_t)ASN1_STRING_length(g->d.dNSName));
+        if (str_any(name, str_of(" \t\r\n\0", 5)) != STR_NONE)
+            continue;
+        buf_add(&b, b.n ? S(" ") : S(""));
+        buf_add(&b, name);
+    }
+    GENERAL_NAMES_free(all);
+    return buf_str(&b);
+}
+
 static void peer_facts(SSL *ssl, struct arena *a, struct tls_facts *out)
 {
     X509 *cert = SSL_get1_peer_certificate(ssl);
@@ -230,6 +254,10 @@ static void peer_facts(SSL *ssl, struct arena *a, struct tls_facts *out)
     out->issuer_name = name_text(a, X509_get_issuer_name(cert),
                                  NID_commonName);
     out->peer_fingerprint = fingerprint(a, cert);
+    out->peer_hosts = host_names(a, cert);
+    if (str_empty(out->peer_hosts)
+        && str_chr(out->peer_name, ' ') == STR_NONE)
+        out->peer_hosts = out->peer_name;
     out->peer_verified = SSL_get_verify_result(ssl) == X509_V_OK;
     X509_free(cert);
 }

@@ -14,6 +14,10 @@ struct service_kind {
     enum role_kind role;    /* who serves it, N_ROLES: nobody needs to */
 };
 
+/* What a line asks for that is not built in: a sentence in a, or empty. */
+str service_fault(const struct conf *c, const struct service *s,
+                  struct arena *a);
+
 /* NULL: not built in. */
 const struct service_kind *service_kind(str command);
 

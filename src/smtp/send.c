@@ -154,7 +154,8 @@ err smtp_read_envelope(struct task *t, struct smtp_peer *p,
 }
 
 /* Adds a piece with its dots doubled; lines longer than line_max are broken,
- * the rest of one beginning with a blank.  *column: bytes of the line so far. */
+ * the rest of one beginning with a blank.  *column: bytes of the line so
+ * far. */
 static void put_piece(const struct smtp_peer *p, str piece, size_t *column,
                       bool *line, struct buf *to)
 {

@@ -9,7 +9,7 @@
  *     FACE_END     u64 message number, envelope
  *     FACE_ABORT   -
  *     FACE_MORE    - (give me message numbers)
- *     FACE_FLUSH   a domain whose mail is to be tried now (ETRN)
+ *     FACE_FLUSH   str site: try its mail now (ETRN); there is no answer
  *  answers (qmgr -> smtpd)
  *     FACE_ACK     u8 status (enum face_status), same id
  *     FACE_NUMBERS u64 first, u32 count: message numbers to use

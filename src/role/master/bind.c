@@ -206,11 +206,17 @@ static err bind_all(struct task *t, struct master *m)
     for (size_t i = 0; i < all.n; i++) {
         const struct service *s = &all.p[i];
         const struct service_kind *k = service_kind(s->command);
-        if (!k)
-            return why(t, ERR_SYNTAX, "%.*s/master.cf: line %d: service "
-                       "\"%.*s\": the program \"%.*s\" is not built in",
-                       STR(conf_dir(m->coming)), s->line, STR(s->name),
-                       STR(s->command));
+        struct arena a;
+        str fault;
+        err e = OK;
+        arena_init(&a, 0);
+        fault = service_fault(m->coming, s, &a);
+        if (fault.n)
+            e = why(t, ERR_SYNTAX, "%.*s/master.cf: line %d: service "
+                    "\"%.*s\": %.*s", STR(conf_dir(m->coming)), s->line,
+                    STR(s->name), STR(fault));
+        arena_reset(&a);
+        TRY(e);
         if (!k->listens)
             continue;
         if (s->type == SERVICE_INET)

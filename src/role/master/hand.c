@@ -88,11 +88,13 @@ static err give_all_keys(struct task *t, struct child *c)
 {
     struct services all = conf_services(c->m->conf);
 
-    if (c->kind != ROLE_smtpd && c->kind != ROLE_imapd)
+    bool clients = c->kind == ROLE_smtpc || c->kind == ROLE_qmgr;
+
+    if (c->kind != ROLE_smtpd && c->kind != ROLE_imapd && !clients)
         return OK;
     for (size_t i = 0; i < all.n; i++) {
         const struct service_kind *k = service_kind(all.p[i].command);
-        if (k && k->role == c->kind && k->listens)
+        if (k && k->role == c->kind && (k->listens || clients))
             TRY(give_keys(t, c, (uint32_t)i, &all.p[i]));
     }
     return OK;

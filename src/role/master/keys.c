@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC
  *
  * TLS material of a service, read with master's rights and handed over as
- * bytes: the roles that use it open no path.
+ * bytes: the roles that use it open no path.  The queue manager gets the text
+ * of bounce_template_file the same way.
  */
 #include "role/master/master.h"
 
 #include "role/events.h"
 
-enum { PEM_MAX = 256 * 1024 };
+enum { PEM_MAX = 320 * 1024 }; /* three of them in a frame */
 
 static bool read_pem(struct task *t, str path, struct arena *a, str *out)
 {
@@ -43,6 +44,26 @@ static bool tls_wanted(const struct conf *c)
            || conf_bool(c, P_smtpd_tls_wrappermode);
 }
 
+/* A client's own certificate, which few need, and whom it trusts. */
+static bool client_keys(struct task *t, const struct conf *c, bool lmtp,
+                        struct arena *a, struct master_keys *out)
+{
+#define OWN(name) (lmtp ? P_lmtp_##name : P_smtp_##name)
+    struct conf_items chain = conf_items(c, OWN(tls_chain_files));
+    bool any;
+
+    if (chain.n > 0)
+        any = read_pem(t, chain.p[0], a, &out->cert_pem);
+    else
+        any = read_pem(t, conf_str(c, OWN(tls_cert_file)), a,
+                       &out->cert_pem);
+    if (chain.n > 0
+        || !read_pem(t, conf_str(c, OWN(tls_key_file)), a, &out->key_pem))
+        out->key_pem = out->cert_pem;
+    return read_pem(t, conf_str(c, OWN(tls_CAfile)), a, &out->ca_pem) || any;
+#undef OWN
+}
+
 bool master_keys_load(struct task *t, struct master *m,
                       const struct service *s, struct arena *a,
                       struct master_keys *out)
@@ -52,6 +73,11 @@ bool master_keys_load(struct task *t, struct master *m,
     str key_file = conf_str(c, P_smtpd_tls_key_file);
 
     *out = (struct master_keys){ 0 };
+    if (str_eq(s->command, S("smtp")) || str_eq(s->command, S("lmtp")))
+        return client_keys(t, c, str_eq(s->command, S("lmtp")), a, out);
+    if (str_eq(s->command, S("qmgr"))) /* not a key, but as far away */
+        return read_pem(t, conf_str(c, P_bounce_template_file), a,
+                        &out->cert_pem);
     if (str_eq(s->command, S("smtpd")) && !tls_wanted(c))
         return false;
     if (chain.n > 0) {

@@ -174,11 +174,9 @@ static err change_all(struct task *t, struct queue *q, char verb, str site,
     return e;
 }
 
-err queue_flush_site(struct task *t, struct queue *q, str site)
+err queue_flush(struct task *t, struct queue *q, str site, uint32_t *n)
 {
-    uint32_t n = 0;
-
-    return change_all(t, q, 'f', site, &n);
+    return change_all(t, q, 'f', site, n);
 }
 
 static err cat(struct task *t, struct caller *c, struct message *m)
@@ -230,7 +228,7 @@ static err answer(struct task *t, struct caller *c, char verb, str argument,
     if (verb == 'l')
         return list_all(t, c, n);
     if (verb == 'f' || verb == 's')
-        return change_all(t, c->q, 'f', verb == 's' ? argument : S(""), n);
+        return queue_flush(t, c->q, verb == 's' ? argument : S(""), n);
     if (str_eq(argument, S("ALL")) && verb != 'c' && verb != 'i')
         return change_all(t, c->q, verb, S(""), n);
     m = message_find(c->q, argument);

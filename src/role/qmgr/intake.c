@@ -11,8 +11,7 @@
 
 #include "role/events.h"
 
-enum { NUMBERS = 8192, NUMBERS_LOW = 4096, PAUSE_POLL_MS = 200,
-       SITE_MAX = 255 };
+enum { NUMBERS = 8192, NUMBERS_LOW = 4096, PAUSE_POLL_MS = 200 };
 
 struct range {
     uint64_t first, end;
@@ -145,6 +144,18 @@ static void on_end(struct intake *in, struct draft *d, str envelope)
     group_go(&in->seals, "seal", seal, d);
 }
 
+/* Whether the site may be flushed was asked before. */
+static err flush_site(struct task *t, struct queue *q, str body)
+{
+    struct unpack u = unpack_of(body);
+    str site = unpack_str(&u, 1024);
+    uint32_t n;
+
+    if (!unpack_end(&u) || str_empty(site))
+        return ERR_PEER;
+    return queue_flush(t, q, site, &n);
+}
+
 static err on_frame(struct task *t, struct intake *in, struct frame *f)
 {
     struct draft *d;
@@ -154,8 +165,7 @@ static err on_frame(struct task *t, struct intake *in, struct frame *f)
         return OK;
     }
     if (f->type == FACE_FLUSH)
-        return f->body.n == 0 || f->body.n > SITE_MAX
-                   ? ERR_PEER : queue_flush_site(t, in->q, f->body);
+        return flush_site(t, in->q, f->body);
     d = draft_get(in, f->id);
     if (!d || d->envelope.p)
         return ERR_PEER;

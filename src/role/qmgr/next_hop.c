@@ -89,6 +89,9 @@ static void rest(struct next_hop *d)
     int64_t until = d->dead_until_us > d->next_us ? d->dead_until_us
                                                   : d->next_us;
 
+    if (d->failed_until_us > until)
+        until = d->failed_until_us;
+
     if (d->n_users > 0)
         return;
     list_del(&d->ready);
@@ -294,7 +297,7 @@ static double amount(const struct feedback *f, double window)
 void next_hop_works(struct next_hop *d)
 {
     d->cohorts = 0;
-    d->dead_until_us = 0;
+    d->dead_until_us = d->failed_until_us = 0;
     d->successes += amount(&d->transport->more, d->window);
     if (d->successes < 1)
         return;
@@ -309,14 +312,15 @@ void next_hop_failed(struct task *t, struct queue *q, struct next_hop *d,
 {
     d->cohorts += 1 / (double)next_hop_connections(d);
     d->successes = 0;
+    d->failed_until_us = rt_wall(t)
+                         + conf_seconds(q->conf, P_minimal_backoff_time)
+                               * 1000000;
     d->window -= amount(&d->transport->less, d->window);
     if (d->window < 1)
         d->window = 1;
     if (!d->transport->cohorts_max || d->cohorts < d->transport->cohorts_max)
         return;
-    d->dead_until_us = rt_wall(t)
-                       + conf_seconds(q->conf, P_minimal_backoff_time)
-                             * 1000000;
+    d->dead_until_us = d->failed_until_us;
     buf_clear(&d->dead_reason);
     buf_add(&d->dead_reason, str_head(reason, REASON_SIZE));
     memcpy(d->dead_dsn, dsn, sizeof(d->dead_dsn));

@@ -220,10 +220,14 @@ static size_t n_open(const struct message *m)
 err message_activate(struct task *t, struct queue *q, struct message *m)
 {
     struct map parts;
+    struct arena a;
     err e;
 
+    arena_init(&a, 0);
     say(t, qmgr_active, STR(queue_id_str(&m->id)),
-        STR(m->envelope.sender.text), m->envelope.size, n_open(m));
+        STR(address_external(&m->envelope.sender, &a)), m->envelope.size,
+        n_open(m));
+    arena_reset(&a);
     m->active = true;
     map_init(&parts, false);
     e = make_parts(t, q, m, &parts);

@@ -64,6 +64,32 @@ static err recover(struct task *t, struct queue *q)
     return e == ERR_END ? OK : e;
 }
 
+/* bounce_template_file, if there is one; with a fault in it the built-in
+ * texts are taken. */
+static void templates_load(struct task *t, struct queue *q)
+{
+    struct services all = conf_services(q->conf);
+    struct arena *a = q->role->memory;
+    struct dsn_templates *own;
+    str where;
+
+    q->templates = &dsn_templates_default;
+    for (size_t i = 0; i < all.n; i++) {
+        const struct role_keys *k = role_keys_find(q->role, (uint32_t)i);
+        if (!k)
+            continue;
+        own = arena_new(a, struct dsn_templates);
+        *own = dsn_templates_default;
+        if (dsn_templates_parse(k->cert_pem, a, own, &where))
+            say(t, role_warn,
+                arena_fmt(a, "%.*s, %.*s",
+                          STR(conf_str(q->conf, P_bounce_template_file)),
+                          STR(where)).p);
+        else
+            q->templates = own;
+    }
+}
+
 static err queue_open(struct task *t, struct queue *q)
 {
     struct spool_options o = {
@@ -74,6 +100,7 @@ static err queue_open(struct task *t, struct queue *q)
     TRY(spool_open(t, q->role->memory, q->role->dirs[ROLE_DIR_SPOOL], &o,
                    owner, &q->spool));
     q->next_number = spool_next_id(q->spool);
+    templates_load(t, q);
     TRY(transports_load(t, q));
     group_go(&q->group, "spool", run_spool, q);
     TRY(recover(t, q));
@@ -108,18 +135,6 @@ static void take_peers(struct task *t, struct queue *q)
     (void)t;
 }
 
-static void flush_all(struct task *t, struct queue *q)
-{
-    list_each(l, &q->messages) {
-        struct message *m = container_of(l, struct message, all);
-        if (!m->active && !m->hold) {
-            m->forced = true;
-            heap_put(&q->timers, &m->timer, rt_wall(t));
-        }
-    }
-    bell_ring_all(&q->timer);
-}
-
 /* Look-ups that run keep the old tables until they are through. */
 static void reconfigure(struct task *t, struct queue *q)
 {
@@ -134,6 +149,7 @@ static void reconfigure(struct task *t, struct queue *q)
         return;
     }
     places_close(old);
+    templates_load(t, q);
     if (transports_load(t, q))
         say(t, role_error, task_why(t));
     bell_ring(&q->work); /* limits may be wider now */
@@ -146,8 +162,9 @@ static err serve(struct task *t, struct queue *q)
         if (q->role->go && q->epoch != q->role->epoch)
             reconfigure(t, q);
         if (q->role->flush) {
+            uint32_t n = 0;
             q->role->flush = false;
-            flush_all(t, q);
+            TRY(queue_flush(t, q, S(""), &n));
         }
         TRY(bell_wait(t, &q->role->changed, NEVER));
     }

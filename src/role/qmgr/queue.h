@@ -91,6 +91,7 @@ struct next_hop {
     double successes;           /* towards a larger window */
     double cohorts;             /* windows full of failures, in a row */
     int64_t next_us;            /* not before: hop_delay_us' effect */
+    int64_t failed_until_us;    /* failures before that are remembered */
     int64_t dead_until_us;
     struct buf dead_reason;
     char dead_dsn[12];
@@ -137,6 +138,7 @@ struct queue {
     const struct conf *conf;
     uint32_t epoch;             /* of conf */
     struct spool *spool;
+    const struct dsn_templates *templates; /* of reports */
     struct places *places;      /* tables and routes of conf (where.c) */
     struct table_opener opener;
     struct link messages;
@@ -253,8 +255,8 @@ err delay_report_make(struct task *t, struct queue *q, struct message *m);
 
 err intake_run(struct task *t, void *arg);
 struct intake *intake_new(struct queue *q, struct role_port *p);
+/* Tries all mail now, or (site not empty) that for one domain. */
+err queue_flush(struct task *t, struct queue *q, str site, uint32_t *n);
 err admin_run(struct task *t, void *listener);
-/* Mail for a destination domain becomes due now. */
-err queue_flush_site(struct task *t, struct queue *q, str site);
 
 #endif

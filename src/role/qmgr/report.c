@@ -9,6 +9,7 @@
 
 #include "mail/header.h"
 #include "role/events.h"
+#include "role/zone.h"
 
 enum { REPORT_MAX = 512 * 1024, REPORT_SLACK = 64 * 1024 };
 
@@ -157,7 +158,7 @@ static void envelope_of_report(struct task *t, struct queue *q,
                                const struct audience *who, struct arena *a,
                                struct envelope *out)
 {
-    struct recipient r = { .notify = NOTIFY_NEVER };
+    struct recipient r = { .notify = 0 };
     struct address sender = ADDRESS_NULL;
 
     if (address_parse(complete(q, who->to, a), a, 0, &r.address))
@@ -261,6 +262,7 @@ static err make(struct task *t, struct queue *q, struct message *m,
     r->report_id = queue_id_str(&id);
     r->now_us = now;
     r->zone_s = world_zone_s(t, now);
+    r->zone_name = role_zone_name(t, &a);
     buf_init(&text, NULL, REPORT_MAX);
     e = compose(t, q, m, r, &a, &text);
     if (!e) {
@@ -287,7 +289,7 @@ static err report(struct task *t, struct queue *q, struct message *m,
     const char *before = log_name_get(t);
     struct dsn_report r = {
         .kind = kind,
-        .templates = &dsn_templates_default,
+        .templates = q->templates,
         .facts = {
             .myhostname = conf_str(q->conf, P_myhostname),
             .mydomain = conf_str(q->conf, P_mydomain),

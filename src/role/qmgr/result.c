@@ -52,7 +52,10 @@ void rcpt_result(struct queue *q, struct message *m, uint32_t index,
         s->status = RCPT_DEFERRED;
         break;
     }
-    s->reason = arena_str(&m->memory, r->text);
+    s->reason = s->status == RCPT_DONE
+                    ? arena_fmt(&m->memory, "delivery via %.*s: %.*s",
+                                STR(r->relay), STR(r->text))
+                    : arena_str(&m->memory, r->text);
     s->remote_mta = arena_str(&m->memory, r->remote_mta);
     s->diagnostic = arena_str(&m->memory, r->diagnostic);
     s->report_to = arena_str(&m->memory, r->report_to);

@@ -177,7 +177,7 @@ static err serve_one(struct task *t, struct hop *h, struct work *w,
     w->start_us = rt_wall(t);
     e = targets_find(t, h->c, l, h->nexthop, a, &to);
     if (!e)
-        e = line_open(t, h->c, l, &to, 0, a, &n, &f);
+        e = line_open(t, &(struct line_plan){ l, &to, 0 }, a, &n, &f);
     if (e == ERR_STOPPED) {
         hop_return(h, w);
         return e;
@@ -251,7 +251,8 @@ err connection_once(struct task *t, void *arg)
     l->n_users++;
     log_name_set(t, l->log_name);
     arena_init(&a, 0);
-    e = line_open(t, c, l, &w->rest, w->n_sessions, &a, &n, &f);
+    e = line_open(t, &(struct line_plan){ l, &w->rest, w->n_sessions }, &a,
+                  &n, &f);
     if (e) {
         fail(t, c, w, &f);
     } else if (verdict_fits(t, n, w)) {

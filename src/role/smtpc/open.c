@@ -70,7 +70,9 @@ static void say_tls(struct task *t, const struct client_settings *l,
 
     if (l->tls_loglevel < 1 || !f->on)
         return;
-    say(t, smtpc_tls, f->peer_verified ? "Trusted" : "Untrusted",
+    say(t, smtpc_tls, l->tls >= TLS_VERIFY && line_is_verified(l, n)
+                          ? "Verified"
+                          : f->peer_verified ? "Trusted" : "Untrusted",
         STR(n->relay), STR(f->protocol), STR(f->cipher), f->bits_used,
         f->bits_total,
         STR(f->exchange.n ? arena_fmt(a, " key-exchange %.*s",
@@ -82,15 +84,17 @@ static err start_tls(struct task *t, const struct client_settings *l,
                      struct line *n, struct arena *a,
                      struct smtp_answer *answer, bool *refuse)
 {
-    *refuse = l->tls == TLS_ENCRYPT;
+    *refuse = l->tls >= TLS_ENCRYPT;
     if (l->tls == TLS_NONE || !l->tls_context || !n->peer.starttls)
         return OK;
     TRY(smtp_start_tls(t, &n->peer, l->tls_context, n->target.host, a,
                        answer));
     if (answer->reply.code != 220)
         return OK;
-    *refuse = false;
     say_tls(t, l, n, a);
+    *refuse = l->tls >= TLS_VERIFY && !line_is_verified(l, n);
+    if (*refuse)
+        return OK;
     return smtp_say_helo(t, &n->peer, a, answer);
 }
 
@@ -99,7 +103,12 @@ static void no_tls(struct open_failure *f, const struct client_settings *l,
 {
     set_dsn(f, "4.7.4");
     f->relay = arena_str(a, n->relay);
-    if (!l->tls_context)
+    if (conn_tls(n->peer.conn)->on) {
+        set_dsn(f, "4.7.5");
+        f->text = conn_tls(n->peer.conn)->peer_verified
+                      ? S("Server certificate not verified")
+                      : S("Server certificate not trusted");
+    } else if (!l->tls_context)
         f->text = S("TLS is required, but our TLS engine is unavailable");
     else
         f->text = arena_fmt(a, "TLS is required, but was not offered by "
@@ -183,12 +192,21 @@ static void line_free(struct line *n)
     heap_free(n);
 }
 
-/* *talked: there was somebody. */
-static err try_target(struct task *t, const struct client_settings *l,
-                      const struct target *target, bool tls, struct arena *a,
-                      struct line **out, struct open_failure *f,
-                      bool *talked)
+/* What is being tried. */
+struct attempt {
+    const struct client_settings *l;
+    struct arena *a;
+    struct open_failure *f;
+    bool talked;            /* there was somebody */
+};
+
+static err try_target(struct task *t, struct attempt *at,
+                      const struct target *target, bool tls,
+                      struct line **out)
 {
+    const struct client_settings *l = at->l;
+    struct open_failure *f = at->f;
+    struct arena *a = at->a;
     struct line *n = heap_new(struct line);
     bool retry = false;
     err e;
@@ -201,7 +219,7 @@ static err try_target(struct task *t, const struct client_settings *l,
     name_line(n);
     e = connect_to(t, l, n, a, f);
     if (!e) {
-        *talked = true;
+        at->talked = true;
         e = introduce(t, l, tls, n, a, f);
         retry = e && e != ERR_STOPPED && n->peer.in_tls
                 && l->tls == TLS_MAY && tls;
@@ -219,7 +237,7 @@ static err try_target(struct task *t, const struct client_settings *l,
     if (!retry)
         return e ? e : ERR_PEER;
     *f = (struct open_failure){ 0 }; /* opportunistic: then without it */
-    return try_target(t, l, target, false, a, out, f, talked);
+    return try_target(t, at, target, false, out);
 }
 
 /* Who comes after the i-th. */
@@ -238,20 +256,20 @@ static void keep_rest(struct line *n, const struct client_settings *l,
     }
 }
 
-err line_open(struct task *t, struct client *c,
-              const struct client_settings *l, const struct targets *to,
-              uint32_t n_sessions, struct arena *a, struct line **out,
-              struct open_failure *f)
+err line_open(struct task *t, const struct line_plan *plan, struct arena *a,
+              struct line **out, struct open_failure *f)
 {
+    const struct client_settings *l = plan->l;
+    const struct targets *to = plan->to;
+    uint32_t n_sessions = plan->n_sessions;
+    struct attempt at = { .l = l, .a = a, .f = f };
     str site = to->list.n ? to->list.p[0].site : S("");
 
-    (void)c;
     *f = (struct open_failure){ .permanent = to->permanent,
                                 .text = to->reason };
     set_dsn(f, to->dsn);
     for (size_t i = 0; i < to->list.n; i++) {
         const struct target *tg = &to->list.p[i];
-        bool talked = false;
         err e;
         if (!str_eq(site, tg->site))
             n_sessions = 0;
@@ -259,8 +277,9 @@ err line_open(struct task *t, struct client *c,
         if (n_sessions >= l->sessions_max)
             continue;
         *f = (struct open_failure){ 0 };
-        e = try_target(t, l, tg, l->tls != TLS_NONE, a, out, f, &talked);
-        n_sessions += talked;
+        at.talked = false;
+        e = try_target(t, &at, tg, l->tls != TLS_NONE, out);
+        n_sessions += at.talked;
         if (!e) {
             (*out)->n_sessions = n_sessions;
             keep_rest(*out, l, to, i);

@@ -138,22 +138,65 @@ static void set_targets(struct client_settings *s)
     s->bind_enforce = conf_bool(c, OWN(bind_address_enforce));
 }
 
+static enum tls_wish wish_of(const struct client_settings *s)
+{
+    static const struct { str word; enum tls_wish wish; } levels[] = {
+        { S_INIT("none"), TLS_NONE }, { S_INIT("may"), TLS_MAY },
+        { S_INIT("encrypt"), TLS_ENCRYPT }, { S_INIT("verify"), TLS_VERIFY },
+        { S_INIT("secure"), TLS_SECURE },
+    };
+    const struct conf *c = s->conf;
+    str level = conf_str(c, OWN(tls_security_level));
+
+    for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++)
+        if (str_ieq(level, levels[i].word))
+            return levels[i].wish;
+    if (!str_empty(level))
+        return TLS_SECURE; /* nothing less than what was meant */
+    if (conf_bool(c, OWN(enforce_tls)))
+        return conf_bool(c, OWN(tls_enforce_peername)) ? TLS_VERIFY
+                                                       : TLS_ENCRYPT;
+    return conf_bool(c, OWN(use_tls)) ? TLS_MAY : TLS_NONE;
+}
+
+/* An OpenSSL list of a grade, without what is excluded. */
+static str ciphers_of(struct client_settings *s, bool must_have)
+{
+    const struct conf *c = s->conf;
+    str grade = conf_str(c, must_have ? OWN(tls_mandatory_ciphers)
+                                      : OWN(tls_ciphers));
+    struct conf_items off[] = {
+        conf_items(c, OWN(tls_exclude_ciphers)),
+        conf_items(c, OWN(tls_mandatory_exclude_ciphers)),
+    };
+    struct buf b;
+
+    buf_init(&b, &s->memory, 64 * 1024);
+    buf_add(&b, conf_str(c, str_ieq(grade, S("high")) ? P_tls_high_cipherlist
+                            : str_ieq(grade, S("null"))
+                                  ? P_tls_null_cipherlist
+                                  : P_tls_medium_cipherlist));
+    for (int list = 0; list < 1 + must_have; list++)
+        for (size_t i = 0; i < off[list].n; i++)
+            buf_fmt(&b, ":!%.*s", STR(off[list].p[i]));
+    return buf_str(&b);
+}
+
 static void set_tls(struct task *t, struct client_settings *s,
                     const struct role_keys *keys)
 {
     const struct conf *c = s->conf;
-    str level = conf_str(c, OWN(tls_security_level));
     struct tls_options o = { 0 };
     uint64_t loglevel;
 
-    s->tls = !str_empty(level) ? (str_ieq(level, S("may")) ? TLS_MAY
-                                  : str_ieq(level, S("none")) ? TLS_NONE
-                                                              : TLS_ENCRYPT)
-           : conf_bool(c, OWN(enforce_tls)) ? TLS_ENCRYPT
-           : conf_bool(c, OWN(use_tls)) ? TLS_MAY : TLS_NONE;
-    o.protocols = conf_str(c, s->tls == TLS_ENCRYPT
+    s->tls = wish_of(s);
+    s->tls_match = conf_items(c, s->tls == TLS_SECURE
+                                     ? OWN(tls_secure_cert_match)
+                                     : OWN(tls_verify_cert_match));
+    o.protocols = conf_str(c, s->tls >= TLS_ENCRYPT
                                   ? OWN(tls_mandatory_protocols)
                                   : OWN(tls_protocols));
+    o.ciphers = ciphers_of(s, s->tls >= TLS_ENCRYPT);
     if (keys) {
         o.chain_pem = keys->cert_pem;
         o.key_pem = keys->key_pem;

@@ -20,7 +20,7 @@
 
 /* What a master.cf line of a client means, in one configuration.  It lives as
  * long as it is the newest, or used. */
-enum tls_wish { TLS_NONE, TLS_MAY, TLS_ENCRYPT };
+enum tls_wish { TLS_NONE, TLS_MAY, TLS_ENCRYPT, TLS_VERIFY, TLS_SECURE };
 enum address_wish { ADDRESS_ANY, ADDRESS_IP4, ADDRESS_IP6 };
 struct client_settings {
     struct link link;
@@ -56,6 +56,7 @@ struct client_settings {
     enum tls_wish tls;
     int tls_loglevel;
     struct tls_context *tls_context;
+    struct conf_items tls_match;    /* whose certificate it must be */
 
     bool auth;              /* smtp_sasl_auth_enable */
     bool auth_broken;       /* there are no passwords to be had */
@@ -170,12 +171,17 @@ struct open_failure {
     char dsn[12];
     str text, relay;
 };
-/* n_sessions: at the site of the first target, already. */
-err line_open(struct task *t, struct client *c,
-              const struct client_settings *l, const struct targets *to,
-              uint32_t n_sessions, struct arena *a, struct line **out,
-              struct open_failure *why_not);
+struct line_plan {
+    const struct client_settings *l;
+    const struct targets *to;
+    uint32_t n_sessions;    /* at the site of the first of them, already */
+};
+err line_open(struct task *t, const struct line_plan *plan, struct arena *a,
+              struct line **out, struct open_failure *why_not);
 void line_close(struct task *t, struct line *n, bool polite);
+
+/* certificate.c: whether the server showed one that is good enough. */
+bool line_is_verified(const struct client_settings *l, const struct line *n);
 
 /* login.c: AUTH.  OK with f->text when the server does not let us in. */
 err line_login(struct task *t, const struct client_settings *l,

@@ -173,19 +173,24 @@ err queue_link_end(struct task *t, struct queue_link *ql,
     return s.done ? OK : e;
 }
 
-bool queue_link_flush(struct queue_link *ql, str site)
-{
-    if (!ql->port)
-        return false;
-    port_answer(ql->port, &(struct frame){ .type = FACE_FLUSH, .body = site,
-                                           .fd = -1 });
-    return true;
-}
-
 void queue_link_abort(struct queue_link *ql, struct queue_ticket ticket)
 {
     if (ql->port && ql->life == ticket.life)
         port_answer(ql->port, &(struct frame){ .type = FACE_ABORT,
                                                .id = ticket.number,
                                                .fd = -1 });
+}
+
+bool queue_link_flush(struct queue_link *ql, str site)
+{
+    struct buf b;
+
+    if (!ql->port)
+        return false;
+    buf_init(&b, NULL, 2048);
+    pack_str(&b, str_head(site, 1000));
+    port_answer(ql->port, &(struct frame){ .type = FACE_FLUSH,
+                                           .body = buf_str(&b), .fd = -1 });
+    buf_free(&b);
+    return true;
 }

@@ -6,8 +6,7 @@
 #include "role/smtpd/smtpd.h"
 
 #include "mail/date.h"
-
-#include <time.h>
+#include "role/zone.h"
 
 static void put_tls(struct visit *v, struct buf *to)
 {
@@ -66,20 +65,11 @@ static void put_client(struct visit *v, struct buf *to)
             STR(v->address));
 }
 
-static str zone_name(struct task *t, struct arena *a)
-{
-    time_t s = (time_t)(rt_wall(t) / 1000000);
-    struct tm tm;
-
-    localtime_r(&s, &tm);
-    return arena_str(a, str_from(tm.tm_zone));
-}
-
 void received_put(struct task *t, struct visit *v, struct buf *to)
 {
     int64_t now = v->c.arrival_us;
     str date = date_rfc5322(&v->c.memory, now, world_zone_s(t, now),
-                            zone_name(t, &v->c.memory));
+                            role_zone_name(t, &v->c.memory));
 
     buf_add(to, S("Received: "));
     if (v->l->pickup) {

@@ -198,12 +198,11 @@ static void check_services(struct check *c)
 
     for (size_t i = 0; i < all.n; i++) {
         const struct service *s = &all.p[i];
-        if (service_kind(s->command))
-            continue;
-        fail(c, arena_fmt(&c->a, "%.*s/master.cf, line %d: service "
-                          "\"%.*s\": the program \"%.*s\" is not built in",
-                          STR(conf_dir(c->p->conf)), s->line, STR(s->name),
-                          STR(s->command)).p);
+        str fault = service_fault(c->p->conf, s, &c->a);
+        if (fault.n)
+            fail(c, arena_fmt(&c->a, "%.*s/master.cf, line %d: service "
+                              "\"%.*s\": %.*s", STR(conf_dir(c->p->conf)),
+                              s->line, STR(s->name), STR(fault)).p);
     }
 }
 

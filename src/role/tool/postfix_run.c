@@ -6,6 +6,8 @@
  */
 #include "role/tool/postfix.h"
 
+#include "role/tool/caller.h"
+
 #include "role/tool/queue_talk.h"
 #include "role/tool/running.h"
 
@@ -75,6 +77,18 @@ static err wait_ready(struct task *t, struct sock *ready)
                                                 : "master ended");
 }
 
+/* What a Postfix before us left in the queue directory. */
+static int take_over(struct task *t, struct postfix *p)
+{
+    const char *argv[] = { "takeover", "-c", p->dir, NULL };
+    int status = caller_run(t, p->conf, tool_takeover, argv);
+
+    if (status)
+        postfix_say(t, POSTFIX_FATAL, "the queue that is there cannot be "
+                    "taken over");
+    return status;
+}
+
 int postfix_start(struct task *t, struct postfix *p)
 {
     struct process process;
@@ -87,6 +101,8 @@ int postfix_start(struct task *t, struct postfix *p)
         postfix_say(t, POSTFIX_FATAL, "Postfix integrity check failed!");
         return 1;
     }
+    if (take_over(t, p))
+        return 1;
     postfix_say(t, POSTFIX_INFO, "starting the Postfix mail system");
     e = launch(t, p, &process, &ready);
     if (!e) {
@@ -112,6 +128,8 @@ int postfix_start_fg(struct task *t, struct postfix *p)
         postfix_say(t, POSTFIX_FATAL, "Postfix integrity check failed!");
         return 1;
     }
+    if (take_over(t, p))
+        return 1;
     postfix_say(t, POSTFIX_INFO, "starting the Postfix mail system");
     fflush(NULL);
     execv(self, (char *const *)(uintptr_t)argv);

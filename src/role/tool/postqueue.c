@@ -2,12 +2,12 @@
  *
  * postqueue(1): what users may do with the queue.  mailq is its -p.
  */
-#include "mail/queue_id.h"
 #include "mail/host.h"
 #include "role/tool/caller.h"
 #include "role/tool/queue_rows.h"
 #include "role/tool/queue_show.h"
 #include "role/tool/queue_talk.h"
+#include "table/table.h"
 
 #include <sysexits.h>
 
@@ -66,11 +66,20 @@ static bool site_valid(str site)
                                     : host_valid(site, true);
 }
 
+/* What may be a queue id, and is one of nothing then. */
+static bool is_word(str text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (!is_alnum(text.p[i]) && text.p[i] != '_')
+            return false;
+    return text.n > 0;
+}
+
 static bool argument_valid(struct postqueue *pq)
 {
     str value = str_from(pq->value);
 
-    if (pq->mode == 'i' && !queue_id_valid(value)) {
+    if (pq->mode == 'i' && !is_word(value)) {
         tool_fatal(pq->args, "Cannot flush queue ID - invalid name: \"%s\"",
                    pq->value);
         return false;
@@ -81,6 +90,27 @@ static bool argument_valid(struct postqueue *pq)
         return false;
     }
     return true;
+}
+
+/* fast_flush_domains says which sites may be flushed. */
+static bool site_served(struct task *t, struct postqueue *pq)
+{
+    struct match_list *l;
+    err e;
+
+    e = match_list_open(t, tables_new(&pq->arena, pq->conf,
+                                      table_opener_files()),
+                        &pq->arena, conf_param(P_fast_flush_domains)->name,
+                        conf_str(pq->conf, P_fast_flush_domains),
+                        MATCH_DOMAIN, true, &l);
+    if (!e)
+        e = match_list_find(t, l, str_from(pq->value), S(""));
+    if (e == ERR_ABSENT)
+        tool_fatal(pq->args, "Flush service is not configured for "
+                   "destination \"%s\"", pq->value);
+    else if (e)
+        tool_fatal(pq->args, "Cannot flush mail queue: %s", task_why(t));
+    return !e;
 }
 
 static int flush(struct task *t, struct postqueue *pq)
@@ -96,6 +126,8 @@ static int flush(struct task *t, struct postqueue *pq)
                    "queue", STR(caller_name(&pq->arena)));
         return EX_NOPERM;
     }
+    if (pq->mode == 's' && !site_served(t, pq))
+        return EX_UNAVAILABLE;
     if (queue_talk_open(t, pq->conf, &q)) {
         tool_warn(pq->args, "%s", task_why(t));
         tool_fatal(pq->args, "Cannot flush mail queue - mail system is down");

@@ -8,6 +8,7 @@
 #include "role/tool/queue_talk.h"
 #include "role/tool/running.h"
 
+#include <pwd.h>
 #include <unistd.h>
 
 enum { STATE_MAX = 1 << 20 };
@@ -28,6 +29,7 @@ struct queue_edit {
     struct spool *spool;
     struct link messages;
     struct task_group group;
+    uint64_t n_added;
     bool grouped;
 };
 
@@ -90,10 +92,21 @@ static bool has_segments(struct task *t, struct dir *dir)
     return any;
 }
 
-static err open_stopped(struct task *t, struct queue_edit *e)
+static err open_log(struct task *t, struct queue_edit *e)
 {
     struct spool_options o = { 0 };
     struct spool_owner owner = { e, pack };
+
+    TRY(become_owner(t, e->dir));
+    TRY(spool_open(t, e->a, e->dir, &o, owner, &e->spool));
+    group_open(t, &e->group);
+    e->grouped = true;
+    group_go(&e->group, "spool", run_spool, e->spool);
+    return take_all(t, e);
+}
+
+static err open_stopped(struct task *t, struct queue_edit *e)
+{
     err result;
 
     TRY(running_hold(t, e->conf, &e->hold));
@@ -101,14 +114,90 @@ static err open_stopped(struct task *t, struct queue_edit *e)
     if (result == ERR_ABSENT)
         return OK; /* never started: nothing is queued */
     TRY(result);
-    if (!has_segments(t, e->dir))
-        return OK;
-    TRY(become_owner(t, e->dir));
-    TRY(spool_open(t, e->a, e->dir, &o, owner, &e->spool));
-    group_open(t, &e->group);
-    e->grouped = true;
-    group_go(&e->group, "spool", run_spool, e->spool);
-    return take_all(t, e);
+    return has_segments(t, e->dir) ? open_log(t, e) : OK;
+}
+
+/* The log's directory as master would make it. */
+static err make_log(struct task *t, struct queue_edit *e)
+{
+    str path = queue_path(e->conf, e->a, S("log"));
+    str owner = conf_str(e->conf, P_mail_owner);
+    const struct passwd *pw = getpwnam(arena_cstr(e->a, owner));
+    err result = dir_open(t, NULL, path, &e->dir);
+
+    if (result != ERR_ABSENT)
+        return result;
+    if (geteuid() == 0 && !pw)
+        return why(t, ERR_ABSENT, "mail_owner: unknown user %.*s",
+                   STR(owner));
+    TRY(dir_make(t, NULL, path, 0700));
+    if (geteuid() == 0 && chown(arena_cstr(e->a, path), pw->pw_uid,
+                                pw->pw_gid))
+        return why(t, ERR_DENIED, "cannot give %.*s to %.*s", STR(path),
+                   STR(owner));
+    return dir_open(t, NULL, path, &e->dir);
+}
+
+err queue_edit_open_new(struct task *t, const struct conf *c, struct arena *a,
+                        struct queue_edit **out)
+{
+    struct queue_edit *e = arena_new(a, struct queue_edit);
+
+    *out = e;
+    e->conf = c;
+    e->a = a;
+    list_init(&e->messages);
+    TRY(running_hold(t, c, &e->hold));
+    TRY(make_log(t, e));
+    return open_log(t, e);
+}
+
+static void pack_new(const struct queue_new *m, struct arena *a,
+                     struct buf *b)
+{
+    size_t n = m->envelope->recipients.n, at = b->n;
+    struct queue_state q = {
+        .envelope = *m->envelope,
+        .hold = m->hold,
+        .next_us = m->next_us,
+        .attempts = m->next_us > 0,
+        .rcpts = arena_array(a, struct queue_state_rcpt, n),
+    };
+
+    pack_u32(b, 0);
+    envelope_pack(m->envelope, b);
+    pack_u32_at(b, at, (uint32_t)(b->n - at - 4));
+    queue_state_pack(&q, b);
+}
+
+err queue_edit_add(struct task *t, struct queue_edit *e,
+                   const struct queue_new *m, struct queue_id *id)
+{
+    uint64_t number = spool_next_id(e->spool) + e->n_added++;
+    struct spool_draft *d = spool_begin(e->spool, number);
+    struct spool_entry *entry;
+    struct arena a;
+    struct buf b;
+    err result = OK;
+
+    arena_init(&a, 0);
+    buf_init(&b, &a, STATE_MAX);
+    pack_new(m, &a, &b);
+    for (str rest = m->text; rest.n > 0 && !result;
+         rest = str_skip(rest, SPOOL_CHUNK_MAX))
+        result = spool_chunk(t, e->spool, d,
+                             str_head(rest, SPOOL_CHUNK_MAX));
+    if (!result && b.over)
+        result = why(t, ERR_LIMIT, "too many recipients");
+    if (result)
+        spool_abort(e->spool, d);
+    else
+        result = spool_seal(t, e->spool, d, buf_str(&b), &entry);
+    if (!result)
+        *id = queue_id_make(number, m->envelope->arrival_us,
+                            conf_bool(e->conf, P_enable_long_queue_ids));
+    arena_reset(&a);
+    return result;
 }
 
 err queue_edit_open(struct task *t, const struct conf *c, struct arena *a,

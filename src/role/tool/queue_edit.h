@@ -11,6 +11,8 @@
 #define ROLE_TOOL_QUEUE_EDIT_H
 
 #include "conf/conf.h"
+#include "mail/envelope.h"
+#include "mail/queue_id.h"
 #include "rt/rt.h"
 
 struct queue_edit;
@@ -33,6 +35,20 @@ err queue_edit_list(struct task *t, struct queue_edit *e, struct arena *a,
  * how many were changed. */
 err queue_edit_change(struct task *t, struct queue_edit *e, char verb,
                       str id, uint32_t *n);
+
+/* For adding mail to a stopped system, which may never have run: the log is
+ * made if it is missing.  Ends with queue_edit_close, if *out is set. */
+err queue_edit_open_new(struct task *t, const struct conf *c, struct arena *a,
+                        struct queue_edit **out);
+struct queue_new {
+    const struct envelope *envelope;
+    str text;           /* CR LF line ends */
+    bool hold;
+    int64_t next_us;    /* deferred until then; 0: it is new */
+};
+/* OK: it is on the disk, as *id. */
+err queue_edit_add(struct task *t, struct queue_edit *e,
+                   const struct queue_new *m, struct queue_id *id);
 
 /* What was changed is on disk when this returns OK. */
 err queue_edit_close(struct task *t, struct queue_edit *e);
