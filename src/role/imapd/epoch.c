@@ -65,7 +65,11 @@ static err open_listener(struct task *t, struct imapd *d,
                             STR(s->command)).p;
     l->wrapped = conf_bool(l->conf, l->pop3 ? P_pop3d_tls_wrappermode
                                             : P_imapd_tls_wrappermode);
-    l->plaintext = conf_bool(l->conf, P_auth_allow_plaintext);
+    l->plaintext = conf_bool(l->conf, P_auth_allow_plaintext)
+                   && !str_ieq(conf_str(l->conf,
+                                        l->pop3 ? P_pop3d_tls_security_level
+                                                : P_imapd_tls_security_level),
+                               S("encrypt"));
     l->mechanisms = sasl_offer(0);
     l->limit = (uint32_t)s->limit;
     TRY(quota_of(t, own, &l->quota));

@@ -34,34 +34,59 @@ static const struct conf *overlaid(struct task *t, struct master *m,
     return conf_of_service(a, m->conf, s, &findings, &c) ? m->conf : c;
 }
 
-static bool tls_wanted(const struct conf *c)
-{
-    str level = conf_str(c, P_smtpd_tls_security_level);
+/* Where a service's material is named. */
+struct place {
+    str command;
+    enum param chain, cert, key, ca;
+    enum param level, wrapped;  /* of servers: whether any is wanted */
+    bool client;                /* needs none, and is content with CAs */
+};
 
-    return (!str_empty(level) && !str_ieq(level, S("none")))
+#define PLACE(command, prefix, ca, wrapped, client)                           \
+    { S_INIT(command), P_##prefix##_tls_chain_files,                          \
+      P_##prefix##_tls_cert_file, P_##prefix##_tls_key_file, ca,              \
+      P_##prefix##_tls_security_level, wrapped, client }
+static const struct place places[] = {
+    PLACE("smtpd", smtpd, P_smtpd_tls_CAfile, P_smtpd_tls_wrappermode, false),
+    PLACE("imapd", imapd, N_PARAMS, P_imapd_tls_wrappermode, false),
+    PLACE("pop3d", pop3d, N_PARAMS, P_pop3d_tls_wrappermode, false),
+    PLACE("smtp", smtp, P_smtp_tls_CAfile, N_PARAMS, true),
+    PLACE("lmtp", lmtp, P_lmtp_tls_CAfile, N_PARAMS, true),
+};
+
+/* imapd and pop3d offer STARTTLS to whoever has a certificate, unless the
+ * level is "none"; smtpd only if it is asked to. */
+static bool tls_wanted(const struct conf *c, const struct place *p)
+{
+    str level = conf_str(c, p->level);
+
+    if (conf_bool(c, p->wrapped))
+        return true;
+    if (str_ieq(level, S("none")))
+        return false;
+    return !str_eq(p->command, S("smtpd")) || !str_empty(level)
            || conf_bool(c, P_smtpd_use_tls)
-           || conf_bool(c, P_smtpd_enforce_tls)
-           || conf_bool(c, P_smtpd_tls_wrappermode);
+           || conf_bool(c, P_smtpd_enforce_tls);
 }
 
-/* A client's own certificate, which few need, and whom it trusts. */
-static bool client_keys(struct task *t, const struct conf *c, bool lmtp,
-                        struct arena *a, struct master_keys *out)
+static bool load(struct task *t, const struct conf *c, const struct place *p,
+                 struct arena *a, struct master_keys *out)
 {
-#define OWN(name) (lmtp ? P_lmtp_##name : P_smtp_##name)
-    struct conf_items chain = conf_items(c, OWN(tls_chain_files));
+    struct conf_items chain = conf_items(c, p->chain);
+    bool ca = p->ca != N_PARAMS
+              && read_pem(t, conf_str(c, p->ca), a, &out->ca_pem);
     bool any;
 
-    if (chain.n > 0)
-        any = read_pem(t, chain.p[0], a, &out->cert_pem);
-    else
-        any = read_pem(t, conf_str(c, OWN(tls_cert_file)), a,
-                       &out->cert_pem);
+    if (chain.n > 1)
+        say(t, role_warn,
+            arena_fmt(a, "%.*s: only the first file is used",
+                      STR(conf_param(p->chain)->name)).p);
+    any = read_pem(t, chain.n > 0 ? chain.p[0] : conf_str(c, p->cert), a,
+                   &out->cert_pem);
     if (chain.n > 0
-        || !read_pem(t, conf_str(c, OWN(tls_key_file)), a, &out->key_pem))
+        || !read_pem(t, conf_str(c, p->key), a, &out->key_pem))
         out->key_pem = out->cert_pem;
-    return read_pem(t, conf_str(c, OWN(tls_CAfile)), a, &out->ca_pem) || any;
-#undef OWN
+    return p->client ? any || ca : any;
 }
 
 bool master_keys_load(struct task *t, struct master *m,
@@ -69,28 +94,14 @@ bool master_keys_load(struct task *t, struct master *m,
                       struct master_keys *out)
 {
     const struct conf *c = overlaid(t, m, s, a);
-    struct conf_items chain = conf_items(c, P_smtpd_tls_chain_files);
-    str key_file = conf_str(c, P_smtpd_tls_key_file);
 
     *out = (struct master_keys){ 0 };
-    if (str_eq(s->command, S("smtp")) || str_eq(s->command, S("lmtp")))
-        return client_keys(t, c, str_eq(s->command, S("lmtp")), a, out);
     if (str_eq(s->command, S("qmgr"))) /* not a key, but as far away */
         return read_pem(t, conf_str(c, P_bounce_template_file), a,
                         &out->cert_pem);
-    if (str_eq(s->command, S("smtpd")) && !tls_wanted(c))
-        return false;
-    if (chain.n > 0) {
-        if (!read_pem(t, chain.p[0], a, &out->cert_pem))
-            return false;
-        out->key_pem = out->cert_pem;
-    } else {
-        if (!read_pem(t, conf_str(c, P_smtpd_tls_cert_file), a,
-                      &out->cert_pem))
-            return false;
-        if (!read_pem(t, key_file, a, &out->key_pem))
-            out->key_pem = out->cert_pem;
-    }
-    read_pem(t, conf_str(c, P_smtpd_tls_CAfile), a, &out->ca_pem);
-    return true;
+    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+        if (str_eq(places[i].command, s->command))
+            return (places[i].client || tls_wanted(c, &places[i]))
+                   && load(t, c, &places[i], a, out);
+    return false;
 }
