@@ -298,6 +298,7 @@ ACTS = re.compile(r" (?:postfix/)?\S*smtpd\[\d+\]: (?:(NOQUEUE|[0-9A-Za-z]+): "
                   r"(reject|reject_warning|warn|info|hold|discard|filter|"
                   r"redirect|bcc|prepend|permit|hangup): (.*)|"
                   r"((?:warning|improper|non-SMTP|too many).*))")
+INLINE = re.compile(r"inline:\{.*\}")
 ENDED = re.compile(r" connect from .*\n(?:.*\n)*?.* disconnect from .*\n")
 NOT_ALIKE = re.compile(r"hostname \S+ does not resolve|dict_|"
                        r"process .* pid|"
@@ -312,7 +313,7 @@ def acts(text):
         m = ACTS.search(line)
         if m and m.group(4):
             if not NOT_ALIKE.search(line):
-                line = re.sub(r"inline:\{.*\}", "inline:{}", m.group(4))
+                line = INLINE.sub("inline:{}", m.group(4))
                 line = re.sub(r"^warning: [0-9A-F]{6,}:", "warning: ID:",
                               line)
                 # the peer keeps what it heard of a DNS list for a while
@@ -320,7 +321,8 @@ def acts(text):
                     found.append(line)
         elif m:
             queue_id = "NOQUEUE" if m.group(1) == "NOQUEUE" else "ID"
-            found.append(f"{queue_id}: {m.group(2)}: {m.group(3)}")
+            found.append(f"{queue_id}: {m.group(2)}: "
+                         + INLINE.sub("inline:{}", m.group(3)))
     return found
 
 
