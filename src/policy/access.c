@@ -149,12 +149,18 @@ static enum outcome enter(struct task *t, struct judge *j,
     return OUT_ENTER;
 }
 
+static str first_word(str value)
+{
+    struct scan sc = scan_of(str_trim(value));
+
+    return scan_until(&sc, S(" \t"));
+}
+
 /* What is done to a message cannot be said before there is one. */
 static bool too_early(struct task *t, struct judge *j, const struct rule *r,
                       const struct subject *s, str value)
 {
-    struct scan sc = scan_of(str_trim(value));
-    str class = str_from(s->class), action = scan_until(&sc, S(" \t"));
+    str class = str_from(s->class), action = first_word(value);
 
     if (j->p->delay_reject || (!str_eq(class, S("Client host"))
                                && !str_eq(class, S("Helo command"))))
@@ -171,6 +177,7 @@ static enum outcome do_action(struct task *t, struct judge *j,
                               str value)
 {
     struct action x = action_read(kept(j, value), &j->p->codes);
+    enum outcome discarded;
     const char *fault = action_fault(&x);
 
     if ((x.kind == ACTION_DISCARD || x.kind == ACTION_HOLD
@@ -190,6 +197,8 @@ static enum outcome do_action(struct task *t, struct judge *j,
     }
     switch (x.kind) {
     case ACTION_OK:
+        value = first_word(value);
+        judge_permitted(t, j, value, s, r->argument);
         return OUT_PERMIT;
     case ACTION_DUNNO:
         return OUT_DUNNO;
@@ -208,7 +217,10 @@ static enum outcome do_action(struct task *t, struct judge *j,
         judge_say(t, j, "info", x.text);
         return OUT_DUNNO;
     case ACTION_DISCARD:
-        return discard(t, j, s, &x);
+        discarded = discard(t, j, s, &x);
+        value = first_word(value);
+        judge_permitted(t, j, value, s, r->argument);
+        return discarded;
     case ACTION_RESTRICTIONS:
         return enter(t, j, r, s, x.text);
     default:

@@ -47,6 +47,18 @@ void judge_say(struct task *t, const struct judge *j, const char *what,
         STR(j->client), STR(text), STR(printable(j->a, buf_str(&b))));
 }
 
+void judge_permitted(struct task *t, const struct judge *j, str action,
+                     const struct subject *s, str table)
+{
+    if (!j->p->permit_log
+        || match_list_find(t, j->p->permit_log, action, S("")))
+        return;
+    judge_say(t, j, "permit",
+              arena_fmt(j->a, "action=%.*s for %s=%.*s %s%.*s", STR(action),
+                        s->class, STR(s->name), table.n ? "from " : "",
+                        STR(table)));
+}
+
 void judge_warn(struct task *t, const struct judge *j, const char *fmt, ...)
 {
     va_list ap;
@@ -373,6 +385,16 @@ static void warn_useless(struct task *t, const struct judge *j,
                STR(r[1].word), STR(r->word));
 }
 
+static void permitted(struct task *t, const struct judge *j,
+                      const struct rule *r)
+{
+    struct subject s;
+    str text;
+
+    if (judge_about(j, r->about, &text, &s))
+        judge_permitted(t, j, r->word, &s, S(""));
+}
+
 /* The next word of the level that is on top. */
 static enum outcome step(struct task *t, struct judge *j, struct level *f,
                          size_t depth)
@@ -392,6 +414,9 @@ static enum outcome step(struct task *t, struct judge *j, struct level *f,
     out = one_word(t, j, r);
     if (out == OUT_ENTER)
         return out;
+    if (out == OUT_PERMIT
+        && (r->operation < DO_ACCESS || r->operation > DO_ACCESS_NS))
+        permitted(t, j, r);
     out = believed(t, j, out, j->never_permit, j->never_why);
     if (j->warn_depth >= depth)
         j->warn_depth = 0;

@@ -38,6 +38,7 @@ struct policy {
     struct dns *dns;                /* NULL: none */
     struct rule_classes classes;
     struct rule_list lists[N_LISTS];
+    struct match_list *permit_log;  /* NULL: nothing is logged */
     struct match_list *mynetworks, *mx_backup_networks, *local_clients;
     struct maps login, rbl_replies, footers;
     str local_clients_words;        /* local_header_rewrite_clients */
@@ -116,6 +117,10 @@ struct reply judge_reply(struct judge *j, const struct subject *s, int code,
 /* A line of the log: "NOQUEUE: WHAT: RCPT from ...: text; from=<> ...". */
 void judge_say(struct task *t, const struct judge *j, const char *what,
                str text);
+/* Logs what permitted, where smtpd_log_access_permit_actions names it; table
+ * is empty for words. */
+void judge_permitted(struct task *t, const struct judge *j, str action,
+                     const struct subject *s, str table);
 void judge_warn(struct task *t, const struct judge *j, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

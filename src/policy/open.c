@@ -221,6 +221,11 @@ static err open_everything(struct task *t, struct opening *o)
                   conf_raw(o->c, P_rbl_reply_maps), &p->rbl_replies));
     TRY(maps_open(t, o->tables, o->a, S("smtpd_reject_footer_maps"),
                   conf_raw(o->c, P_smtpd_reject_footer_maps), &p->footers));
+    if (!str_empty(conf_raw(o->c, P_smtpd_log_access_permit_actions)))
+        TRY(match_list_open(t, o->tables, o->a,
+                            S("smtpd_log_access_permit_actions"),
+                            conf_raw(o->c, P_smtpd_log_access_permit_actions),
+                            MATCH_STRING, false, &p->permit_log));
     TRY(tempfail_of(t, o->c, P_unknown_helo_hostname_tempfail_action,
                     &p->helo_tempfail));
     TRY(tempfail_of(t, o->c, P_unknown_address_tempfail_action,

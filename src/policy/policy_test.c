@@ -306,8 +306,8 @@ TASK_TEST(policy_open_refuses)
 {
     static const char *const bad[] = {
         "smtpd_client_restrictions = bogus\n",
-        "smtpd_relay_restrictions = permit\n"
-        "smtpd_recipient_restrictions = permit\n",
+        ("smtpd_relay_restrictions = permit\n"
+         "smtpd_recipient_restrictions = permit\n"),
         "smtpd_data_restrictions = hash:/x\n",
         "unknown_address_tempfail_action = maybe\n",
     };

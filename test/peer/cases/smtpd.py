@@ -726,3 +726,21 @@ group("tls_encrypt", [
 ], smtpd_tls_security_level="encrypt")
 group("tls_hidden", [HELO + ["STARTTLS"]], smtpd_tls_security_level="may",
       smtpd_discard_ehlo_keywords="starttls")
+
+group("log_permits", [
+    mail("ok@s.org", "joe@local.org"), mail("cls@s.org", "joe@local.org"),
+    mail("per@s.org", "joe@local.org"), mail("x@s.org", "joe@local.org"),
+    mail("dis@s.org", "joe@local.org"), mail("mx@s.org", "joe@local.org"),
+    [{"from": "127.0.0.9"}] + mail("x@s.org", "x@far.org"),
+], smtpd_log_access_permit_actions="static:all",
+    smtpd_restriction_classes="cls", cls="permit_inet_interfaces",
+    smtpd_sender_restrictions="check_sender_access inline:{ {ok@s.org=OK}, "
+    "{cls@s.org=cls}, {per@s.org=permit}, {dis@s.org=DISCARD}, "
+    "{num@s.org=1}, {mx@s.org=permit_mx_backup, permit} }",
+    smtpd_recipient_restrictions="permit_auth_destination")
+group("log_permits_some", [mail("ok@s.org", "joe@local.org"),
+                           mail("x@s.org", "joe@local.org")],
+      smtpd_log_access_permit_actions="permit_auth_destination",
+      smtpd_sender_restrictions="check_sender_access "
+                                "inline:{ {ok@s.org=OK} }",
+      smtpd_recipient_restrictions="permit_auth_destination")
