@@ -66,7 +66,11 @@ class House:
         with open(etc + "/passwd", "w") as f:
             for n in range(users):
                 f.write(f"u{n}@{DOMAIN}:{{PLAIN}}secret{n}::::::\n")
-        self.inst.start()
+        try:
+            self.inst.start()
+        except Exception:
+            self.close()
+            raise
 
     @staticmethod
     def certify(cert, key):
