@@ -106,11 +106,20 @@ def generated():
     check(run.returncode == 0, run.stdout.strip() + run.stderr.strip())
 
 
+def effects():
+    """params.def claims an effect only for what the program reads."""
+    run = subprocess.run([os.path.join(ROOT, "tools/man-postconf"),
+                          "--differ"], capture_output=True, text=True)
+    bad = [x for x in run.stdout.splitlines() if "FULL" in x]
+    check(not bad, "\n".join(bad))
+
+
 def main():
     pages_there()
     options()
     references()
     generated()
+    effects()
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

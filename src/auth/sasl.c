@@ -8,14 +8,34 @@ enum sasl_mech sasl_find(str name, int flags)
 {
     if (flags & SASL_NO_PLAINTEXT)
         return SASL_NONE;
-    return str_ieq(name, S("PLAIN"))   ? SASL_PLAIN
-           : str_ieq(name, S("LOGIN")) ? SASL_LOGIN
-                                       : SASL_NONE;
+    if (str_ieq(name, S("PLAIN")))
+        return flags & SASL_NO_PLAIN ? SASL_NONE : SASL_PLAIN;
+    if (str_ieq(name, S("LOGIN")))
+        return flags & SASL_NO_LOGIN ? SASL_NONE : SASL_LOGIN;
+    return SASL_NONE;
+}
+
+int sasl_flags_of(const struct conf *c)
+{
+    struct conf_items list = conf_items(c, P_auth_mechanisms);
+    int flags = SASL_NO_PLAIN | SASL_NO_LOGIN;
+
+    for (size_t i = 0; i < list.n; i++) {
+        if (str_ieq(list.p[i], S("plain")))
+            flags &= ~SASL_NO_PLAIN;
+        if (str_ieq(list.p[i], S("login")))
+            flags &= ~SASL_NO_LOGIN;
+    }
+    return flags;
 }
 
 str sasl_offer(int flags)
 {
-    return flags & SASL_NO_PLAINTEXT ? S("") : S("PLAIN LOGIN");
+    if (flags & SASL_NO_PLAINTEXT)
+        return S("");
+    if (flags & SASL_NO_PLAIN)
+        return flags & SASL_NO_LOGIN ? S("") : S("LOGIN");
+    return flags & SASL_NO_LOGIN ? S("PLAIN") : S("PLAIN LOGIN");
 }
 
 /* A name that may go into log lines, look-ups and paths' checks. */

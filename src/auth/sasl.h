@@ -8,6 +8,7 @@
 #define AUTH_SASL_H
 
 #include "base/base.h"
+#include "conf/conf.h"
 
 enum { SASL_NAME_MAX = 255, SASL_SECRET_MAX = 1024, SASL_LINE_MAX = 12288 };
 
@@ -15,7 +16,11 @@ enum sasl_mech { SASL_NONE, SASL_PLAIN, SASL_LOGIN };
 
 enum sasl_flags {
     SASL_NO_PLAINTEXT = 1, /* noplaintext: no mechanism that shows it */
+    SASL_NO_PLAIN = 2, SASL_NO_LOGIN = 4, /* not in auth_mechanisms */
 };
+
+/* What auth_mechanisms leaves out. */
+int sasl_flags_of(const struct conf *c);
 
 /* SASL_NONE if there is no such mechanism, or flags forbid it. */
 enum sasl_mech sasl_find(str name, int flags);

@@ -70,7 +70,8 @@ static err open_listener(struct task *t, struct imapd *d,
                                         l->pop3 ? P_pop3d_tls_security_level
                                                 : P_imapd_tls_security_level),
                                S("encrypt"));
-    l->mechanisms = sasl_offer(0);
+    l->sasl_flags = sasl_flags_of(own);
+    l->mechanisms = sasl_offer(l->sasl_flags);
     l->limit = (uint32_t)s->limit;
     TRY(quota_of(t, own, &l->quota));
     TRY(open_tls(t, d, e, index, l));

@@ -42,6 +42,7 @@ struct door_settings {
     bool pop3, wrapped, plaintext;
     struct tls_context *tls;
     str mechanisms;
+    int sasl_flags;
     uint32_t limit;
     uint64_t quota;             /* of accounts that have none; 0: none */
 };

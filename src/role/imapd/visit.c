@@ -45,7 +45,7 @@ static err check(struct task *t, struct login *l, str user, str secret,
 static err sasl(struct task *t, struct login *l, str mech, const str *initial,
                 str *name)
 {
-    enum sasl_mech m = sasl_find(mech, 0);
+    enum sasl_mech m = sasl_find(mech, visit_of(l)->l->sasl_flags);
     enum sasl_step step;
     struct sasl s;
     str challenge, answer;

@@ -21,7 +21,7 @@ static int sasl_flags(const struct conf *c, enum param p)
     for (size_t i = 0; i < list.n; i++)
         if (str_ieq(list.p[i], S("noplaintext")))
             return SASL_NO_PLAINTEXT;
-    return 0;
+    return sasl_flags_of(c);
 }
 
 static bool mandatory_tls(const struct conf *c)
