@@ -263,6 +263,43 @@ def concurrency_is_obeyed():
 
 
 @test
+def process_limit_is_obeyed():
+    """Over all destinations together."""
+    state = {"now": 0, "most": 0}
+    lock = threading.Lock()
+
+    def end(_):
+        time.sleep(0.15)
+        with lock:
+            state["now"] -= 1
+        return b"250 ok"
+
+    def mail(_):
+        with lock:
+            state["now"] += 1
+            state["most"] = max(state["most"], state["now"])
+        return b"250 ok"
+    server = Server(MAIL=mail, end=end)
+    names = [f"d{i}.example" for i in range(8)]
+    site = Site({"transport_maps": "inline:{ " + ", ".join(
+        f"{{{n}=smtp:[127.0.0.{i + 1}]:{server.port}}}"
+        for i, n in enumerate(names)) + " }"},
+        master_cf="smtp unix - - n - 3 smtp\n")
+    others = [Server(f"127.0.0.{i + 2}", server.port, MAIL=mail, end=end)
+              for i in range(7)]
+    try:
+        for n in names * 2:
+            site.send(f"b@{n}")
+        every = [server] + others
+        assert until(lambda: sum(len(s.texts) for s in every) == 16, 15)
+        assert state["most"] == 3, state
+    finally:
+        site.stop()
+        for s in [server] + others:
+            s.close()
+
+
+@test
 def rates():
     for name in ("smtp_destination_rate_delay", "smtp_transport_rate_delay"):
         times = []
@@ -335,6 +372,30 @@ def slow_destination_blocks_no_other():
         site.stop()
         slow.close()
         fast.close()
+
+
+@test
+def busy_destination_gives_way():
+    """One with endless mail holds all places; another's mail comes through."""
+    def slow(_):
+        time.sleep(0.1)
+        return b"250 ok"
+    busy, other = Server(end=slow), Server()
+    site = Site({"transport_maps": "inline:{ {busy.example=smtp:"
+                 + relay(busy) + "} }", "relayhost": relay(other),
+                 "smtp_destination_concurrency_limit": "2",
+                 "smtp_connection_cache_on_demand": "yes"},
+                master_cf="smtp unix - - n - 2 smtp\n")
+    try:
+        for _ in range(60):
+            site.send("b@busy.example")
+        q = site.send("b@r.example")
+        want(site.line(q), "status=sent")
+        assert len(busy.texts) < 40, len(busy.texts)
+    finally:
+        site.stop()
+        busy.close()
+        other.close()
 
 
 @test

@@ -72,7 +72,8 @@ struct transport {
     int64_t delay_us;           /* between any two deliveries */
     int64_t next_us;            /* not before: the latter's effect */
     bool deferred;              /* defer_transports names it */
-    uint32_t n_active;
+    uint32_t n_active;          /* jobs */
+    uint32_t n_places;          /* deliveries at once that they make */
     struct link blocked;        /* next hops that wait for their turn */
 };
 
@@ -85,6 +86,7 @@ struct next_hop {
     str nexthop;
     struct link parts;          /* waiting */
     uint32_t n_parts, n_active;
+    uint32_t n_places;          /* its share of transport->n_places */
     uint32_t n_users;           /* parts that point here */
     double window;              /* deliveries at once */
     double successes;           /* towards a larger window */
