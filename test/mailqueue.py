@@ -399,6 +399,23 @@ def busy_destination_gives_way():
 
 
 @test
+def mail_that_kills():
+    """A message over which the client dies again and again is put off."""
+    hold = threading.Event()
+    with Relayed(MAIL=lambda _: hold.wait(60) and b"250 ok"
+                 ) as (site, server):
+        q = site.send("b@r.example")
+        for i in range(4):
+            assert until(lambda: sum(x.startswith("MAIL")
+                                     for x in server.lines) == i + 1, 30), i
+            for pid in site.inst.role_pids().get("smtpc", []):
+                os.kill(pid, 9)
+        want(site.line(q), r"relay=none, .*dsn=4\.3\.0, status=deferred "
+             r"\(unknown mail transport error\)")
+        hold.set()
+
+
+@test
 def commands_while_it_runs():
     accept = [False]
 

@@ -45,6 +45,8 @@ struct message {
     int64_t next_us;
     uint32_t attempts;
     uint32_t n_parts;           /* parts planned and not finished */
+    uint32_t n_lost;            /* workers that died over it in this run */
+    uint64_t lost_at;           /* the last of them, by queue->n_deaths */
     bool hold, active, delay_noticed, forced;
     bool going;                 /* deleted while active */
 };
@@ -155,6 +157,7 @@ struct queue {
     uint64_t next_number;       /* of a message */
     uint64_t next_job;
     uint64_t n_messages;
+    uint64_t n_deaths;          /* of workers */
     bool failed;
 };
 
