@@ -352,7 +352,7 @@ def dead_destination():
 def slow_destination_blocks_no_other():
     """More destinations than the transport has places: all get their turn."""
     hold = threading.Event()
-    slow = Server(MAIL=lambda _: hold.wait(8) and b"250 ok")
+    slow = Server(MAIL=lambda _: hold.wait(8) and b"250 ok" or None)
     fast = Server()
     site = Site({"transport_maps": "inline:{ "
                  + ", ".join(f"{{s{i}.example=smtp:{relay(slow)}}}"
@@ -402,7 +402,7 @@ def busy_destination_gives_way():
 def mail_that_kills():
     """A message over which the client dies again and again is put off."""
     hold = threading.Event()
-    with Relayed(MAIL=lambda _: hold.wait(60) and b"250 ok"
+    with Relayed(MAIL=lambda _: hold.wait(60) and b"250 ok" or None
                  ) as (site, server):
         q = site.send("b@r.example")
         for i in range(4):
@@ -505,6 +505,42 @@ def large_queues_are_walked_quickly():
         r = tool(site, "postsuper", "-d", "ALL")
         assert f"Deleted: {n} messages" in r.stderr, r
         assert time.time() - start < 5, time.time() - start
+
+
+@test
+def transport_goes_and_comes():
+    """A reload takes a transport away while it has mail, and gives it back."""
+    hold = threading.Event()
+    slow = Server(MAIL=lambda _: hold.wait(20) and b"250 ok" or None)
+    site = Site({"transport_maps": "inline:{ {x.example=extra:"
+                 + relay(slow) + "} }",
+                 "extra_destination_concurrency_limit": "1"},
+                master_cf="extra unix - - n - - smtp\n")
+    path = site.inst.etc + "/master.cf"
+    try:
+        ids = [site.send("b@x.example") for _ in range(6)]
+        assert until(lambda: slow.sessions)
+        with open(path) as f:
+            text = f.read()
+        with open(path, "w") as f:
+            f.write(text.replace("extra unix", "#extra unix"))
+        tool(site, "postfix", "reload")
+        q = site.send("b@x.example")
+        want(site.line(q), r"dsn=4\.3\.0, status=deferred \(mail transport "
+             r"unavailable\)")
+        hold.set()
+        assert until(lambda: all(r["queue_name"] == "deferred"
+                                 for r in rows(site)))
+        with open(path, "w") as f:
+            f.write(text)
+        tool(site, "postfix", "reload")
+        time.sleep(1)
+        tool(site, "postqueue", "-f")
+        for x in ids + [q]:
+            site.inst.wait_log(f"{x}: to=.*status=sent")
+    finally:
+        site.stop()
+        slow.close()
 
 
 @test

@@ -188,13 +188,23 @@ static err suspend(struct task *t, struct queue *q, struct part *p)
     return e;
 }
 
+static err no_transport(struct task *t, struct queue *q, struct part *p)
+{
+    struct result_rcpt r = { .outcome = OUTCOME_DEFERRED, .dsn = "4.3.0",
+                             .relay = S("none"),
+                             .text = S("mail transport unavailable") };
+
+    return part_give_up(t, q, p, &r, "error");
+}
+
 /* Serves the destination once. */
 static err serve(struct task *t, struct queue *q, struct next_hop *d)
 {
     struct link *l = d->parts.next;
     struct part *p = container_of(l, struct part, link);
     bool dead = next_hop_dead(t, d) && !p->message->forced;
-    bool here = d->transport->role == N_ROLES;
+    bool gone = d->transport->gone;
+    bool here = d->transport->role == N_ROLES || gone;
     struct worker *w = NULL;
 
     if (!dead && !here) {
@@ -206,6 +216,8 @@ static err serve(struct task *t, struct queue *q, struct next_hop *d)
     d->n_parts--;
     if (dead)
         return suspend(t, q, p);
+    if (gone)
+        return no_transport(t, q, p);
     if (here)
         return serve_here(t, q, p);
     return send_job(t, q, w, p);

@@ -152,10 +152,22 @@ void next_hop_rest(struct next_hop *d)
         rest(d);
 }
 
+void next_hops_wake(struct queue *q)
+{
+    str key;
+    void *d;
+
+    for (size_t at = 0; map_next(&q->destinations, &at, &key, &d);)
+        next_hop_ready(q, d);
+    bell_ring(&q->work);
+}
+
 /* --- whose turn it is ----------------------------------------------------- */
 
 static bool has_room(struct task *t, const struct transport *tr)
 {
+    if (tr->gone)
+        return true; /* its mail is put off */
     if (tr->delay_us > 0)
         return tr->n_active == 0 && tr->next_us <= rt_wall(t);
     return !tr->service_max || tr->n_places < tr->service_max;
@@ -224,7 +236,7 @@ static bool may_serve(struct task *t, struct queue *q, struct next_hop *d,
         rest(d);
         return false;
     }
-    if (tr->role == N_ROLES)
+    if (tr->role == N_ROLES || tr->gone)
         return true;
     if (is_full(d)) /* its next result wakes it */
         return false;

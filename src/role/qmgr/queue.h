@@ -74,6 +74,7 @@ struct transport {
     int64_t delay_us;           /* between any two deliveries */
     int64_t next_us;            /* not before: the latter's effect */
     bool deferred;              /* defer_transports names it */
+    bool gone;                  /* master.cf has it no more */
     uint32_t n_active;          /* jobs */
     uint32_t n_places;          /* deliveries at once that they make */
     struct link blocked;        /* next hops that wait for their turn */
@@ -134,7 +135,7 @@ struct worker {
 };
 
 struct places;
-struct dsn_templates;
+struct admin_listener;
 struct queue {
     struct role *role;
     const struct conf *conf;
@@ -151,6 +152,7 @@ struct queue {
     struct link ready;
     struct heap slow;           /* next hops, by the end of their delays */
     struct link workers;
+    struct admin_listener *admin;
     struct bell work;           /* something can be dispatched */
     struct bell timer;          /* the first timer changed */
     struct task_group group;
@@ -205,6 +207,8 @@ struct part *part_new(struct message *m, struct next_hop *d, uint32_t room);
 void part_free(struct part *p);
 void next_hop_add(struct queue *q, struct part *p, bool first);
 void next_hop_ready(struct queue *q, struct next_hop *d);
+/* Looks at all of them anew: limits have changed. */
+void next_hops_wake(struct queue *q);
 /* It was served: it waits for its next turn, or is not needed any more. */
 void next_hop_rest(struct next_hop *d);
 /* The one that is to be served now, or NULL. */
