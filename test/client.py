@@ -380,6 +380,28 @@ def size_and_utf8():
 
 
 @test
+def eightbit_mail_for_seven_bits():
+    body = ("Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; "
+            "charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+            "Gr\u00fc\u00dfe =\r\n.dot\r\n").encode()
+    with Relayed(offers=("SIZE",)) as (site, server):
+        q = site.send("b@r.example", body=body, options=["BODY=8BITMIME"])
+        want(site.line(q), "status=sent")
+        head, text = server.texts[0].split(b"\r\n\r\n", 1)
+        assert text == b"Gr=C3=BC=C3=9Fe =3D\r\n.dot\r\n", text
+        assert head.endswith(b"\r\nContent-Transfer-Encoding: "
+                             b"quoted-printable"), head
+        assert head.count(b"Transfer-Encoding") == 1
+    for settings, offers in (({"disable_mime_output_conversion": "yes"}, ()),
+                             ({}, ("8BITMIME",))):
+        with Relayed(settings, offers=offers) as (site, server):
+            q = site.send("b@r.example", body=body, options=["BODY=8BITMIME"])
+            want(site.line(q), "status=sent")
+            assert "Gr\u00fc\u00dfe".encode() in server.texts[0]
+            assert ("BODY=8BITMIME" in server.lines[1]) == bool(offers)
+
+
+@test
 def notification_wishes_passed_on():
     with Relayed() as (site, server):
         q = site.send("b@r.example", options=["RET=HDRS", "ENVID=e+2B1"],

@@ -263,6 +263,43 @@ def concurrency_is_obeyed():
 
 
 @test
+def process_limit_is_obeyed():
+    """Over all destinations together."""
+    state = {"now": 0, "most": 0}
+    lock = threading.Lock()
+
+    def end(_):
+        time.sleep(0.15)
+        with lock:
+            state["now"] -= 1
+        return b"250 ok"
+
+    def mail(_):
+        with lock:
+            state["now"] += 1
+            state["most"] = max(state["most"], state["now"])
+        return b"250 ok"
+    server = Server(MAIL=mail, end=end)
+    names = [f"d{i}.example" for i in range(8)]
+    site = Site({"transport_maps": "inline:{ " + ", ".join(
+        f"{{{n}=smtp:[127.0.0.{i + 1}]:{server.port}}}"
+        for i, n in enumerate(names)) + " }"},
+        master_cf="smtp unix - - n - 3 smtp\n")
+    others = [Server(f"127.0.0.{i + 2}", server.port, MAIL=mail, end=end)
+              for i in range(7)]
+    try:
+        for n in names * 2:
+            site.send(f"b@{n}")
+        every = [server] + others
+        assert until(lambda: sum(len(s.texts) for s in every) == 16, 15)
+        assert state["most"] == 3, state
+    finally:
+        site.stop()
+        for s in [server] + others:
+            s.close()
+
+
+@test
 def rates():
     for name in ("smtp_destination_rate_delay", "smtp_transport_rate_delay"):
         times = []
@@ -315,7 +352,7 @@ def dead_destination():
 def slow_destination_blocks_no_other():
     """More destinations than the transport has places: all get their turn."""
     hold = threading.Event()
-    slow = Server(MAIL=lambda _: hold.wait(8) and b"250 ok")
+    slow = Server(MAIL=lambda _: hold.wait(8) and b"250 ok" or None)
     fast = Server()
     site = Site({"transport_maps": "inline:{ "
                  + ", ".join(f"{{s{i}.example=smtp:{relay(slow)}}}"
@@ -335,6 +372,47 @@ def slow_destination_blocks_no_other():
         site.stop()
         slow.close()
         fast.close()
+
+
+@test
+def busy_destination_gives_way():
+    """One with endless mail holds all places; another's mail comes through."""
+    def slow(_):
+        time.sleep(0.1)
+        return b"250 ok"
+    busy, other = Server(end=slow), Server()
+    site = Site({"transport_maps": "inline:{ {busy.example=smtp:"
+                 + relay(busy) + "} }", "relayhost": relay(other),
+                 "smtp_destination_concurrency_limit": "2",
+                 "smtp_connection_cache_on_demand": "yes"},
+                master_cf="smtp unix - - n - 2 smtp\n")
+    try:
+        for _ in range(60):
+            site.send("b@busy.example")
+        q = site.send("b@r.example")
+        want(site.line(q), "status=sent")
+        assert len(busy.texts) < 40, len(busy.texts)
+    finally:
+        site.stop()
+        busy.close()
+        other.close()
+
+
+@test
+def mail_that_kills():
+    """A message over which the client dies again and again is put off."""
+    hold = threading.Event()
+    with Relayed(MAIL=lambda _: hold.wait(60) and b"250 ok" or None
+                 ) as (site, server):
+        q = site.send("b@r.example")
+        for i in range(4):
+            assert until(lambda: sum(x.startswith("MAIL")
+                                     for x in server.lines) == i + 1, 30), i
+            for pid in site.inst.role_pids().get("smtpc", []):
+                os.kill(pid, 9)
+        want(site.line(q), r"relay=none, .*dsn=4\.3\.0, status=deferred "
+             r"\(unknown mail transport error\)")
+        hold.set()
 
 
 @test
@@ -427,6 +505,42 @@ def large_queues_are_walked_quickly():
         r = tool(site, "postsuper", "-d", "ALL")
         assert f"Deleted: {n} messages" in r.stderr, r
         assert time.time() - start < 5, time.time() - start
+
+
+@test
+def transport_goes_and_comes():
+    """A reload takes a transport away while it has mail, and gives it back."""
+    hold = threading.Event()
+    slow = Server(MAIL=lambda _: hold.wait(20) and b"250 ok" or None)
+    site = Site({"transport_maps": "inline:{ {x.example=extra:"
+                 + relay(slow) + "} }",
+                 "extra_destination_concurrency_limit": "1"},
+                master_cf="extra unix - - n - - smtp\n")
+    path = site.inst.etc + "/master.cf"
+    try:
+        ids = [site.send("b@x.example") for _ in range(6)]
+        assert until(lambda: slow.sessions)
+        with open(path) as f:
+            text = f.read()
+        with open(path, "w") as f:
+            f.write(text.replace("extra unix", "#extra unix"))
+        tool(site, "postfix", "reload")
+        q = site.send("b@x.example")
+        want(site.line(q), r"dsn=4\.3\.0, status=deferred \(mail transport "
+             r"unavailable\)")
+        hold.set()
+        assert until(lambda: all(r["queue_name"] == "deferred"
+                                 for r in rows(site)))
+        with open(path, "w") as f:
+            f.write(text)
+        tool(site, "postfix", "reload")
+        time.sleep(1)
+        tool(site, "postqueue", "-f")
+        for x in ids + [q]:
+            site.inst.wait_log(f"{x}: to=.*status=sent")
+    finally:
+        site.stop()
+        slow.close()
 
 
 @test

@@ -215,6 +215,24 @@ def compare(c, peer, ours):
         c.same(" ".join(argv), said(peer, argv), said(ours, argv))
 
 
+def drop(peer, ours):
+    """Mail that Postfix' postdrop took while its system was down."""
+    records = [("S", "a@sender.example"), ("R", "dropped@r.example"),
+               ("M", ""), ("N", "Subject: dropped"), ("N", ""),
+               ("N", "from postdrop"), ("X", ""), ("E", "")]
+    subprocess.run(
+        [systems.PEER + "/usr/sbin/postdrop", "-r"], check=True, timeout=60,
+        env=peer.system.environment(), capture_output=True,
+        input=b"".join(kind.encode() + bytes([len(data)]) + data.encode()
+                       for kind, data in records))
+    source = peer.system.path("queue/maildrop")
+    for name in os.listdir(source):
+        target = ours.system.path("queue/maildrop/" + name)
+        shutil.copy(os.path.join(source, name), target)
+        os.chmod(target, 0o600)
+        shutil.chown(target, "daemon")
+
+
 def take_over(c, peer, ours):
     """What Postfix has queued becomes ours, message by message."""
     before = listing(peer)
@@ -233,6 +251,7 @@ def take_over(c, peer, ours):
     with open(junk, "wb") as f:
         f.write(b"no queue file")
     shutil.chown(junk, "daemon")
+    drop(peer, ours)
     r = ours.run("takeover")
     c.same("takeover", (0, ""), (r.returncode, r.stderr))
     left = [n for top in ("incoming", "active", "deferred", "hold")
@@ -258,6 +277,13 @@ def take_over(c, peer, ours):
     while time.time() < end and len(ours.server.texts) < n + len(before):
         time.sleep(0.1)
     c.same("delivered", len(before), len(ours.server.texts) - n)
+    end = time.time() + 15
+    ours.run("pickup")
+    while time.time() < end and len(ours.server.texts) <= n + len(before):
+        time.sleep(0.1)
+    text = ours.server.texts[-1]
+    c.same("picked up", (True, True),
+           (b"Subject: dropped" in text, b"\r\n\r\nfrom postdrop\r\n" in text))
 
 
 def main():

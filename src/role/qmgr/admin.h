@@ -19,6 +19,7 @@
 struct admin_listener {
     struct queue *queue;
     struct sock *sock;
+    struct admin_listener *next;
 };
 
 #endif

@@ -10,7 +10,10 @@
 
 #include <unistd.h>
 
-enum { WINDOW = 1024 }; /* jobs a worker may hold */
+enum {
+    WINDOW = 1024,          /* jobs a worker may hold */
+    LOST_MAX = 3,           /* workers that may die over a message in a row */
+};
 
 /* --- jobs ----------------------------------------------------------------- */
 
@@ -185,13 +188,23 @@ static err suspend(struct task *t, struct queue *q, struct part *p)
     return e;
 }
 
+static err no_transport(struct task *t, struct queue *q, struct part *p)
+{
+    struct result_rcpt r = { .outcome = OUTCOME_DEFERRED, .dsn = "4.3.0",
+                             .relay = S("none"),
+                             .text = S("mail transport unavailable") };
+
+    return part_give_up(t, q, p, &r, "error");
+}
+
 /* Serves the destination once. */
 static err serve(struct task *t, struct queue *q, struct next_hop *d)
 {
     struct link *l = d->parts.next;
     struct part *p = container_of(l, struct part, link);
     bool dead = next_hop_dead(t, d) && !p->message->forced;
-    bool here = d->transport->role == N_ROLES;
+    bool gone = d->transport->gone;
+    bool here = d->transport->role == N_ROLES || gone;
     struct worker *w = NULL;
 
     if (!dead && !here) {
@@ -203,6 +216,8 @@ static err serve(struct task *t, struct queue *q, struct next_hop *d)
     d->n_parts--;
     if (dead)
         return suspend(t, q, p);
+    if (gone)
+        return no_transport(t, q, p);
     if (here)
         return serve_here(t, q, p);
     return send_job(t, q, w, p);
@@ -306,9 +321,28 @@ static err on_result(struct task *t, struct worker *w, struct frame *f)
     return e;
 }
 
-/* Jobs of a worker that died are tried again, at once. */
+/* Counts the death that happens now; true if it was one too many. */
+static bool was_lost(const struct queue *q, struct message *m)
+{
+    m->n_lost += m->lost_at != q->n_deaths;
+    m->lost_at = q->n_deaths;
+    return m->n_lost > LOST_MAX;
+}
+
+static void lost(struct task *t, struct queue *q, struct part *p)
+{
+    struct result_rcpt r = { .outcome = OUTCOME_DEFERRED, .dsn = "4.3.0",
+                             .relay = S("none"),
+                             .text = S("unknown mail transport error") };
+
+    err_ignore(part_give_up(t, q, p, &r, "error"));
+}
+
+/* Jobs of a worker that died are tried again, at once; a message over which
+ * one after the other dies is put off, so that others get through. */
 static void give_back(struct task *t, struct queue *q, struct worker *w)
 {
+    q->n_deaths++;
     while (!list_empty(&w->jobs)) {
         struct link *l = w->jobs.next;
         struct sent_job *s = container_of(l, struct sent_job, link);
@@ -320,7 +354,10 @@ static void give_back(struct task *t, struct queue *q, struct worker *w)
         again->passed = p->passed;
         memcpy(again->index, p->index + s->from,
                s->n * sizeof(*again->index));
-        next_hop_add(q, again, true);
+        if (was_lost(q, p->message))
+            lost(t, q, again);
+        else
+            next_hop_add(q, again, true);
         if (p->at == p->n && p->n_jobs == 0)
             part_done(t, q, p);
         heap_free(s);

@@ -337,6 +337,7 @@ err message_run_end(struct task *t, struct queue *q, struct message *m)
 {
     must(m->n_parts == 0);
     m->active = m->forced = false; /* a flush tries a dead next hop, once */
+    m->n_lost = 0;
     if (m->going)
         return message_forget(t, q, m);
     if (is_old(t, q, m))

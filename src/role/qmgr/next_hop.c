@@ -152,14 +152,41 @@ void next_hop_rest(struct next_hop *d)
         rest(d);
 }
 
+void next_hops_wake(struct queue *q)
+{
+    str key;
+    void *d;
+
+    for (size_t at = 0; map_next(&q->destinations, &at, &key, &d);)
+        next_hop_ready(q, d);
+    bell_ring(&q->work);
+}
+
 /* --- whose turn it is ----------------------------------------------------- */
 
 static bool has_room(struct task *t, const struct transport *tr)
 {
+    if (tr->gone)
+        return true; /* its mail is put off */
     if (tr->delay_us > 0)
         return tr->n_active == 0 && tr->next_us <= rt_wall(t);
-    return !tr->service_max
-           || tr->n_active < tr->service_max * jobs_each(tr);
+    return !tr->service_max || tr->n_places < tr->service_max;
+}
+
+/* Whether one more job would be one more delivery at once, and not wait for
+ * one that is there. */
+static bool needs_place(const struct next_hop *d)
+{
+    return d->n_active < next_hop_connections(d);
+}
+
+static void count_places(struct next_hop *d)
+{
+    uint32_t most = next_hop_connections(d);
+    uint32_t n = d->n_active < most ? d->n_active : most;
+
+    d->transport->n_places += n - d->n_places;
+    d->n_places = n;
 }
 
 static bool is_full(const struct next_hop *d)
@@ -209,7 +236,7 @@ static bool may_serve(struct task *t, struct queue *q, struct next_hop *d,
         rest(d);
         return false;
     }
-    if (tr->role == N_ROLES)
+    if (tr->role == N_ROLES || tr->gone)
         return true;
     if (is_full(d)) /* its next result wakes it */
         return false;
@@ -217,7 +244,9 @@ static bool may_serve(struct task *t, struct queue *q, struct next_hop *d,
         heap_put(&q->slow, &d->timer, d->next_us);
         return false;
     }
-    if (!was_blocked && (!list_empty(&tr->blocked) || !has_room(t, tr))) {
+    if (!was_blocked
+        && (!list_empty(&tr->blocked)
+            || ((needs_place(d) || tr->delay_us > 0) && !has_room(t, tr)))) {
         list_add_last(&tr->blocked, &d->ready);
         return false;
     }
@@ -337,6 +366,7 @@ void next_hop_begin(struct next_hop *d)
 {
     d->n_active++;
     d->transport->n_active++;
+    count_places(d);
 }
 
 void next_hop_end(struct task *t, struct queue *q, struct next_hop *d)
@@ -345,6 +375,7 @@ void next_hop_end(struct task *t, struct queue *q, struct next_hop *d)
 
     d->n_active--;
     tr->n_active--;
+    count_places(d);
     if (tr->hop_delay_us > 0)
         d->next_us = rt_wall(t) + tr->hop_delay_us;
     if (tr->delay_us > 0)

@@ -107,6 +107,8 @@ err transports_load(struct task *t, struct queue *q)
     struct services all = conf_services(q->conf);
     const struct conf *c = q->conf;
 
+    list_each(l, &q->transports)
+        container_of(l, struct transport, link)->gone = true;
     for (size_t i = 0; i < all.n; i++) {
         const struct service *s = &all.p[i];
         struct transport *tr;
@@ -119,6 +121,7 @@ err transports_load(struct task *t, struct queue *q)
             list_init(&tr->blocked);
             list_add_last(&q->transports, &tr->link);
         }
+        tr->gone = false;
         tr->command = s->command;
         tr->role = role_of(s->command);
         set_limits(t, c, tr);
@@ -180,6 +183,8 @@ static err plan_one(struct task *t, struct queue *q, struct message *m,
     if (e == ERR_STOPPED)
         return e;
     tr = e ? NULL : transport_find(q, w.transport);
+    if (tr && tr->gone)
+        tr = NULL;
     if (e)
         give_up(t, q, m, index, "4.3.0", str_from(task_why(t)));
     else if (is_our_notice(q, &m->envelope.recipients.p[index], &w))

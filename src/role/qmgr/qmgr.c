@@ -109,6 +109,17 @@ static err queue_open(struct task *t, struct queue *q)
     return OK;
 }
 
+static bool is_served(const struct queue *q, struct sock *s)
+{
+    struct endpoint new, old;
+
+    for (const struct admin_listener *a = q->admin; a; a = a->next)
+        if (!sock_local(s, &new) && !sock_local(a->sock, &old)
+            && strcmp(new.path, old.path) == 0)
+            return true;
+    return false;
+}
+
 /* Takes what master has handed over since the last time. */
 static void take_peers(struct task *t, struct queue *q)
 {
@@ -126,10 +137,16 @@ static void take_peers(struct task *t, struct queue *q)
     while ((p = role_port_take(q->role, ROLE_smtpc)))
         group_go(&q->group, "worker", worker_run, worker_new(q, p));
     while ((l = role_listener_take(q->role))) {
+        if (is_served(q, l->sock)) { /* each reload brings it again */
+            sock_close(l->sock);
+            continue;
+        }
         struct admin_listener *a = arena_new(q->role->memory,
                                              struct admin_listener);
         a->queue = q;
         a->sock = l->sock;
+        a->next = q->admin;
+        q->admin = a;
         group_go(&q->group, "admin", admin_run, a);
     }
     (void)t;
@@ -152,7 +169,7 @@ static void reconfigure(struct task *t, struct queue *q)
     templates_load(t, q);
     if (transports_load(t, q))
         say(t, role_error, task_why(t));
-    bell_ring(&q->work); /* limits may be wider now */
+    next_hops_wake(q);
 }
 
 static err serve(struct task *t, struct queue *q)

@@ -46,6 +46,8 @@ struct message {
     int64_t next_us;
     uint32_t attempts;
     uint32_t n_parts;           /* parts planned and not finished */
+    uint32_t n_lost;            /* workers that died over it in this run */
+    uint64_t lost_at;           /* the last of them, by queue->n_deaths */
     bool hold, active, delay_noticed, forced;
     bool going;                 /* deleted while active */
 };
@@ -73,7 +75,9 @@ struct transport {
     int64_t delay_us;           /* between any two deliveries */
     int64_t next_us;            /* not before: the latter's effect */
     bool deferred;              /* defer_transports names it */
-    uint32_t n_active;
+    bool gone;                  /* master.cf has it no more */
+    uint32_t n_active;          /* jobs */
+    uint32_t n_places;          /* deliveries at once that they make */
     struct link blocked;        /* next hops that wait for their turn */
 };
 
@@ -86,6 +90,7 @@ struct next_hop {
     str nexthop;
     struct link parts;          /* waiting */
     uint32_t n_parts, n_active;
+    uint32_t n_places;          /* its share of transport->n_places */
     uint32_t n_users;           /* parts that point here */
     double window;              /* deliveries at once */
     double successes;           /* towards a larger window */
@@ -132,7 +137,7 @@ struct worker {
 };
 
 struct places;
-struct dsn_templates;
+struct admin_listener;
 struct queue {
     struct role *role;
     const struct conf *conf;
@@ -149,12 +154,14 @@ struct queue {
     struct link ready;
     struct heap slow;           /* next hops, by the end of their delays */
     struct link workers;
+    struct admin_listener *admin;
     struct bell work;           /* something can be dispatched */
     struct bell timer;          /* the first timer changed */
     struct task_group group;
     uint64_t next_number;       /* of a message */
     uint64_t next_job;
     uint64_t n_messages;
+    uint64_t n_deaths;          /* of workers */
     bool failed;
 };
 
@@ -203,6 +210,8 @@ struct part *part_new(struct message *m, struct next_hop *d, uint32_t room);
 void part_free(struct part *p);
 void next_hop_add(struct queue *q, struct part *p, bool first);
 void next_hop_ready(struct queue *q, struct next_hop *d);
+/* Looks at all of them anew: limits have changed. */
+void next_hops_wake(struct queue *q);
 /* It was served: it waits for its next turn, or is not needed any more. */
 void next_hop_rest(struct next_hop *d);
 /* The one that is to be served now, or NULL. */

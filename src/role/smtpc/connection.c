@@ -26,7 +26,9 @@ static void carried_begin(struct task *t, struct client *c, struct line *n,
     for (size_t i = 0; i < w->n_open; i++)
         list[i] = &e->recipients.p[w->open[i]];
     out->w = w;
-    text_reader_open(&out->reader, c, w);
+    text_reader_open(&out->reader, c, w,
+                     (e->flags & ENVELOPE_8BIT) && !n->peer.eightbit
+                         && w->l->convert);
     out->x = (struct smtp_transaction){
         .sender = n->peer.manners.quote
                       ? address_external(&e->sender, &w->memory)

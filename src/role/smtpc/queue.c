@@ -111,6 +111,21 @@ static void work_begin(struct work *w, struct client_settings *l)
         w->open[i] = i;
 }
 
+/* A reload is under way: one of us knows the transport already, or still. */
+static void no_transport(struct client *c, struct work *w)
+{
+    size_t n = w->job.envelope.recipients.n;
+    struct result r = { .n_rcpts = (uint32_t)n };
+
+    w->results = arena_array(&w->memory, struct result_rcpt, n);
+    for (size_t i = 0; i < n; i++)
+        w->results[i] = (struct result_rcpt){
+            .outcome = OUTCOME_DEFERRED, .dsn = "4.3.0",
+            .text = S("mail transport unavailable"), .relay = S("none") };
+    r.rcpts = w->results;
+    work_answer(c, w, &r);
+}
+
 static err on_job(struct task *t, struct client *c, struct frame *f)
 {
     struct work *w = heap_new(struct work);
@@ -120,11 +135,15 @@ static err on_job(struct task *t, struct client *c, struct frame *f)
     arena_init(&w->memory, 0);
     w->id = f->id;
     w->queue_number = c->queue_number;
-    if (job_unpack(arena_str(&w->memory, f->body), &w->memory, &w->job)
-        || !(l = settings_find(c, w->job.transport))) {
+    if (job_unpack(arena_str(&w->memory, f->body), &w->memory, &w->job)) {
         arena_reset(&w->memory);
         heap_free(w);
         return why(t, ERR_PEER, "a job that does not unpack");
+    }
+    l = settings_find(c, w->job.transport);
+    if (!l) {
+        no_transport(c, w);
+        return OK;
     }
     work_begin(w, l);
     h = hop_get(c, l, w->job.nexthop);
@@ -169,7 +188,8 @@ void work_answer(struct client *c, struct work *w, const struct result *r)
                                                .body = buf_str(&b),
                                                .fd = -1 });
     buf_free(&b);
-    settings_leave(w->l);
+    if (w->l)
+        settings_leave(w->l);
     arena_reset(&w->memory);
     heap_free(w);
 }

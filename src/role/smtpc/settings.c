@@ -97,6 +97,7 @@ static void set_manners(struct client_settings *s)
     s->helo = conf_str(c, s->lmtp ? P_lmtp_lhlo_name : P_smtp_helo_name);
     s->skip_5xx_greeting = conf_bool(c, OWN(skip_5xx_greeting));
     s->soft_bounce = conf_bool(c, P_soft_bounce);
+    s->convert = !conf_bool(c, P_disable_mime_output_conversion);
     s->is_final = s->lmtp && conf_bool(c, P_lmtp_assume_final);
 }
 

@@ -41,6 +41,7 @@ struct client_settings {
     bool keep;
     str helo;
     bool skip_5xx_greeting, soft_bounce, is_final;
+    bool convert;           /* 8-bit mail for who cannot take it */
 
     /* where to */
     uint16_t port;
@@ -193,9 +194,13 @@ struct text_reader {
     struct work *w;
     uint32_t at;
     char *memory;
+    bool downgrade, is_converted;
+    struct arena converted;
+    str rest;               /* of the converted text */
 };
+/* downgrade: to seven bits (mail/downgrade.h). */
 void text_reader_open(struct text_reader *r, struct client *c,
-                      struct work *w);
+                      struct work *w, bool downgrade);
 err text_reader_next(struct task *t, void *reader, str *piece);
 void text_reader_close(struct text_reader *r);
 

@@ -6,6 +6,7 @@
  */
 #include "role/events.h"
 #include "role/tool/drop.h"
+#include "role/tool/foreign.h"
 #include "role/tool/queue_talk.h"
 #include "role/tool/submit.h"
 #include "role/tool/tool.h"
@@ -55,6 +56,19 @@ static void on_result(struct task *t, struct pickup *p, str name,
     }
 }
 
+/* A file of ours, or one that a Postfix before us left. */
+static err unpack(str file, struct arena *a, struct envelope *env, str *text)
+{
+    struct foreign_mail m;
+    err e = drop_unpack(file, a, env, text);
+
+    if (e != ERR_CORRUPT || foreign_read(file, a, &m))
+        return e;
+    *env = m.envelope;
+    *text = m.text;
+    return OK;
+}
+
 static void one(struct task *t, struct pickup *p, str name)
 {
     struct arena a;
@@ -68,7 +82,7 @@ static void one(struct task *t, struct pickup *p, str name)
     if (file_stat_path(t, p->drops, name, &st) || !st.is_regular
         || file_load(t, p->drops, name, &a, INT64_MAX, &file)) {
         put_away(t, p, name, "cannot be read");
-    } else if (drop_unpack(file, &a, &env, &m.text)
+    } else if (unpack(file, &a, &env, &m.text)
                || env.recipients.n == 0) {
         put_away(t, p, name, "damaged");
     } else {

@@ -55,7 +55,8 @@ static int list(struct task *t, struct postqueue *pq)
         return EX_UNAVAILABLE;
     buf_init(&b, &pq->arena, 256);
     queue_show_end(&pq->show, &b);
-    fwrite(b.p, 1, b.n, stdout);
+    if (b.n > 0) /* there is none in JSON */
+        fwrite(b.p, 1, b.n, stdout);
     return fflush(stdout) ? EX_IOERR : EX_OK;
 }
 
