@@ -89,6 +89,10 @@ err spool_open(struct task *t, struct arena *a, struct dir *dir,
     arena_own(a, spool_free, sp);
     for (int i = 0; i < N_LOGS; i++)
         log_init(sp, i);
+    /* a segment whose maker was killed before its name was durable must not
+     * vanish with what is written to it from now on */
+    if (!sp->options.read_only)
+        TRY(dir_sync(t, dir));
     for (int i = 0; i < N_LOGS; i++) {
         TRY(segments_load(t, &sp->logs[i]));
         TRY(log_recover(t, &sp->logs[i]));
