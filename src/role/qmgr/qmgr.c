@@ -141,7 +141,7 @@ static err serve(struct task *t, struct queue *q)
         }
         TRY(bell_wait(t, &q->role->changed, NEVER));
     }
-    return q->failed ? ERR_IO : OK;
+    return q->failed ? why(t, ERR_IO, "the queue cannot be kept") : OK;
 }
 
 err role_qmgr_run(struct task *t, struct role *r)
