@@ -80,9 +80,19 @@ static void work_free(struct work *w)
     heap_free(w);
 }
 
+static struct port *port_of(const struct client *c, const struct work *w)
+{
+    list_each(l, &c->queues) {
+        struct queue_line *q = container_of(l, struct queue_line, link);
+        if (q->life == w->life)
+            return q->port;
+    }
+    return NULL;
+}
+
 bool work_is_stale(const struct client *c, struct work *w)
 {
-    if (c->queue && w->life == c->life)
+    if (port_of(c, w))
         return false;
     work_free(w);
     return true;
@@ -105,20 +115,27 @@ void hop_left(struct hop *h)
         hop_serve(h);
 }
 
-/* What was not taken up yet is another qmgr's to give out again. */
+/* What was not taken up yet is qmgr's to give out again. */
 static void drop_waiting(struct client *c)
 {
     str key;
     void *value;
 
     for (size_t at = 0; map_next(&c->hops, &at, &key, &value);) {
-        struct work *w;
-        while ((w = hop_take(value)))
+        struct hop *h = value;
+        list_each(l, &h->waiting) {
+            struct work *w = container_of(l, struct work, link);
+            if (port_of(c, w))
+                continue;
+            list_del(l);
+            h->n_waiting--;
             work_free(w);
+        }
     }
 }
 
-static err on_job(struct task *t, struct client *c, struct frame *f)
+static err on_job(struct task *t, struct client *c, uint32_t life,
+                  struct frame *f)
 {
     struct work *w = heap_new(struct work);
     struct client_settings *l;
@@ -126,7 +143,7 @@ static err on_job(struct task *t, struct client *c, struct frame *f)
 
     arena_init(&w->memory, 0);
     w->id = f->id;
-    w->life = c->life;
+    w->life = life;
     if (job_unpack(arena_str(&w->memory, f->body), &w->memory, &w->job)
         || !(l = settings_find(c, w->job.transport))) {
         work_free(w);
@@ -141,12 +158,13 @@ static err on_job(struct task *t, struct client *c, struct frame *f)
 
 void work_answer(struct client *c, struct work *w, const struct result *r)
 {
+    struct port *p = port_of(c, w);
     struct buf b;
 
     buf_init(&b, NULL, PORT_BODY_MAX);
     result_pack(r, &b);
-    if (c->queue && w->life == c->life && !b.over)
-        port_answer(c->queue, &(struct frame){ .type = FACE_RESULT,
+    if (p && !b.over)
+        port_answer(p, &(struct frame){ .type = FACE_RESULT,
                                                .id = w->id,
                                                .body = buf_str(&b),
                                                .fd = -1 });
@@ -156,19 +174,18 @@ void work_answer(struct client *c, struct work *w, const struct result *r)
 
 err client_queue_run(struct task *t, struct client *c, struct port *p)
 {
+    struct queue_line line = { .port = p, .life = ++c->last_life };
     struct frame f;
     err e;
 
-    drop_waiting(c); /* the one before may not have been heard to end */
-    c->queue = p;
-    c->life++;
-    while (!(e = port_recv(t, p, NEVER, &f)) && c->queue == p) {
+    list_add_last(&c->queues, &line.link);
+    while (!(e = port_recv(t, p, NEVER, &f))) {
         switch (f.type) {
         case FACE_SEGMENT:
             e = on_segment(t, c, &f);
             break;
         case FACE_JOB:
-            e = on_job(t, c, &f);
+            e = on_job(t, c, line.life, &f);
             break;
         default:
             e = ERR_PEER;
@@ -178,12 +195,8 @@ err client_queue_run(struct task *t, struct client *c, struct port *p)
     }
     if (e == ERR_PEER)
         say(t, role_error, task_why(t));
-    if (!e)
-        fd_close(f.fd);
-    if (c->queue == p) {
-        c->queue = NULL; /* what is under way is answered to nobody */
-        drop_waiting(c);
-    }
+    list_del(&line.link); /* what is under way is answered to nobody */
+    drop_waiting(c);
     port_close(p);
     return e;
 }

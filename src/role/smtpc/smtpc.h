@@ -36,15 +36,22 @@ struct client_settings {
 
 struct client {
     struct role *role;
-    struct port *queue;     /* NULL: qmgr is away */
-    uint32_t life;          /* counts qmgr's: a job is only answered to the
-                               one that gave it, another numbers anew */
+    struct link queues;     /* struct queue_line: ports to qmgr.  A job is
+                               only answered over the one it came by; another
+                               life of qmgr numbers anew */
+    uint32_t last_life;
     struct calls *lookup;
     struct dns *dns;        /* NULL: literals only */
     struct link settings;
     struct map hops;        /* "transport\nnexthop" -> struct hop */
     struct map segments;    /* u32 number -> struct segment */
     struct task_group group;
+};
+
+struct queue_line {
+    struct link link;
+    struct port *port;
+    uint32_t life;
 };
 
 struct segment {
