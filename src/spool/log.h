@@ -72,6 +72,7 @@ struct spool {
     struct found *handed;
     struct bell keep;       /* segments are wanted */
     bool disk_full;
+    str failed_why;         /* p NULL: all is well */
     uint32_t record_max, batch_max;
     struct spool_stats stats;
 };

@@ -68,8 +68,10 @@ err segment_make(struct task *t, struct log *lg)
         if (!e)
             e = dir_sync(t, sp->dir);
         if (e) {
+            str said = arena_str(&a, str_from(task_why(t)));
             file_close(f);
             err_ignore(file_unlink(t, sp->dir, temporary)); /* no litter */
+            e = why(t, e, "%.*s", STR(said));
         } else {
             segment_add(lg, number, f);
         }

@@ -89,6 +89,10 @@ err spool_open(struct task *t, struct arena *a, struct dir *dir,
     arena_own(a, spool_free, sp);
     for (int i = 0; i < N_LOGS; i++)
         log_init(sp, i);
+    /* a segment whose maker was killed before its name was durable must not
+     * vanish with what is written to it from now on */
+    if (!sp->options.read_only)
+        TRY(dir_sync(t, dir));
     for (int i = 0; i < N_LOGS; i++) {
         TRY(segments_load(t, &sp->logs[i]));
         TRY(log_recover(t, &sp->logs[i]));
@@ -128,9 +132,24 @@ err spool_found_next(struct task *t, struct spool *sp,
     return OK;
 }
 
-static err run_log(struct task *t, void *lg)
+/* The reason rides on the task that found it: keep it for who is told. */
+static err ended(struct task *t, struct spool *sp, err e)
 {
-    return log_run(t, lg);
+    if (e != ERR_STOPPED && !sp->failed_why.p)
+        sp->failed_why = arena_str(sp->arena, str_from(task_why(t)));
+    return e;
+}
+
+static err run_log(struct task *t, void *arg)
+{
+    struct log *lg = arg;
+
+    return ended(t, lg->sp, log_run(t, lg));
+}
+
+static err run_keeper(struct task *t, void *sp)
+{
+    return ended(t, sp, spool_keeper(t, sp));
 }
 
 err spool_run(struct task *t, struct spool *sp)
@@ -141,13 +160,13 @@ err spool_run(struct task *t, struct spool *sp)
     group_open(t, &g);
     for (int i = 0; i < N_LOGS; i++)
         group_go(&g, "log", run_log, &sp->logs[i]);
-    group_go(&g, "keeper", spool_keeper, sp);
+    group_go(&g, "keeper", run_keeper, sp);
     while (!e && !g.first && g.n == N_LOGS + 1)
         e = bell_wait(t, &g.ended, NEVER);
     if (g.first)
         e = g.first;
     group_close(t, &g);
-    return e ? e : ERR_IO;
+    return why(t, e ? e : ERR_IO, "%.*s", STR(sp->failed_why));
 }
 
 err spool_flush(struct task *t, struct spool *sp)

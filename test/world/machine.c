@@ -140,8 +140,11 @@ void role_start_one(struct task *t, struct world_mail *w,
     for (int i = 0; i < 3; i++) {
         struct machine_role *other = &w->roles[i];
         if (other != mr && other->process && !other->ended
-            && (mr == qmgr || other == qmgr))
+            && (mr == qmgr || other == qmgr)) {
             connect_roles(t, mr, other);
+            if (one_in(t, 4)) /* both were started at once */
+                connect_roles(t, mr, other);
+        }
     }
     sim_process_go(t, &w->machine, mr->process, role_name(mr->kind),
                    run_role, mr);

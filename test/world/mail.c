@@ -146,7 +146,10 @@ static void drain(struct task *t, struct world_mail *w)
     w->calm = true;
     set_faults(t, w);
     restart(t, w);
-    err_ignore(task_sleep(t, after_s(t, 5)));
+    for (int i = 0; i < 5; i++) {
+        err_ignore(task_sleep(t, after_s(t, 1)));
+        restart(t, w);
+    }
     w->closing = true;
     while (rt_now(t) < until
            && !(settled(w) && count_left(t, w, false) == 0)) {

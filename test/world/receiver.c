@@ -239,6 +239,11 @@ static err on_data(struct task *t, struct visitor *v)
             e = ERR_END; /* taken, but nobody hears of it */
         if (!e)
             e = say_line(t, v, "250 2.0.0 taken\r\n");
+        for (size_t i = 0; i < v->n_rcpts && !e; i++) {
+            struct addressee *a = addressee_of(v->w, v->rcpts[i]);
+            if (a)
+                a->delivered = rt_now(t); /* only now it can be known */
+        }
     }
     buf_free(&text);
     v->n_rcpts = 0;

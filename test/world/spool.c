@@ -41,6 +41,7 @@ struct box {
     uint64_t last_id;
     struct spool_options options;
     uint32_t chunk_max, life_s;
+    uint64_t capacity;      /* of the disk at its best, 0: without end */
     bool calm;              /* no new mail, only ends */
 
     struct arena *life;     /* the running process's */
@@ -254,6 +255,7 @@ static err put(struct task *t, struct box *b)
     k->entry->owner = k;
     k->fate = HERE;
     k->busy = false;
+    sim_say(t, "sealed %" PRIu64, k->id);
     b->r->tally->sealed++;
     return OK;
 }
@@ -297,6 +299,7 @@ static err end(struct task *t, struct box *b, struct kept *k)
     k->busy = false;
     if (e)
         return e;
+    sim_say(t, "ended %" PRIu64, k->id);
     k->fate = END_ASKED;
     k->entry = NULL;
     b->r->tally->ended++;
@@ -354,6 +357,7 @@ static err flush(struct task *t, struct box *b)
             vec_push(&a, &seals, k);
     }
     e = spool_flush(t, b->sp);
+    sim_say(t, "flushed: %s", err_name(e));
     for (size_t i = 0; i < n && !e; i++)
         b->all.p[i]->n_durable = notes[i];
     for (size_t i = 0; i < ends.n && !e; i++)
@@ -374,6 +378,7 @@ static err cool(struct task *t, struct box *b, struct kept *k)
     k->busy = one_in(t, 2); /* or it is noted and ended meanwhile */
     e = spool_cool(t, b->sp, k->entry);
     k->busy = false;
+    sim_say(t, "cooled %" PRIu64 ": %s", k->id, err_name(e));
     if (!e)
         b->r->tally->cooled++;
     return e;
@@ -464,13 +469,14 @@ static void set_faults(struct task *t, struct box *b, bool calm)
 {
     struct sim_faults *f = sim_faults(t);
 
-    *f = (struct sim_faults){ .sync_lies = b->r->mutant == MUTANT_EARLY_ACK };
+    *f = (struct sim_faults){ .sync_lies = b->r->mutant == MUTANT_EARLY_ACK,
+                              .capacity = b->capacity };
     if (calm)
         return;
     f->sync_slow = one_in(t, 3) ? 20000 : 0;
     f->sync_fails = one_in(t, 3) ? 2000 : 0;
     f->write_fails = one_in(t, 5) ? 2000 : 0;
-    if (one_in(t, 3))
+    if (one_in(t, 3) && !b->capacity)
         f->capacity = b->options.segment_size * (5 + below(t, 8));
 }
 
@@ -591,6 +597,11 @@ err spool_scenario(struct task *t, void *arg)
     b->options.segment_size = sizes[below(t, 3)];
     b->options.segments_start = 3 + (uint32_t)below(t, 3);
     b->options.segments_max = 6 + (uint32_t)below(t, 4);
+    if (one_in(t, 3)) { /* the disk is the bound */
+        b->options.segments_max = 0;
+        b->options.disk_free_min = b->options.segment_size * 2;
+        b->capacity = b->options.segment_size * (14 + below(t, 10));
+    }
     b->chunk_max = b->options.segment_size / 8;
     b->life_s = 2 + (uint32_t)below(t, 10);
     TRY(dir_make(t, NULL, S("spool"), 0700));

@@ -204,6 +204,16 @@ void message_pack(void *queue, struct spool_entry *e, struct buf *to)
     state_pack(m, to);
 }
 
+/* Where there is no room for a note, what is known here has to do until the
+ * next one: after a crash meanwhile some is done again. */
+static err note(struct task *t, struct queue *q, struct message *m,
+                uint16_t kind, str body)
+{
+    err e = spool_note(t, q->spool, m->entry, kind, body);
+
+    return e == ERR_LIMIT ? OK : e;
+}
+
 err message_note(struct task *t, struct queue *q, struct message *m)
 {
     struct buf b;
@@ -211,7 +221,7 @@ err message_note(struct task *t, struct queue *q, struct message *m)
 
     buf_init(&b, NULL, STATE_MAX);
     state_pack(m, &b);
-    e = spool_note(t, q->spool, m->entry, NOTE_STATE, buf_str(&b));
+    e = note(t, q, m, NOTE_STATE, buf_str(&b));
     buf_free(&b);
     return e;
 }
@@ -233,7 +243,7 @@ err message_note_done(struct task *t, struct queue *q, struct message *m,
         }
     pack_u32_at(&b, 0, n_done);
     if (n_done > 0)
-        e = spool_note(t, q->spool, m->entry, NOTE_DONE, buf_str(&b));
+        e = note(t, q, m, NOTE_DONE, buf_str(&b));
     buf_free(&b);
     return e;
 }

@@ -28,6 +28,20 @@ static err run_spool(struct task *t, void *arg)
     return e;
 }
 
+/* Nothing is delivered without it: better to start again. */
+static err run_dispatch(struct task *t, void *arg)
+{
+    struct queue *q = arg;
+    err e = dispatch_run(t, q);
+
+    if (e && e != ERR_STOPPED) {
+        say(t, role_error, task_why(t));
+        q->failed = true;
+        bell_ring_all(&q->role->changed);
+    }
+    return e;
+}
+
 static err run_timers(struct task *t, void *arg)
 {
     struct queue *q = arg;
@@ -104,7 +118,7 @@ static err queue_open(struct task *t, struct queue *q)
     TRY(transports_load(t, q));
     group_go(&q->group, "spool", run_spool, q);
     TRY(recover(t, q));
-    group_go(&q->group, "dispatch", dispatch_run, q);
+    group_go(&q->group, "dispatch", run_dispatch, q);
     group_go(&q->group, "timers", run_timers, q);
     return OK;
 }
@@ -185,7 +199,7 @@ static err serve(struct task *t, struct queue *q)
         }
         TRY(bell_wait(t, &q->role->changed, NEVER));
     }
-    return q->failed ? ERR_IO : OK;
+    return q->failed ? why(t, ERR_IO, "the queue cannot be kept") : OK;
 }
 
 err role_qmgr_run(struct task *t, struct role *r)
