@@ -117,7 +117,8 @@ static err start(struct task *t, struct master *m)
         if (!str_empty(m->failure))
             return why(t, ERR_DENIED, "%.*s", STR(m->failure));
         if (bell_wait(t, &m->changed, until))
-            return why(t, ERR_LATE, "the roles did not get ready");
+            return why(t, ERR_LATE, "%.*s did not get ready",
+                       STR(children_awaited(m)));
     }
     m->serving = true;
     say(t, master_start, STR(str_from(VEREDUS_VERSION)),

@@ -73,6 +73,8 @@ err children_start(struct task *t, struct master *m);
 void children_configure(struct task *t, struct master *m);
 void children_tell(struct master *m, enum control_frame what);
 bool children_ready(const struct master *m);
+/* The names of those that are not, in m's memory. */
+str children_awaited(const struct master *m);
 void children_stop(struct task *t, struct master *m, int64_t patience_s);
 
 /* hand.c: what a child is given. */
