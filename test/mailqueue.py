@@ -199,6 +199,14 @@ def nothing_goes_in_circles():
 
 
 @test
+def notices_to_ourselves_end():
+    with Relayed() as (site, server):
+        q = site.send("double-bounce@example.com")
+        want(site.line(q), r"relay=none, .*dsn=2\.0\.0, status=sent "
+             r"\(undeliverable postmaster notification discarded\)")
+
+
+@test
 def late_mail_is_announced_once():
     def rcpt(line):
         return LATER if b"b@" in line else b"250 ok"
