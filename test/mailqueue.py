@@ -551,14 +551,24 @@ def transport_goes_and_comes():
         slow.close()
 
 
+def descriptors(site):
+    """How many each role has open."""
+    return {role: len(os.listdir(f"/proc/{pids[0]}/fd"))
+            for role, pids in site.inst.role_pids().items()}
+
+
 @test
 def reloads_forget_nothing():
     with Relayed(RCPT=LATER) as (site, server):
         q = site.send("b@r.example")
         want(site.line(q), "status=deferred")
+        before = descriptors(site)
         for _ in range(20):
             r = tool(site, "postfix", "reload")
             assert r.returncode == 0, r
+        assert until(lambda: all(n <= before[role] + 3 for role, n
+                                 in descriptors(site).items())), \
+            (before, descriptors(site))
         server.say["RCPT"] = b"250 ok"
         assert until(lambda: tool(site, "postqueue", "-f").returncode == 0)
         site.inst.wait_log(f"{q}: to=.*status=sent")
