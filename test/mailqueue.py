@@ -165,6 +165,23 @@ def large_mail_is_not_returned_whole():
 
 
 @test
+def reports_of_any_size():
+    """More failures than a report has room for, mail larger than it."""
+    def rcpt(line):
+        return b"250 ok" if b"a@" in line else b"550 5.1.1 " + b"no " * 300
+    with Relayed({"bounce_size_limit": "100000000",
+                  "smtp_destination_recipient_limit": "1000"},
+                 RCPT=rcpt) as (site, server):
+        q = site.send([f"u{i}@r.example" for i in range(900)],
+                      body="Subject: s\r\n\r\n" + "x" * 70 + "\r\n"
+                      + ("y" * 70 + "\r\n") * 20000)
+        site.inst.wait_log(f"{q}: sender non-delivery notification: ", 30)
+        site.inst.wait_log(f"{q}: removed", 30)
+        assert until(lambda: server.texts), site.inst.log_text()[-2000:]
+        assert 100000 < len(server.texts[0]) < 1000000
+
+
+@test
 def postmaster_is_told():
     def rcpt(line):
         return b"250 ok" if b"pm" in line else b"550 5.1.1 no"

@@ -29,9 +29,23 @@ static err run_spool(struct task *t, void *arg)
     return e;
 }
 
-static err run_timers(struct task *t, void *arg)
+/* A task that everything depends on has failed: so has the role. */
+static err must_go_on(struct queue *q, err e)
 {
-    struct queue *q = arg;
+    if (e && e != ERR_STOPPED) {
+        q->failed = true;
+        bell_ring_all(&q->role->changed);
+    }
+    return e;
+}
+
+static err run_dispatch(struct task *t, void *queue)
+{
+    return must_go_on(queue, dispatch_run(t, queue));
+}
+
+static err watch_timers(struct task *t, struct queue *q)
+{
 
     for (;;) {
         struct heap_node *first = heap_first(&q->timers);
@@ -50,6 +64,11 @@ static err run_timers(struct task *t, void *arg)
         if (e && e != ERR_LATE)
             return e;
     }
+}
+
+static err run_timers(struct task *t, void *queue)
+{
+    return must_go_on(queue, watch_timers(t, queue));
 }
 
 static err recover(struct task *t, struct queue *q)
@@ -105,7 +124,7 @@ static err queue_open(struct task *t, struct queue *q)
     TRY(transports_load(t, q));
     group_go(&q->group, "spool", run_spool, q);
     TRY(recover(t, q));
-    group_go(&q->group, "dispatch", dispatch_run, q);
+    group_go(&q->group, "dispatch", run_dispatch, q);
     group_go(&q->group, "timers", run_timers, q);
     return OK;
 }
