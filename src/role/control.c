@@ -44,12 +44,17 @@ void role_init(struct role *r, enum role_kind kind, struct arena *memory)
     list_init(&r->keys);
 }
 
+/* A snapshot stays for ever, as who works by it may keep it: one that says
+ * the same as the last is not taken again. */
 static err on_config(struct task *t, struct role *r, str body)
 {
-    struct conf *c;
+    struct conf *c = r->conf;
 
-    if (conf_unpack(r->memory, arena_str(r->memory, body), &c))
-        return why(t, ERR_CORRUPT, "the configuration does not unpack");
+    if (!c || !str_eq(body, r->conf_packed)) {
+        r->conf_packed = arena_str(r->memory, body);
+        if (conf_unpack(r->memory, r->conf_packed, &c))
+            return why(t, ERR_CORRUPT, "the configuration does not unpack");
+    }
     r->conf = c;
     r->epoch++;
     r->go = false;
@@ -94,13 +99,18 @@ static void on_keys(struct role *r, struct unpack *u)
     list_add_last(&r->keys, &k->link);
 }
 
-static void on_log(struct task *t, struct unpack *u, int fd)
+/* Each reload brings a new descriptor; the one before it is closed. */
+static void on_log(struct task *t, struct role *r, struct unpack *u, int fd)
 {
     enum log_sink sink = (enum log_sink)unpack_u8(u);
     int facility = (int)unpack_u32(u);
     str host = unpack_str(u, 256);
 
     log_open(t, sink, fd, host, facility);
+    if (r->log_given)
+        fd_close(r->log_fd);
+    r->log_given = true;
+    r->log_fd = fd;
 }
 
 static err on_dir(struct task *t, struct role *r, struct unpack *u, int fd)
@@ -128,7 +138,7 @@ static err on_frame(struct task *t, struct role *r, struct frame *f)
     case CONTROL_PORT:
         return on_port(t, r, &u, f->fd);
     case CONTROL_LOG:
-        on_log(t, &u, f->fd);
+        on_log(t, r, &u, f->fd);
         break;
     case CONTROL_DIR:
         return on_dir(t, r, &u, f->fd);

@@ -74,6 +74,7 @@ struct role {
     struct arena *memory;
     struct port *control;   /* NULL in tests */
     struct conf *conf;      /* the newest one; older ones stay valid */
+    str conf_packed;        /* as it came */
     uint32_t epoch;         /* counts configurations */
     struct link listeners;  /* struct role_listener not yet taken */
     struct link ports;      /* struct role_port not yet taken */
@@ -81,6 +82,8 @@ struct role {
     struct dir *dirs[N_ROLE_DIRS];
     struct bell changed;    /* rings when anything above did */
     bool go, stop, flush;
+    bool log_given;         /* log_fd is where log lines go */
+    int log_fd;
 };
 
 void role_init(struct role *r, enum role_kind kind, struct arena *memory);

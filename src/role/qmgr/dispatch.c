@@ -128,7 +128,7 @@ static err send_job(struct task *t, struct queue *q, struct worker *w,
     bell_ring_all(&w->sent);
     buf_free(&b);
     /* a worker that is gone gives its jobs back in worker_run */
-    return e == ERR_STOPPED ? e : OK;
+    return e == ERR_END ? OK : e;
 }
 
 static struct worker *worker_for(struct queue *q, enum role_kind role)

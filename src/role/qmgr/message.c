@@ -343,8 +343,25 @@ static void expire(struct task *t, struct message *m)
             STR(m->envelope.sender.text));
 }
 
+/* There is no room for its reports: another try will tell the same. */
+static err put_off(struct task *t, struct queue *q, struct message *m)
+{
+    for (size_t i = 0; i < m->envelope.recipients.n; i++) {
+        struct rcpt_state *r = &m->rcpts[i];
+        if (r->status == RCPT_FAILED)
+            r->status = RCPT_DEFERRED;
+        r->success_wanted = false;
+    }
+    say(t, qmgr_no_report, STR(queue_id_str(&m->id)), task_why(t));
+    m->attempts++;
+    message_defer(t, q, m, back_off(t, q, m));
+    return OK;
+}
+
 err message_run_end(struct task *t, struct queue *q, struct message *m)
 {
+    err e;
+
     must(m->n_parts == 0);
     m->active = m->forced = false; /* a flush tries a dead next hop, once */
     m->n_lost = 0;
@@ -352,7 +369,10 @@ err message_run_end(struct task *t, struct queue *q, struct message *m)
         return message_forget(t, q, m);
     if (is_old(t, q, m))
         expire(t, m);
-    TRY(reports_make(t, q, m)); /* I3: what follows is in the same batch */
+    e = reports_make(t, q, m); /* I3: what follows is in the same batch */
+    if (e == ERR_LIMIT)
+        return put_off(t, q, m);
+    TRY(e);
     settle(m);
     if (all_done(m))
         return message_forget(t, q, m);
@@ -360,7 +380,11 @@ err message_run_end(struct task *t, struct queue *q, struct message *m)
     m->next_us = back_off(t, q, m);
     TRY(message_note(t, q, m));
     message_defer(t, q, m, m->next_us);
-    TRY(delay_report_make(t, q, m));
+    e = delay_report_make(t, q, m);
+    if (e == ERR_LIMIT)
+        m->delay_noticed = false; /* no room: another time */
+    else
+        TRY(e);
     if (m->attempts == 2)
         err_ignore(spool_cool(t, q->spool, m->entry)); /* later, then */
     return OK;

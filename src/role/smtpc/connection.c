@@ -121,21 +121,24 @@ static void carry(struct task *t, struct client *c, struct hop *h,
     settings_leave(l);
 }
 
-/* Waits for more to carry; NULL when nothing came in time. */
+/* Waits for more to carry; NULL when nothing came in time.  Who rings takes
+ * one off n_idle: another may have taken the job before we wake. */
 static struct work *idle(struct task *t, const struct client_settings *l,
                          struct hop *h, struct line *n)
 {
     when until = after_s(t, l->idle_s);
-    struct work *w = NULL;
-    err e = OK;
 
-    h->n_idle++;
     err_ignore(conn_flush(t, n->peer.conn, until)); /* its end is noticed */
-    while (!e && !(w = next_work(t, h, n)))
-        e = bell_wait(t, &h->work, until);
-    if (e)
-        h->n_idle--; /* else who rang has counted */
-    return w;
+    for (;;) {
+        struct work *w = next_work(t, h, n);
+        if (w)
+            return w;
+        h->n_idle++;
+        if (bell_wait(t, &h->work, until)) {
+            h->n_idle--;
+            return NULL;
+        }
+    }
 }
 
 static void fail(struct task *t, struct client *c, struct work *w,

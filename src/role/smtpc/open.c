@@ -8,6 +8,8 @@
 
 #include "role/events.h"
 
+enum { SMTP_PORT = 25 };
+
 static void set_dsn(struct open_failure *f, const char *dsn)
 {
     for (size_t i = 0; i + 1 < sizeof(f->dsn) && dsn[i]; i++)
@@ -115,6 +117,26 @@ static void no_tls(struct open_failure *f, const struct client_settings *l,
                             "host %.*s", STR(n->name));
 }
 
+/* A server with our own name is ourselves, by another address (T1). */
+static bool is_ourselves(struct task *t, const struct client_settings *l,
+                         const struct line *n, str reply,
+                         struct open_failure *f, struct arena *a)
+{
+    str rest = str_skip(reply, 4), name;
+
+    if (l->lmtp || n->target.at.port != SMTP_PORT
+        || !str_token(&rest, S(" "), &name)
+        || !str_ieq(name, conf_str(l->conf, P_myhostname)))
+        return false;
+    say(t, smtpc_own_name, STR(n->name), STR(name));
+    set_dsn(f, "5.4.6");
+    f->permanent = true;
+    f->relay = arena_str(a, n->relay);
+    f->text = arena_fmt(a, "mail for %.*s loops back to myself",
+                        STR(n->target.site));
+    return true;
+}
+
 /* Greeting, hello, TLS, login.  OK with f->text filled when the server does
  * not want us. */
 static err introduce(struct task *t, const struct client_settings *l,
@@ -134,6 +156,9 @@ static err introduce(struct task *t, const struct client_settings *l,
         return OK;
     }
     TRY(smtp_say_helo(t, &n->peer, a, &answer));
+    if (answer.reply.code / 100 == 2
+        && is_ourselves(t, l, n, answer.reply.text, f, a))
+        return OK;
     if (answer.reply.code / 100 == 2 && tls)
         TRY(start_tls(t, l, n, a, &answer, &needs_tls));
     if (needs_tls) {
