@@ -20,14 +20,11 @@ enum {
 static err send_segment(struct task *t, struct queue *q, struct worker *w,
                         uint32_t number)
 {
-    str key = str_of(&number, sizeof(number));
     struct file *f;
     struct buf b;
     uint32_t *kept;
     err e;
 
-    if (map_get(&w->segments, key))
-        return OK;
     TRY(spool_segment_open(t, q->spool, number, &f));
     buf_init(&b, NULL, 16);
     pack_u32(&b, number);
@@ -40,6 +37,23 @@ static err send_segment(struct task *t, struct queue *q, struct worker *w,
     kept = heap_new(uint32_t);
     *kept = number;
     map_put(&w->segments, str_of(kept, sizeof(*kept)), kept);
+    return OK;
+}
+
+/* All that the message lies in.  It may be copied elsewhere while a segment
+ * is sent: done when a look from the first to the last finds nothing new. */
+static err send_segments(struct task *t, struct queue *q, struct worker *w,
+                         const struct spool_entry *e)
+{
+    for (uint32_t i = 0; i < e->n_extents;) {
+        uint32_t number = e->extents[i].segment;
+        if (map_get(&w->segments, str_of(&number, sizeof(number)))) {
+            i++;
+            continue;
+        }
+        TRY(send_segment(t, q, w, number));
+        i = 0;
+    }
     return OK;
 }
 
@@ -103,31 +117,50 @@ static struct sent_job *cut_job(struct task *t, struct queue *q,
     return s;
 }
 
+static err put_off(struct task *t, struct queue *q, struct part *p,
+                   const char *text)
+{
+    struct result_rcpt r = { .outcome = OUTCOME_DEFERRED, .dsn = "4.3.0",
+                             .relay = S("none"), .text = str_from(text) };
+
+    return part_give_up(t, q, p, &r, "error");
+}
+
+/* A worker that is gone gives the job back in worker_run. */
+static err cut_and_send(struct task *t, struct queue *q, struct worker *w,
+                        struct part *p)
+{
+    uint64_t id;
+    struct buf b;
+    err e;
+
+    buf_init(&b, NULL, PORT_BODY_MAX);
+    id = cut_job(t, q, w, p, &b)->id;
+    must(!b.over);
+    e = port_send(t, w->port, &(struct frame){ .type = FACE_JOB, .id = id,
+                                               .body = buf_str(&b),
+                                               .fd = -1 });
+    buf_free(&b);
+    return e;
+}
+
+/* The job is cut when the worker has all segments: packed is then where the
+ * message lies. */
 static err send_job(struct task *t, struct queue *q, struct worker *w,
                     struct part *p)
 {
-    const struct spool_entry *entry = p->message->entry;
-    struct sent_job *s;
-    uint64_t id;
-    struct buf b;
-    err e = OK;
+    err e;
 
-    buf_init(&b, NULL, PORT_BODY_MAX);
-    s = cut_job(t, q, w, p, &b);
-    id = s->id;
-    must(!b.over);
     w->sending = true; /* over these waits w stays, even if it dies */
-    for (uint32_t i = 0; i < entry->n_extents && !e; i++)
-        e = send_segment(t, q, w, entry->extents[i].segment);
-    if (!e)
-        e = port_send(t, w->port, &(struct frame){ .type = FACE_JOB,
-                                                   .id = id,
-                                                   .body = buf_str(&b),
-                                                   .fd = -1 });
+    e = send_segments(t, q, w, p->message->entry);
+    if (!e || e == ERR_END) {
+        e = cut_and_send(t, q, w, p);
+    } else if (e != ERR_STOPPED) {
+        say(t, role_error, task_why(t));
+        e = put_off(t, q, p, "the queue file cannot be opened");
+    }
     w->sending = false;
     bell_ring_all(&w->sent);
-    buf_free(&b);
-    /* a worker that is gone gives its jobs back in worker_run */
     return e == ERR_END ? OK : e;
 }
 
@@ -188,15 +221,6 @@ static err suspend(struct task *t, struct queue *q, struct part *p)
     return e;
 }
 
-static err no_transport(struct task *t, struct queue *q, struct part *p)
-{
-    struct result_rcpt r = { .outcome = OUTCOME_DEFERRED, .dsn = "4.3.0",
-                             .relay = S("none"),
-                             .text = S("mail transport unavailable") };
-
-    return part_give_up(t, q, p, &r, "error");
-}
-
 /* Serves the destination once. */
 static err serve(struct task *t, struct queue *q, struct next_hop *d)
 {
@@ -217,7 +241,7 @@ static err serve(struct task *t, struct queue *q, struct next_hop *d)
     if (dead)
         return suspend(t, q, p);
     if (gone)
-        return no_transport(t, q, p);
+        return put_off(t, q, p, "mail transport unavailable");
     if (here)
         return serve_here(t, q, p);
     return send_job(t, q, w, p);
@@ -290,8 +314,18 @@ static void job_off(struct task *t, struct sent_job *s)
     list_del(&s->link);
     map_del(&w->by_id, str_of(&s->id, sizeof(s->id)));
     w->n_jobs--;
-    s->part->n_jobs--;
     next_hop_end(t, w->queue, s->part->to);
+}
+
+/* The part is not held any more by a job that is off. */
+static void job_free(struct task *t, struct queue *q, struct sent_job *s)
+{
+    struct part *p = s->part;
+
+    heap_free(s);
+    p->n_jobs--;
+    if (p->at == p->n && p->n_jobs == 0)
+        part_done(t, q, p);
 }
 
 static err on_result(struct task *t, struct worker *w, struct frame *f)
@@ -300,7 +334,6 @@ static err on_result(struct task *t, struct worker *w, struct frame *f)
     struct sent_job *s = f->type == FACE_RESULT ? job_find(w, f->id) : NULL;
     struct arena a;
     struct result r;
-    struct part *p;
     err e;
 
     if (!s)
@@ -311,12 +344,9 @@ static err on_result(struct task *t, struct worker *w, struct frame *f)
         arena_reset(&a);
         return ERR_PEER;
     }
-    p = s->part;
     job_off(t, s);
-    e = result_take(t, q, s, &r);
-    heap_free(s);
-    if (p->at == p->n && p->n_jobs == 0)
-        part_done(t, q, p);
+    e = result_take(t, q, s, &r); /* may wait */
+    job_free(t, q, s);
     arena_reset(&a);
     return e;
 }
@@ -327,15 +357,6 @@ static bool was_lost(const struct queue *q, struct message *m)
     m->n_lost += m->lost_at != q->n_deaths;
     m->lost_at = q->n_deaths;
     return m->n_lost > LOST_MAX;
-}
-
-static void lost(struct task *t, struct queue *q, struct part *p)
-{
-    struct result_rcpt r = { .outcome = OUTCOME_DEFERRED, .dsn = "4.3.0",
-                             .relay = S("none"),
-                             .text = S("unknown mail transport error") };
-
-    err_ignore(part_give_up(t, q, p, &r, "error"));
 }
 
 /* Jobs of a worker that died are tried again, at once; a message over which
@@ -355,12 +376,10 @@ static void give_back(struct task *t, struct queue *q, struct worker *w)
         memcpy(again->index, p->index + s->from,
                s->n * sizeof(*again->index));
         if (was_lost(q, p->message))
-            lost(t, q, again);
+            err_ignore(put_off(t, q, again, "unknown mail transport error"));
         else
             next_hop_add(q, again, true);
-        if (p->at == p->n && p->n_jobs == 0)
-            part_done(t, q, p);
-        heap_free(s);
+        job_free(t, q, s);
     }
     bell_ring(&q->work);
 }

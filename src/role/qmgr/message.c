@@ -209,9 +209,16 @@ void message_pack(void *queue, struct spool_entry *e, struct buf *to)
 static err note(struct task *t, struct queue *q, struct message *m,
                 uint16_t kind, str body)
 {
-    err e = spool_note(t, q->spool, m->entry, kind, body);
+    err e;
 
-    return e == ERR_LIMIT ? OK : e;
+    m->n_notes++;
+    e = spool_note(t, q->spool, m->entry, kind, body);
+    m->n_notes--;
+    if (e && e != ERR_LIMIT)
+        return e;
+    if (m->going && !m->active && m->n_notes == 0)
+        return message_forget(t, q, m);
+    return OK;
 }
 
 err message_note(struct task *t, struct queue *q, struct message *m)
@@ -269,6 +276,11 @@ err message_forget(struct task *t, struct queue *q, struct message *m)
     struct spool_entry *e = m->entry;
     struct queue_id id = m->id;
 
+    if (m->n_notes > 0) {
+        m->going = true;
+        heap_del(&q->timers, &m->timer);
+        return OK;
+    }
     say(t, qmgr_removed, STR(queue_id_str(&id)));
     message_free(q, m);
     e->owner = NULL;
@@ -280,7 +292,7 @@ void message_defer(struct task *t, struct queue *q, struct message *m,
 {
     (void)t;
     m->next_us = until_us;
-    if (!m->hold)
+    if (!m->hold && !m->active)
         heap_put(&q->timers, &m->timer, until_us);
     bell_ring(&q->timer);
 }
@@ -353,6 +365,10 @@ static err put_off(struct task *t, struct queue *q, struct message *m)
         r->success_wanted = false;
     }
     say(t, qmgr_no_report, STR(queue_id_str(&m->id)), task_why(t));
+    m->active = m->forced = false;
+    m->n_lost = 0;
+    if (m->going)
+        return message_forget(t, q, m);
     m->attempts++;
     message_defer(t, q, m, back_off(t, q, m));
     return OK;
@@ -360,31 +376,33 @@ static err put_off(struct task *t, struct queue *q, struct message *m)
 
 err message_run_end(struct task *t, struct queue *q, struct message *m)
 {
-    err e;
+    err e = OK;
 
-    must(m->n_parts == 0);
+    must(m->active && m->n_parts == 0);
+    if (!m->going) {
+        if (is_old(t, q, m))
+            expire(t, m);
+        e = reports_make(t, q, m); /* I3: what follows is in the same batch */
+        if (e == ERR_LIMIT)
+            return put_off(t, q, m);
+        TRY(e);
+        settle(m);
+    }
+    if (!m->going && !all_done(m)) {
+        m->attempts++;
+        m->next_us = back_off(t, q, m);
+        TRY(message_note(t, q, m));
+        e = delay_report_make(t, q, m);
+        if (e == ERR_LIMIT)
+            m->delay_noticed = false; /* no room: another time */
+        else
+            TRY(e);
+    }
     m->active = m->forced = false; /* a flush tries a dead next hop, once */
     m->n_lost = 0;
-    if (m->going)
+    if (m->going || all_done(m))
         return message_forget(t, q, m);
-    if (is_old(t, q, m))
-        expire(t, m);
-    e = reports_make(t, q, m); /* I3: what follows is in the same batch */
-    if (e == ERR_LIMIT)
-        return put_off(t, q, m);
-    TRY(e);
-    settle(m);
-    if (all_done(m))
-        return message_forget(t, q, m);
-    m->attempts++;
-    m->next_us = back_off(t, q, m);
-    TRY(message_note(t, q, m));
     message_defer(t, q, m, m->next_us);
-    e = delay_report_make(t, q, m);
-    if (e == ERR_LIMIT)
-        m->delay_noticed = false; /* no room: another time */
-    else
-        TRY(e);
     if (m->attempts == 2)
         err_ignore(spool_cool(t, q->spool, m->entry)); /* later, then */
     return OK;

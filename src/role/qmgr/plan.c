@@ -244,7 +244,7 @@ err message_activate(struct task *t, struct queue *q, struct message *m)
         next_hop_add(q, p, false);
     }
     if (!e && parts.n == 0)
-        e = message_run_end(t, q, m);
+        run_end(q, m);
     map_free(&parts);
     return e;
 }

@@ -49,7 +49,8 @@ struct message {
     uint32_t n_lost;            /* workers that died over it in this run */
     uint64_t lost_at;           /* the last of them, by queue->n_deaths */
     bool hold, active, delay_noticed, forced;
-    bool going;                 /* deleted while active */
+    bool going;                 /* deleted while active or being noted */
+    uint32_t n_notes;           /* that wait for room in the spool */
 };
 
 /* How a window of concurrent deliveries follows their success: by amount, or
@@ -180,7 +181,8 @@ void message_restore(struct task *t, struct queue *q,
 struct message *message_find(struct queue *q, str queue_id);
 struct message *message_numbered(struct queue *q, uint64_t number);
 
-/* Ends a run: reports, state, the end or the next try. */
+/* Ends a run: reports, state, the end or the next try.  The message is
+ * active until that is done: nobody else takes it meanwhile. */
 err message_run_end(struct task *t, struct queue *q, struct message *m);
 
 /* The message's state into the spool. */
@@ -189,7 +191,10 @@ err message_note(struct task *t, struct queue *q, struct message *m);
 err message_note_done(struct task *t, struct queue *q, struct message *m,
                       const uint32_t *index, uint32_t n);
 void message_pack(void *queue, struct spool_entry *e, struct buf *to);
+/* The end, of one that is not active; later if its state is being noted. */
 err message_forget(struct task *t, struct queue *q, struct message *m);
+/* The next try, if it is not on hold, and not active: then the run's end
+ * decides. */
 void message_defer(struct task *t, struct queue *q, struct message *m,
                    int64_t until_us);
 
@@ -252,6 +257,9 @@ err result_take(struct task *t, struct queue *q, struct sent_job *job,
 err part_give_up(struct task *t, struct queue *q, struct part *p,
                  const struct result_rcpt *r, const char *log_name);
 void part_done(struct task *t, struct queue *q, struct part *p);
+/* No part of the message is left: its run ends, in a task of its own, for it
+ * may wait for room in the spool. */
+void run_end(struct queue *q, struct message *m);
 
 /* --- report.c ------------------------------------------------------------ */
 

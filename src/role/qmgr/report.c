@@ -119,8 +119,9 @@ static size_t collect(const struct message *m, enum dsn_kind kind, str owner,
     return n;
 }
 
-/* The message itself, or its header, up to a bound. */
-static err put_original(struct task *t, struct queue *q,
+/* The message itself, or its header, up to a bound; as much as can be read,
+ * for who sent it is to hear of its failure all the same. */
+static void put_original(struct task *t, struct queue *q,
                         const struct message *m, bool whole, size_t most,
                         struct buf *to)
 {
@@ -142,8 +143,9 @@ static err put_original(struct task *t, struct queue *q,
         end = header != STR_NONE || to->n + bytes.n > most;
         buf_add(to, str_head(bytes, most > to->n ? most - to->n : 0));
     }
+    if (e)
+        say(t, role_warn, task_why(t));
     heap_free(memory);
-    return e;
 }
 
 /* "postmaster" is "postmaster@$myorigin". */
@@ -179,8 +181,8 @@ static void envelope_of_report(struct task *t, struct queue *q,
 }
 
 /* Appends the report as a message; the wait for room comes first. */
-static err append(struct task *t, struct queue *q, uint64_t number, str body,
-                  struct envelope *env)
+static err append(struct task *t, struct queue *q, const struct message *m,
+                  uint64_t number, str body, struct envelope *env)
 {
     struct spool_draft *d = spool_begin(q->spool, number);
     struct spool_entry *entry;
@@ -201,9 +203,14 @@ static err append(struct task *t, struct queue *q, uint64_t number, str body,
     else
         e = spool_seal_later(t, q->spool, d, buf_str(&b), &entry);
     buf_free(&b);
-    if (!e)
-        message_add_later(t, q, entry, env);
-    return e;
+    TRY(e);
+    message_add_later(t, q, entry, env);
+    if (!spool_is_cold(m->entry))
+        return OK;
+    /* no batch holds both the report and what is in the other log: then the
+     * report comes first, twice rather than not at all */
+    e = spool_flush(t, q->spool);
+    return e == ERR_LIMIT ? OK : e;
 }
 
 static void say_made(struct task *t, const struct message *m,
@@ -231,7 +238,6 @@ static err compose(struct task *t, struct queue *q, struct message *m,
     size_t limit = said < ORIGINAL_MAX ? said : ORIGINAL_MAX;
     enum dsn_ret ret = m->envelope.ret;
     bool whole = dsn_wants_body(r) && m->envelope.size <= limit;
-    err e;
 
     if (!whole)
         m->envelope.ret = RET_HDRS;
@@ -241,9 +247,9 @@ static err compose(struct task *t, struct queue *q, struct message *m,
                STR(address_external(&m->envelope.sender, a)));
     if (text->over)
         return ERR_LIMIT;
-    e = put_original(t, q, m, whole, text->n + limit, text);
+    put_original(t, q, m, whole, text->n + limit, text);
     dsn_tail(r, text);
-    return !e && text->over ? ERR_LIMIT : e;
+    return text->over ? ERR_LIMIT : OK;
 }
 
 /* The same, naming as many recipients as a report has room for. */
@@ -286,7 +292,7 @@ static err make(struct task *t, struct queue *q, struct message *m,
     e = compose_fitting(t, q, m, r, &a, &text);
     if (!e) {
         envelope_of_report(t, q, m, who, &a, &env);
-        e = append(t, q, number, buf_str(&text), &env);
+        e = append(t, q, m, number, buf_str(&text), &env);
     }
     if (!e)
         say_made(t, m, r);

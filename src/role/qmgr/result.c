@@ -198,17 +198,20 @@ static err end_run(struct task *t, void *arg)
     return e;
 }
 
-/* The end of a run may wait for room in the spool: a task of its own. */
+void run_end(struct queue *q, struct message *m)
+{
+    struct run_end *r = heap_new(struct run_end);
+
+    *r = (struct run_end){ q, m };
+    group_go(&q->group, "run end", end_run, r);
+}
+
 void part_done(struct task *t, struct queue *q, struct part *p)
 {
     struct message *m = p->message;
-    struct run_end *r;
 
     (void)t;
     part_free(p);
-    if (--m->n_parts > 0)
-        return;
-    r = heap_new(struct run_end);
-    *r = (struct run_end){ q, m };
-    group_go(&q->group, "run end", end_run, r);
+    if (--m->n_parts == 0)
+        run_end(q, m);
 }

@@ -127,18 +127,17 @@ static struct work *idle(struct task *t, const struct client_settings *l,
                          struct hop *h, struct line *n)
 {
     when until = after_s(t, l->idle_s);
+    struct work *w;
 
     err_ignore(conn_flush(t, n->peer.conn, until)); /* its end is noticed */
-    for (;;) {
-        struct work *w = next_work(t, h, n);
-        if (w)
-            return w;
+    while (!(w = next_work(t, h, n))) {
         h->n_idle++;
         if (bell_wait(t, &h->work, until)) {
-            h->n_idle--;
+            h->n_idle--; /* who rings counts for us */
             return NULL;
         }
     }
+    return w;
 }
 
 static void fail(struct task *t, struct client *c, struct work *w,
@@ -196,7 +195,9 @@ static err serve_one(struct task *t, struct hop *h, struct work *w,
         return OK;
     }
     h->n_refused = 0;
-    if (!verdict_fits(t, n, w)) {
+    if (work_is_stale(h->c, w)) { /* connecting took its time */
+        w = next_work(t, h, n);
+    } else if (!verdict_fits(t, n, w)) {
         verdict_end(h->c, w);
         w = next_work(t, h, n);
     }
@@ -260,6 +261,8 @@ err connection_once(struct task *t, void *arg)
                   &n, &f);
     if (e) {
         fail(t, c, w, &f);
+    } else if (work_is_stale(c, w)) {
+        line_close(t, n, true);
     } else if (verdict_fits(t, n, w)) {
         carry(t, c, NULL, n, w);
         line_close(t, n, true);

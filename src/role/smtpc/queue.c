@@ -92,10 +92,59 @@ struct work *hop_take(struct hop *h)
     return container_of(l, struct work, link);
 }
 
+static void work_free(struct work *w)
+{
+    if (w->l)
+        settings_leave(w->l);
+    arena_reset(&w->memory);
+    heap_free(w);
+}
+
+static struct port *port_of(const struct client *c, const struct work *w)
+{
+    list_each(l, &c->queues) {
+        struct queue_line *q = container_of(l, struct queue_line, link);
+        if (q->number == w->queue_number)
+            return q->port;
+    }
+    return NULL;
+}
+
+bool work_is_stale(struct client *c, struct work *w)
+{
+    if (port_of(c, w))
+        return false;
+    work_free(w);
+    return true;
+}
+
 void hop_return(struct hop *h, struct work *w)
 {
+    if (work_is_stale(h->c, w))
+        return;
     list_add_first(&h->waiting, &w->link);
     h->n_waiting++;
+    if (h->n_idle > 0)
+        hop_serve(h);
+}
+
+/* What was not taken up when its port broke is qmgr's to give out again. */
+static void drop_waiting(struct client *c)
+{
+    str key;
+    void *value;
+
+    for (size_t at = 0; map_next(&c->hops, &at, &key, &value);) {
+        struct hop *h = value;
+        list_each(l, &h->waiting) {
+            struct work *w = container_of(l, struct work, link);
+            if (port_of(c, w))
+                continue;
+            list_del(l);
+            h->n_waiting--;
+            work_free(w);
+        }
+    }
 }
 
 static void work_begin(struct work *w, struct client_settings *l)
@@ -126,7 +175,8 @@ static void no_transport(struct client *c, struct work *w)
     work_answer(c, w, &r);
 }
 
-static err on_job(struct task *t, struct client *c, struct frame *f)
+static err on_job(struct task *t, struct client *c,
+                  const struct queue_line *q, const struct frame *f)
 {
     struct work *w = heap_new(struct work);
     struct client_settings *l;
@@ -134,10 +184,9 @@ static err on_job(struct task *t, struct client *c, struct frame *f)
 
     arena_init(&w->memory, 0);
     w->id = f->id;
-    w->queue_number = c->queue_number;
+    w->queue_number = q->number;
     if (job_unpack(arena_str(&w->memory, f->body), &w->memory, &w->job)) {
-        arena_reset(&w->memory);
-        heap_free(w);
+        work_free(w);
         return why(t, ERR_PEER, "a job that does not unpack");
     }
     l = settings_find(c, w->job.transport);
@@ -170,6 +219,7 @@ static void shorten(struct result_rcpt *p, uint32_t n)
 
 void work_answer(struct client *c, struct work *w, const struct result *r)
 {
+    struct port *p = port_of(c, w);
     struct buf b;
 
     buf_init(&b, NULL, PORT_BODY_MAX);
@@ -181,33 +231,27 @@ void work_answer(struct client *c, struct work *w, const struct result *r)
         result_pack(r, &b);
     }
     must(!b.over);
-    /* a queue manager that was started since does not know this job */
-    if (c->queue && w->queue_number == c->queue_number)
-        port_answer(c->queue, &(struct frame){ .type = FACE_RESULT,
-                                               .id = w->id,
-                                               .body = buf_str(&b),
-                                               .fd = -1 });
+    if (p)
+        port_answer(p, &(struct frame){ .type = FACE_RESULT, .id = w->id,
+                                        .body = buf_str(&b), .fd = -1 });
     buf_free(&b);
-    if (w->l)
-        settings_leave(w->l);
-    arena_reset(&w->memory);
-    heap_free(w);
+    work_free(w);
 }
 
 err client_queue_run(struct task *t, struct client *c, struct port *p)
 {
+    struct queue_line q = { .port = p, .number = ++c->queue_number };
     struct frame f;
     err e;
 
-    c->queue = p;
-    c->queue_number++;
+    list_add_last(&c->queues, &q.link);
     while (!(e = port_recv(t, p, NEVER, &f))) {
         switch (f.type) {
         case FACE_SEGMENT:
             e = on_segment(t, c, &f);
             break;
         case FACE_JOB:
-            e = on_job(t, c, &f);
+            e = on_job(t, c, &q, &f);
             break;
         default:
             e = ERR_PEER;
@@ -217,8 +261,8 @@ err client_queue_run(struct task *t, struct client *c, struct port *p)
     }
     if (e == ERR_PEER)
         say(t, role_error, task_why(t));
-    if (c->queue == p)
-        c->queue = NULL; /* what is under way is answered to nobody */
+    list_del(&q.link); /* what is under way is answered to nobody */
+    drop_waiting(c);
     port_close(p);
     return e;
 }

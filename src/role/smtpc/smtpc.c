@@ -63,6 +63,7 @@ err role_smtpc_run(struct task *t, struct role *r)
 
     c->role = r;
     list_init(&c->settings);
+    list_init(&c->queues);
     map_init(&c->hops, false);
     map_init(&c->segments, false);
     group_open(t, &c->group);

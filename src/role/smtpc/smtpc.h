@@ -68,14 +68,22 @@ struct client_settings {
 
 struct client {
     struct role *role;
-    struct port *queue;
-    uint64_t queue_number;  /* counts ports to queue managers */
+    struct link queues;     /* struct queue_line: ports to queue managers */
+    uint64_t queue_number;  /* counts them */
     struct dns *dns;
     struct table_opener opener;
     struct link settings;
     struct map hops;        /* "transport\nnexthop" -> struct hop */
     struct map segments;    /* u32 number -> struct segment */
     struct task_group group;
+};
+
+/* A port to qmgr.  A job is answered over the one that it came by and no
+ * other: another life of qmgr has its own numbers. */
+struct queue_line {
+    struct link link;
+    struct port *port;
+    uint64_t number;
 };
 
 struct segment {
@@ -115,7 +123,7 @@ struct work {
     struct link link;
     struct arena memory;
     uint64_t id;
-    uint64_t queue_number;  /* whose id that is */
+    uint64_t queue_number;  /* the queue_line's whose id that is */
     struct job job;
     struct client_settings *l;
     int64_t start_us;       /* taken up by a connection */
@@ -137,7 +145,11 @@ void settings_leave(struct client_settings *l);
 err client_queue_run(struct task *t, struct client *c, struct port *p);
 void work_answer(struct client *c, struct work *w, const struct result *r);
 struct work *hop_take(struct hop *h);
+/* w back to the others, for whatever connection is free. */
 void hop_return(struct hop *h, struct work *w);
+/* Whether the port that w came by is gone: then another gives it out again,
+ * and w is no more. */
+bool work_is_stale(struct client *c, struct work *w);
 void hop_leave(struct hop *h);
 
 /* connection.c: a task that serves a hop until nothing is left. */
@@ -214,7 +226,8 @@ void verdict_same(struct task *t, struct work *w, const struct line *n,
 /* Whether the message can be sent over this connection at all; if not, all
  * are settled. */
 bool verdict_fits(struct task *t, const struct line *n, struct work *w);
-/* Answers if all are settled, else goes on with another host. */
+/* Answers if all are settled, else goes on with another host.  w is this
+ * one's no more. */
 void verdict_end(struct client *c, struct work *w);
 
 #endif

@@ -204,6 +204,8 @@ void verdict_end(struct client *c, struct work *w)
                         .n_rcpts = (uint32_t)w->job.envelope.recipients.n };
     struct work_on *on;
 
+    if (w->n_open > 0 && work_is_stale(c, w))
+        return;
     if (w->n_open > 0) {
         on = heap_new(struct work_on);
         *on = (struct work_on){ c, w };
