@@ -112,6 +112,7 @@ static err start(struct task *t, struct master *m)
     TRY(master_bind(t, m, m->conf));
     if (!m->root)
         say(t, master_plain);
+    tickets_begin(t, m);
     TRY(children_start(t, m));
     while (!children_ready(m)) {
         if (!str_empty(m->failure))
@@ -151,6 +152,7 @@ err role_master_run(struct task *t, const struct master_options *o)
     report(m, e ? task_why(t) : "ready");
     if (!e) {
         group_go(&m->group, "pickup", pickup_run, m);
+        group_go(&m->group, "tickets", tickets_run, m);
         e = handle_signals(t, m, s);
     }
     else

@@ -99,7 +99,7 @@ static void templates_load(struct task *t, struct queue *q)
             continue;
         own = arena_new(a, struct dsn_templates);
         *own = dsn_templates_default;
-        if (dsn_templates_parse(k->cert_pem, a, own, &where))
+        if (dsn_templates_parse(k->text, a, own, &where))
             say(t, role_warn,
                 arena_fmt(a, "%.*s, %.*s",
                           STR(conf_str(q->conf, P_bounce_template_file)),
