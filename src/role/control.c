@@ -185,6 +185,20 @@ static err on_frame(struct task *t, struct role *r, struct frame *f)
     return u.bad ? why(t, ERR_PEER, "bad control frame %u", f->type) : OK;
 }
 
+void role_changed(struct role *r)
+{
+    r->n_changes++;
+    bell_ring_all(&r->changed);
+}
+
+err role_wait(struct task *t, struct role *r, uint64_t *seen, when until)
+{
+    while (*seen == r->n_changes)
+        TRY(bell_wait(t, &r->changed, until));
+    *seen = r->n_changes;
+    return OK;
+}
+
 err role_control(struct task *t, struct role *r)
 {
     struct frame f;
@@ -193,11 +207,11 @@ err role_control(struct task *t, struct role *r)
         err e = port_recv(t, r->control, NEVER, &f);
         if (e) { /* master is gone: so are we */
             r->stop = true;
-            bell_ring_all(&r->changed);
+            role_changed(r);
             return e;
         }
         TRY(on_frame(t, r, &f));
-        bell_ring_all(&r->changed);
+        role_changed(r);
     }
 }
 

@@ -89,7 +89,8 @@ struct role {
     struct link keys;       /* struct role_keys of this epoch */
     struct tls_tickets tickets;
     struct dir *dirs[N_ROLE_DIRS];
-    struct bell changed;    /* rings when anything above did */
+    struct bell changed;    /* rings when anything above did ... */
+    uint64_t n_changes;     /* ... and then counts */
     bool go, stop, flush;
     bool log_given;         /* log_fd is where log lines go */
     int log_fd;
@@ -100,6 +101,13 @@ void role_init(struct role *r, enum role_kind kind, struct arena *memory);
 /* Receives from master until it is gone or this task is cancelled; rings
  * changed.  Returns when master ended: the role ends too. */
 err role_control(struct task *t, struct role *r);
+
+/* Says that something above changed. */
+void role_changed(struct role *r);
+
+/* Waits until something did since *seen, which begins as 0: what comes while
+ * a role is busy with the change before is not missed.  ERR_LATE: nothing. */
+err role_wait(struct task *t, struct role *r, uint64_t *seen, when until);
 
 /* Waits for the first CONTROL_GO, then gives up what this role does not need
  * (role/sandbox.h): until then only master was listened to.  In tests, where

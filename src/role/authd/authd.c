@@ -60,6 +60,8 @@ static void take_ports(struct authd *d)
 
 static err serve(struct task *t, struct authd *d)
 {
+    uint64_t seen = 0;
+
     while (!d->role->stop) {
         if (d->role->go && d->epoch != d->role->epoch) {
             err e = open_sources(t, d);
@@ -71,7 +73,7 @@ static err serve(struct task *t, struct authd *d)
         }
         if (d->auth)
             take_ports(d);
-        TRY(bell_wait(t, &d->role->changed, NEVER));
+        TRY(role_wait(t, d->role, &seen, NEVER));
     }
     return OK;
 }

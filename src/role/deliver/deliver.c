@@ -72,11 +72,13 @@ static void take_ports(struct task *t, struct deliver *d)
 
 static err serve(struct task *t, struct deliver *d)
 {
+    uint64_t seen = 0;
+
     while (!d->role->stop) {
         take_ports(t, d);
         if (d->role->go)
             reconfigure(t, d);
-        TRY(bell_wait(t, &d->role->changed, NEVER));
+        TRY(role_wait(t, d->role, &seen, NEVER));
     }
     return OK;
 }

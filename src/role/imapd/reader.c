@@ -147,6 +147,8 @@ static err door_port_run(struct task *t, void *arg)
 
 static err serve_doors(struct task *t, struct reader *r)
 {
+    uint64_t seen = 0;
+
     while (!r->role->stop) {
         struct role_port *p;
         err e;
@@ -156,7 +158,7 @@ static err serve_doors(struct task *t, struct reader *r)
             *d = (struct door_port){ r, p->port };
             group_go(&r->group, "door", door_port_run, d);
         }
-        e = bell_wait(t, &r->role->changed, after_s(t, IDLE_END_S));
+        e = role_wait(t, r->role, &seen, after_s(t, IDLE_END_S));
         if (e && e != ERR_LATE)
             return e;
         if (e == ERR_LATE && r->sessions.n == 0

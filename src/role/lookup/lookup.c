@@ -164,6 +164,8 @@ static void take_ports(struct lookup *d)
 
 static err serve(struct task *t, struct lookup *d)
 {
+    uint64_t seen = 0;
+
     while (!d->role->stop) {
         if (d->role->go && d->epoch != d->role->epoch) {
             d->epoch = d->role->epoch;
@@ -174,7 +176,7 @@ static err serve(struct task *t, struct lookup *d)
         }
         if (d->dns)
             take_ports(d);
-        TRY(bell_wait(t, &d->role->changed, NEVER));
+        TRY(role_wait(t, d->role, &seen, NEVER));
     }
     return OK;
 }

@@ -23,7 +23,7 @@ static err run_spool(struct task *t, void *arg)
     if (e != ERR_STOPPED) {
         q->failed = true;
         say(t, qmgr_spool_died, task_why(t));
-        bell_ring_all(&q->role->changed);
+        role_changed(q->role);
     }
     return e;
 }
@@ -34,7 +34,7 @@ static err must_go_on(struct task *t, struct queue *q, err e)
     if (e && e != ERR_STOPPED) {
         say(t, role_error, task_why(t));
         q->failed = true;
-        bell_ring_all(&q->role->changed);
+        role_changed(q->role);
     }
     return e;
 }
@@ -193,6 +193,8 @@ static void reconfigure(struct task *t, struct queue *q)
 
 static err serve(struct task *t, struct queue *q)
 {
+    uint64_t seen = 0;
+
     while (!q->role->stop && !q->failed) {
         take_peers(t, q);
         if (q->role->go && q->epoch != q->role->epoch)
@@ -202,7 +204,7 @@ static err serve(struct task *t, struct queue *q)
             q->role->flush = false;
             TRY(queue_flush(t, q, S(""), &n));
         }
-        TRY(bell_wait(t, &q->role->changed, NEVER));
+        TRY(role_wait(t, q->role, &seen, NEVER));
     }
     return q->failed ? why(t, ERR_IO, "the queue cannot be kept") : OK;
 }

@@ -41,6 +41,7 @@ static void take_ports(struct client *c)
 
 static err serve(struct task *t, struct client *c)
 {
+    uint64_t seen = 0;
     uint32_t epoch = 0;
 
     while (!c->role->stop) {
@@ -50,7 +51,7 @@ static err serve(struct task *t, struct client *c)
             role_ready(c->role);
         }
         take_ports(c);
-        TRY(bell_wait(t, &c->role->changed, NEVER));
+        TRY(role_wait(t, c->role, &seen, NEVER));
     }
     return OK;
 }

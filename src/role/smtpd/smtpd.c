@@ -115,6 +115,8 @@ static err new_epoch(struct task *t, struct smtpd *d)
 
 static err serve(struct task *t, struct smtpd *d)
 {
+    uint64_t seen = 0;
+
     while (!d->role->stop) {
         take_ports(d);
         if (d->role->go && (!d->epoch
@@ -131,7 +133,7 @@ static err serve(struct task *t, struct smtpd *d)
             take_listeners(d);
             role_ready(d->role);
         }
-        TRY(bell_wait(t, &d->role->changed, NEVER));
+        TRY(role_wait(t, d->role, &seen, NEVER));
     }
     return OK;
 }
