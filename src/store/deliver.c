@@ -195,7 +195,9 @@ err maildir_deliver(struct task *t, struct arena *a, struct dir *at,
         path.n--;
     arena_own(a, maildir_done, m);
     e = maildir_open(t, m, at, path);
-    if (!e)
+    if (m->st.quota_bytes == QUOTA_NONE)
+        m->st.quota_bytes = 0;
+    else if (!e)
         quota_learn(t, &m->st);
     if (!e)
         e = quota_check(t, &m->st, 0, 1);

@@ -18,10 +18,14 @@
 struct sync_group;
 struct sync_group *sync_group_new(struct arena *a, struct dir *on);
 
+/* A quota that who knows the user says there is none of. */
+#define QUOTA_NONE UINT64_MAX
+
 struct delivery_options {
     str host;                   /* in Maildir names */
     uint32_t file_mode, dir_mode; /* 0: 0600, 0700 */
-    uint64_t quota_bytes, quota_messages; /* 0: what stands in the Maildir */
+    uint64_t quota_bytes, quota_messages; /* 0: what stands in the Maildir;
+                                   or QUOTA_NONE */
     uint64_t size_max;          /* mbox: the file may not grow past it;
                                    Maildir: no message may; 0: none */
     struct sync_group *group;

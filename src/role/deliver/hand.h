@@ -56,7 +56,7 @@ struct hand_work {
     str sender;             /* mbox: in the From_ line */
     uint64_t size_max;      /* of an mbox file, a Maildir message, a file that
                                a command writes; 0: none */
-    uint64_t quota;         /* of a user, in bytes; Maildir only; 0: none */
+    uint64_t quota;         /* as delivery_options say; Maildir only */
     uint32_t lock_s;        /* mbox: how long to try for locks */
     bool dotlock, fcntl_lock;
     bool own;               /* an mbox must belong to this user */

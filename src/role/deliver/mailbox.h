@@ -23,7 +23,7 @@ struct mailbox {
     struct owner owner;
     str path;               /* ends with a slash: a Maildir */
     str user;               /* for messages */
-    uint64_t quota;         /* bytes; of a Maildir; 0: none */
+    uint64_t quota;         /* as delivery_options say; of a Maildir */
     const struct address *sender; /* NULL: the envelope's */
     struct address delivered_to;
     str original;

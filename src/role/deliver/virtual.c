@@ -8,6 +8,7 @@
 #include "mail/reply.h"
 #include "role/deliver/mailbox.h"
 #include "role/events.h"
+#include "store/deliver.h"
 
 enum { QUOTA_WAIT_S = 30 };
 
@@ -16,6 +17,7 @@ struct virtual {
     str base, delimiters, host;
     uint32_t minimum_uid;
     bool quotas;            /* a source of users knows some */
+    bool quota_default;     /* mailstore_quota is set */
     struct mailbox_rules rules;
 };
 
@@ -49,6 +51,7 @@ static err virtual_open(struct task *t, struct transport *tr)
     v->minimum_uid = (uint32_t)conf_int(c, P_virtual_minimum_uid);
     TRY(mailbox_rules_read(t, c, P_virtual_mailbox_lock,
                            P_virtual_mailbox_limit, &v->rules));
+    v->quota_default = !str_empty(conf_str(c, P_mailstore_quota));
     v->quotas = tr->setup->deliver->auth && quotas_known(c);
     TRY(open_maps(t, tr, P_virtual_mailbox_maps, &v->mailboxes));
     TRY(open_maps(t, tr, P_virtual_uid_maps, &v->uids));
@@ -99,8 +102,9 @@ static bool find_id(struct task *t, struct run *r, const struct maps *m,
     return false;
 }
 
-/* The quota of whom the mailbox is, with or without the address' extension.
- * A mailbox that no user has has none. */
+/* The quota of whom the mailbox is, with or without the address' extension;
+ * 0: the one that stands in the Maildir, which readers write there when
+ * mailstore_quota holds for those whom the directory gives none. */
 static err find_quota(struct task *t, struct run *r, const struct address *to,
                       uint64_t *quota)
 {
@@ -126,7 +130,7 @@ static err find_quota(struct task *t, struct run *r, const struct address *to,
     if (e == ERR_ABSENT)
         return OK;
     if (!e)
-        *quota = found.quota;
+        *quota = found.quota || v->quota_default ? found.quota : QUOTA_NONE;
     return e;
 }
 
