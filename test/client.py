@@ -688,6 +688,25 @@ def mail_does_not_come_back():
 
 
 @test
+def server_with_our_own_name():
+    try:
+        server = Server("127.0.0.21", 25, EHLO=b"250 mail.example.com")
+    except OSError:
+        return  # somebody has the port, or we may not have it
+    site = Site({"relayhost": "[127.0.0.21]", "inet_interfaces": "127.0.0.1"})
+    try:
+        want(site.line(site.send("b@r.example")), r"dsn=5\.4\.6, "
+             r"status=bounced \(mail for \[127\.0\.0\.21\] loops back to "
+             r"myself\)")
+        want(site.inst.log_text(), r"warning: host 127\.0\.0\.21"
+             r"\[127\.0\.0\.21\] replied to HELO/EHLO with my own hostname "
+             r"mail\.example\.com")
+    finally:
+        site.stop()
+        server.close()
+
+
+@test
 def relays_in_a_list_and_fallback():
     second = Server()
     down = free_port()

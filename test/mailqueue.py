@@ -165,6 +165,23 @@ def large_mail_is_not_returned_whole():
 
 
 @test
+def reports_of_any_size():
+    """More failures than a report has room for, mail larger than it."""
+    def rcpt(line):
+        return b"250 ok" if b"a@" in line else b"550 5.1.1 " + b"no " * 300
+    with Relayed({"bounce_size_limit": "100000000",
+                  "smtp_destination_recipient_limit": "1000"},
+                 RCPT=rcpt) as (site, server):
+        q = site.send([f"u{i}@r.example" for i in range(900)],
+                      body="Subject: s\r\n\r\n" + "x" * 70 + "\r\n"
+                      + ("y" * 70 + "\r\n") * 20000)
+        site.inst.wait_log(f"{q}: sender non-delivery notification: ", 30)
+        site.inst.wait_log(f"{q}: removed", 30)
+        assert until(lambda: server.texts), site.inst.log_text()[-2000:]
+        assert 100000 < len(server.texts[0]) < 1000000
+
+
+@test
 def postmaster_is_told():
     def rcpt(line):
         return b"250 ok" if b"pm" in line else b"550 5.1.1 no"
@@ -196,6 +213,14 @@ def nothing_goes_in_circles():
         n = len(server.lines)
         time.sleep(0.5)
         assert len(server.lines) == n
+
+
+@test
+def notices_to_ourselves_end():
+    with Relayed() as (site, server):
+        q = site.send("double-bounce@example.com")
+        want(site.line(q), r"relay=none, .*dsn=2\.0\.0, status=sent "
+             r"\(undeliverable postmaster notification discarded\)")
 
 
 @test
@@ -543,14 +568,24 @@ def transport_goes_and_comes():
         slow.close()
 
 
+def descriptors(site):
+    """How many each role has open."""
+    return {role: len(os.listdir(f"/proc/{pids[0]}/fd"))
+            for role, pids in site.inst.role_pids().items()}
+
+
 @test
 def reloads_forget_nothing():
     with Relayed(RCPT=LATER) as (site, server):
         q = site.send("b@r.example")
         want(site.line(q), "status=deferred")
+        before = descriptors(site)
         for _ in range(20):
             r = tool(site, "postfix", "reload")
             assert r.returncode == 0, r
+        assert until(lambda: all(n <= before[role] + 3 for role, n
+                                 in descriptors(site).items())), \
+            (before, descriptors(site))
         server.say["RCPT"] = b"250 ok"
         assert until(lambda: tool(site, "postqueue", "-f").returncode == 0)
         site.inst.wait_log(f"{q}: to=.*status=sent")

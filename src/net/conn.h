@@ -69,7 +69,8 @@ size_t conn_discard(struct conn *c);
 /* Server or client side of a TLS handshake; the output is flushed first.
  * Input that was pipelined before it is an error of the peer's unless it was
  * discarded (STARTTLS injection). server_name: SNI for a client, may be
- * empty. */
+ * empty.  ERR_END: the peer left; ERR_PEER: it failed, task_why() has the
+ * library's complaints, a line each. */
 err conn_tls_accept(struct task *t, struct conn *c, struct tls_context *ctx,
                     when until);
 err conn_tls_connect(struct task *t, struct conn *c, struct tls_context *ctx,
@@ -80,15 +81,24 @@ struct tls_facts {
     bool on;
     str protocol, cipher;      /* "TLSv1.3", "TLS_AES_256_GCM_SHA384" */
     int bits_used, bits_total;
-    str exchange, signature, digest; /* "X25519", "RSA-PSS (2048 bits)" ... */
+    str exchange;              /* "X25519"; this and the next since TLS 1.3 */
+    str signature, digest;     /* the server's: "RSA-PSS (2048 bits)" ... */
+    str client_signature, client_digest;
+    bool peer_asked;           /* for a certificate */
     str peer_name, issuer_name;      /* of the peer's certificate */
     str peer_hosts;                  /* host names it is for, with blanks
                                         between: dNSNames, else its name */
-    str peer_fingerprint;            /* sha256 hex with colons */
-    bool peer_verified;
+    str peer_fingerprint;            /* "AB:CD...", of the certificate */
+    str peer_key_fingerprint;        /* and of its public key */
+    bool peer_verified;              /* a trusted authority signed it */
     bool resumed;
 };
 const struct tls_facts *conn_tls(const struct conn *c);
+
+/* "key-exchange X25519 server-signature ...", fold before each line of it;
+ * nothing before TLS 1.3. */
+void tls_facts_put(const struct tls_facts *f, const char *fold,
+                   struct buf *to);
 
 struct sock *conn_sock(struct conn *c);
 

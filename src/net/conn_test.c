@@ -99,6 +99,7 @@ TASK_TEST(conn_tls)
     struct arena a;
     str key, cert;
     struct tls_options o = { 0 };
+    struct tls_pair pair;
     struct tls_side side;
     struct tls_context *client;
     struct task_group g;
@@ -106,8 +107,9 @@ TASK_TEST(conn_tls)
     arena_init(&a, 0);
     ends_open(t, &e);
     check_ok(tls_self_signed(t, &a, S("mail.example"), 30, &key, &cert));
-    o.chain_pem = cert;
-    o.key_pem = key;
+    pair = (struct tls_pair){ cert, key };
+    o.pairs = &pair;
+    o.n_pairs = 1;
     o.protocols = S(">=TLSv1.2, !SSLv3");
     check_ok(tls_server_new(t, &a, &o, &side.ctx));
     side.c = e.c[1];

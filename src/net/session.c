@@ -9,11 +9,12 @@
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/x509v3.h>
 
 struct tls_session {
     SSL *ssl;
+    const struct tls_context *context;
     struct sock *sock;
+    str key;            /* a client's: by which it resumes */
     bool broken;
 };
 
@@ -91,15 +92,28 @@ static err meaning(struct tls_session *s, int result, bool *want_read,
     }
 }
 
+/* All that the library complains of, oldest first, a line each. */
 static err ssl_why(struct task *t, err e)
 {
-    unsigned long code = ERR_get_error();
-    char text[256] = "connection closed";
+    const char *file, *data;
+    unsigned long code;
+    struct buf b;
+    int line, flags;
 
-    if (code)
+    if (e == ERR_END) {
+        ERR_clear_error();
+        return why(t, e, "lost connection");
+    }
+    buf_init(&b, NULL, 2048);
+    while ((code = ERR_get_error_all(&file, &line, NULL, &data, &flags))) {
+        char text[256];
         ERR_error_string_n(code, text, sizeof(text));
-    ERR_clear_error();
-    return why(t, e, "%s", text);
+        buf_fmt(&b, "%s%s:%s:%d:%s:", b.n ? "\n" : "", text, file, line,
+                data && (flags & ERR_TXT_STRING) ? data : "");
+    }
+    e = why(t, e, "%.*s", STR(buf_str(&b)));
+    buf_free(&b);
+    return e;
 }
 
 static err handshake(struct task *t, struct tls_session *s, when until)
@@ -121,10 +135,20 @@ static err handshake(struct task *t, struct tls_session *s, when until)
     }
 }
 
-static void set_server_name(SSL *ssl, struct arena *a, str name)
+/* A client greets by name, and takes up the session it had with a server of
+ * that name at that address. */
+static void set_server(struct tls_session *s, struct tls_context *c,
+                       struct arena *a, str name)
 {
+    struct endpoint peer;
+
     if (!str_empty(name))
-        SSL_set_tlsext_host_name(ssl, arena_cstr(a, name));
+        SSL_set_tlsext_host_name(s->ssl, arena_cstr(a, name));
+    if (sock_peer(s->sock, &peer))
+        return;
+    s->key = arena_fmt(a, "%.*s %u %.*s", STR(endpoint_address(&peer, a)),
+                       peer.port, STR(name));
+    tls_resume(c, s->ssl, &s->key);
 }
 
 err tls_session_open(struct task *t, struct arena *a, struct tls_context *ctx,
@@ -135,6 +159,7 @@ err tls_session_open(struct task *t, struct arena *a, struct tls_context *ctx,
     BIO *bio;
     err e;
 
+    s->context = ctx;
     s->sock = sock;
     s->ssl = SSL_new(ctx->ssl_ctx);
     must(s->ssl != NULL);
@@ -144,7 +169,7 @@ err tls_session_open(struct task *t, struct arena *a, struct tls_context *ctx,
         SSL_set_accept_state(s->ssl);
     } else {
         SSL_set_connect_state(s->ssl);
-        set_server_name(s->ssl, a, server_name);
+        set_server(s, ctx, a, server_name);
     }
     e = handshake(t, s, until);
     if (e) {
@@ -196,110 +221,8 @@ err tls_session_write(struct tls_session *s, str bytes, size_t *n,
     return e;
 }
 
-static str name_text(struct arena *a, const X509_NAME *name, int nid)
-{
-    char text[256];
-    int n = X509_NAME_get_text_by_NID((X509_NAME *)(uintptr_t)name, nid, text,
-                                      sizeof(text));
-
-    return n > 0 ? arena_str(a, str_of(text, (size_t)n)) : S("");
-}
-
-static str fingerprint(struct arena *a, X509 *cert)
-{
-    unsigned char md[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    struct buf b;
-
-    if (!X509_digest(cert, EVP_sha256(), md, &size))
-        return S("");
-    buf_init(&b, a, 3 * EVP_MAX_MD_SIZE);
-    for (unsigned i = 0; i < size; i++)
-        buf_fmt(&b, i ? ":%02X" : "%02X", md[i]);
-    return buf_str(&b);
-}
-
-/* dNSNames without anything that is none. */
-static str host_names(struct arena *a, X509 *cert)
-{
-    GENERAL_NAMES *all = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL,
-                                          NULL);
-    struct buf b;
-
-    buf_init(&b, a, 32 * 1024);
-    for (int i = 0; i < sk_GENERAL_NAME_num(all); i++) {
-        const GENERAL_NAME *g = sk_GENERAL_NAME_value(all, i);
-        str name;
-        if (g->type != GEN_DNS)
-            continue;
-        name = str_of((const char *)ASN1_STRING_get0_data(g->d.dNSName),
-                      (size_t)ASN1_STRING_length(g->d.dNSName));
-        if (str_any(name, str_of(" \t\r\n\0", 5)) != STR_NONE)
-            continue;
-        buf_add(&b, b.n ? S(" ") : S(""));
-        buf_add(&b, name);
-    }
-    GENERAL_NAMES_free(all);
-    return buf_str(&b);
-}
-
-static void peer_facts(SSL *ssl, struct arena *a, struct tls_facts *out)
-{
-    X509 *cert = SSL_get1_peer_certificate(ssl);
-
-    if (!cert)
-        return;
-    out->peer_name = name_text(a, X509_get_subject_name(cert),
-                               NID_commonName);
-    out->issuer_name = name_text(a, X509_get_issuer_name(cert),
-                                 NID_commonName);
-    out->peer_fingerprint = fingerprint(a, cert);
-    out->peer_hosts = host_names(a, cert);
-    if (str_empty(out->peer_hosts)
-        && str_chr(out->peer_name, ' ') == STR_NONE)
-        out->peer_hosts = out->peer_name;
-    out->peer_verified = SSL_get_verify_result(ssl) == X509_V_OK;
-    X509_free(cert);
-}
-
-static void key_facts(SSL *ssl, struct arena *a, struct tls_facts *out)
-{
-    EVP_PKEY *key = NULL;
-    X509 *own = SSL_get_certificate(ssl);
-    int nid = 0;
-
-    if (SSL_get_peer_tmp_key(ssl, &key) == 1) {
-        char name[64] = "";
-        if (EVP_PKEY_is_a(key, "EC"))
-            EVP_PKEY_get_group_name(key, name, sizeof(name), NULL);
-        out->exchange = arena_str(
-            a, str_from(*name ? name : EVP_PKEY_get0_type_name(key)));
-        EVP_PKEY_free(key);
-    }
-    if (SSL_is_server(ssl) && own) {
-        const EVP_PKEY *mine = X509_get0_pubkey(own);
-        const char *type = mine ? EVP_PKEY_get0_type_name(mine) : NULL;
-        out->signature = arena_fmt(a, "%s (%d bits)", type ? type : "unknown",
-                                   mine ? EVP_PKEY_get_bits(mine) : 0);
-        SSL_get_signature_nid(ssl, &nid);
-    } else {
-        SSL_get_peer_signature_nid(ssl, &nid);
-    }
-    if (nid)
-        out->digest = arena_str(a, str_from(OBJ_nid2sn(nid)));
-}
-
 void tls_session_facts(struct tls_session *s, struct arena *a,
                        struct tls_facts *out)
 {
-    const SSL_CIPHER *cipher = SSL_get_current_cipher(s->ssl);
-
-    *out = (struct tls_facts){ .on = true };
-    out->protocol = arena_str(a, str_from(SSL_get_version(s->ssl)));
-    out->cipher = arena_str(a, str_from(SSL_CIPHER_get_name(cipher)));
-    out->bits_used = SSL_CIPHER_get_bits(cipher, &out->bits_total);
-    out->resumed = SSL_session_reused(s->ssl) == 1;
-    peer_facts(s->ssl, a, out);
-    key_facts(s->ssl, a, out);
-    ERR_clear_error();
+    tls_facts_of(s->ssl, s->context, a, out);
 }

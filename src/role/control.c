@@ -44,12 +44,17 @@ void role_init(struct role *r, enum role_kind kind, struct arena *memory)
     list_init(&r->keys);
 }
 
+/* A snapshot stays for ever, as who works by it may keep it: one that says
+ * the same as the last is not taken again. */
 static err on_config(struct task *t, struct role *r, str body)
 {
-    struct conf *c;
+    struct conf *c = r->conf;
 
-    if (conf_unpack(r->memory, arena_str(r->memory, body), &c))
-        return why(t, ERR_CORRUPT, "the configuration does not unpack");
+    if (!c || !str_eq(body, r->conf_packed)) {
+        r->conf_packed = arena_str(r->memory, body);
+        if (conf_unpack(r->memory, r->conf_packed, &c))
+            return why(t, ERR_CORRUPT, "the configuration does not unpack");
+    }
     r->conf = c;
     r->epoch++;
     r->go = false;
@@ -83,24 +88,55 @@ static err on_port(struct task *t, struct role *r, struct unpack *u, int fd)
     return OK;
 }
 
+static str taken(struct role *r, struct unpack *u)
+{
+    return arena_str(r->memory, unpack_str(u, PORT_BODY_MAX));
+}
+
 static void on_keys(struct role *r, struct unpack *u)
 {
     struct role_keys *k = arena_new(r->memory, struct role_keys);
 
     k->service = unpack_u32(u);
-    k->cert_pem = arena_str(r->memory, unpack_str(u, PORT_BODY_MAX));
-    k->key_pem = arena_str(r->memory, unpack_str(u, PORT_BODY_MAX));
-    k->ca_pem = arena_str(r->memory, unpack_str(u, PORT_BODY_MAX));
+    k->n_pairs = unpack_u8(u);
+    if (k->n_pairs > ROLE_PAIRS_MAX) {
+        u->bad = true;
+        return;
+    }
+    k->pairs = arena_array(r->memory, struct tls_pair, k->n_pairs);
+    for (size_t i = 0; i < k->n_pairs; i++) {
+        k->pairs[i].chain_pem = taken(r, u);
+        k->pairs[i].key_pem = taken(r, u);
+    }
+    k->ca_pem = taken(r, u);
+    k->dh_pem = taken(r, u);
+    k->text = taken(r, u);
     list_add_last(&r->keys, &k->link);
 }
 
-static void on_log(struct task *t, struct unpack *u, int fd)
+static err on_tickets(struct task *t, struct role *r, str body)
+{
+    size_t n = body.n / TLS_TICKET_KEY_SIZE;
+
+    if (n < 1 || n > TLS_TICKET_KEYS_MAX || body.n != n * TLS_TICKET_KEY_SIZE)
+        return why(t, ERR_PEER, "bad ticket keys");
+    memcpy(r->tickets.keys, body.p, body.n);
+    r->tickets.n = n;
+    return OK;
+}
+
+/* Each reload brings a new descriptor; the one before it is closed. */
+static void on_log(struct task *t, struct role *r, struct unpack *u, int fd)
 {
     enum log_sink sink = (enum log_sink)unpack_u8(u);
     int facility = (int)unpack_u32(u);
     str host = unpack_str(u, 256);
 
     log_open(t, sink, fd, host, facility);
+    if (r->log_given)
+        fd_close(r->log_fd);
+    r->log_given = true;
+    r->log_fd = fd;
 }
 
 static err on_dir(struct task *t, struct role *r, struct unpack *u, int fd)
@@ -123,12 +159,14 @@ static err on_frame(struct task *t, struct role *r, struct frame *f)
     case CONTROL_KEYS:
         on_keys(r, &u);
         break;
+    case CONTROL_TICKETS:
+        return on_tickets(t, r, f->body);
     case CONTROL_LISTENER:
         return on_listener(t, r, &u, f->fd);
     case CONTROL_PORT:
         return on_port(t, r, &u, f->fd);
     case CONTROL_LOG:
-        on_log(t, &u, f->fd);
+        on_log(t, r, &u, f->fd);
         break;
     case CONTROL_DIR:
         return on_dir(t, r, &u, f->fd);

@@ -9,6 +9,7 @@
 #define ROLE_ROLE_H
 
 #include "conf/conf.h"
+#include "net/tls.h"
 #include "rt/rt.h"
 #include "table/table.h"
 
@@ -26,7 +27,10 @@ enum role_kind role_find(str name);     /* N_ROLES: none */
 /* Frames from master. */
 enum control_frame {
     CONTROL_CONFIG = 1,     /* a packed configuration (conf_pack) */
-    CONTROL_KEYS,           /* u32 service, str certificate, str key, str CAs */
+    CONTROL_KEYS,           /* u32 service, u8 n, n times (str certificate,
+                               str key), str CAs, str DH parameters, str text */
+    CONTROL_TICKETS,        /* what TLS session tickets are sealed with from
+                               now on: 1 or 2 times 80 bytes, newest first */
     CONTROL_LISTENER,       /* u32 service (index in master.cf), descriptor */
     CONTROL_PORT,           /* u8 role at the other end, u32 its number,
                                descriptor */
@@ -62,10 +66,14 @@ struct role_port {
     struct port *port;
 };
 
+enum { ROLE_PAIRS_MAX = 16 };
 struct role_keys {
     struct link link;
     uint32_t service;
-    str cert_pem, key_pem, ca_pem;
+    struct tls_pair *pairs;
+    size_t n_pairs;
+    str ca_pem, dh_pem;
+    str text;               /* qmgr: of bounce_template_file */
 };
 
 /* A role's hands: what has been given so far. */
@@ -74,13 +82,17 @@ struct role {
     struct arena *memory;
     struct port *control;   /* NULL in tests */
     struct conf *conf;      /* the newest one; older ones stay valid */
+    str conf_packed;        /* as it came */
     uint32_t epoch;         /* counts configurations */
     struct link listeners;  /* struct role_listener not yet taken */
     struct link ports;      /* struct role_port not yet taken */
     struct link keys;       /* struct role_keys of this epoch */
+    struct tls_tickets tickets;
     struct dir *dirs[N_ROLE_DIRS];
     struct bell changed;    /* rings when anything above did */
     bool go, stop, flush;
+    bool log_given;         /* log_fd is where log lines go */
+    int log_fd;
 };
 
 void role_init(struct role *r, enum role_kind kind, struct arena *memory);

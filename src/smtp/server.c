@@ -215,18 +215,20 @@ static err command_line(struct task *t, struct smtp_session *s, str *line)
     return OK;
 }
 
-static err tls_start(struct task *t, struct smtp_session *s,
-                     struct tls_context *ctx)
+err smtp_tls_start(struct task *t, struct smtp_session *s,
+                   struct tls_context *ctx)
 {
-    err e;
+    err e = conn_tls_accept(t, s->conn, ctx,
+                            after_s(t, s->o.starttls_timeout_s));
 
-    s->where = "STARTTLS";
-    conn_discard(s->conn); /* I2 */
-    e = conn_tls_accept(t, s->conn, ctx, after_s(t, s->o.starttls_timeout_s));
-    TRY(e);
-    s->tls_started = true;
-    smtp_note(t, s, SMTP_NOTE_TLS, S(""));
-    return OK;
+    if (e == ERR_STOPPED)
+        return e;
+    s->tls_started = !e;
+    s->tls_failed = e != OK;
+    smtp_note(t, s, e ? SMTP_NOTE_TLS_FAILED : SMTP_NOTE_TLS,
+              !e ? S("") : e == ERR_LATE ? S("Connection timed out")
+                         : str_from(task_why(t)));
+    return e;
 }
 
 static err loop(struct task *t, struct smtp_session *s)
@@ -267,7 +269,7 @@ err smtp_serve(struct task *t, struct smtp_session *s,
     s->where = "CONNECT";
     s->verb = N_VERBS;
     if (wrapped)
-        e = tls_start(t, s, wrapped);
+        e = smtp_tls_start(t, s, wrapped);
     if (!e) {
         struct reply r = s->site->greet(t, s);
         put_reply(s, dressed(t, s, r));
@@ -275,7 +277,9 @@ err smtp_serve(struct task *t, struct smtp_session *s,
         s->over = r.code == 421 || r.code == 521;
         e = loop(t, s);
     }
-    if (e == ERR_LATE)
+    if (s->tls_failed)
+        e = ERR_END;
+    else if (e == ERR_LATE)
         say_late(t, s);
     else if (!e)
         err_ignore(conn_flush(t, s->conn, smtp_until(t, s))); /* it left */

@@ -12,6 +12,10 @@ struct reply smtp_command(struct task *t, struct smtp_session *s,
                           enum smtp_verb v, str rest);
 
 /* Whether the command has to wait for STARTTLS. */
+/* The handshake; its outcome is noted.  What had been read is gone (I2). */
+err smtp_tls_start(struct task *t, struct smtp_session *s,
+                   struct tls_context *ctx);
+
 bool smtp_needs_tls(const struct smtp_session *s, enum smtp_verb v);
 
 /* transaction.c */

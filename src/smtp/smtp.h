@@ -48,6 +48,7 @@ enum smtp_note {
     SMTP_NOTE_TOO_BIG,      /* the message passed its limit */
     SMTP_NOTE_ERRORS,       /* too many */
     SMTP_NOTE_TLS,          /* the handshake is done */
+    SMTP_NOTE_TLS_FAILED,   /* or not: lines that say why */
     SMTP_NOTE_MAIL_SIZE,    /* MAIL was refused for its size: the reply */
 };
 
@@ -138,6 +139,7 @@ struct smtp_session {
     bool authenticated;
     bool too_big;           /* this message passed size_max */
     bool tls_started;
+    bool tls_failed;            /* nothing more may be said in clear */
     bool pipelined;         /* once, commands came before their time */
     uint32_t n_rcpts;       /* accepted in this transaction */
     uint32_t n_rcpts_over;  /* refused because there were too many */

@@ -117,17 +117,15 @@ static struct reply on_starttls(struct task *t, struct smtp_session *s,
     smtp_transaction_end(t, s);
     conn_discard(s->conn);
     conn_put(s->conn, S("220 2.0.0 Ready to start TLS\r\n"));
-    if (conn_tls_accept(t, s->conn, ctx,
-                        after_s(t, s->o.starttls_timeout_s))) {
-        s->where = "STARTTLS";
-        return REPLY(421, "4.7.0", "TLS handshake failed");
+    s->where = "STARTTLS";
+    if (smtp_tls_start(t, s, ctx)) {
+        s->over = true;
+        return (struct reply){ .code = 0 };
     }
     /* a new start: nothing that was said in clear counts */
     s->helo = S("");
     s->esmtp = false;
     s->authenticated = false;
-    s->tls_started = true;
-    smtp_note(t, s, SMTP_NOTE_TLS, S(""));
     return (struct reply){ .code = 0 };
 }
 

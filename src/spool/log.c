@@ -68,8 +68,18 @@ struct segment *log_oldest_live(const struct log *lg)
     return NULL;
 }
 
+/* The next generation: a count, so that laps have an order, and chance below
+ * it, so that nobody can write mail whose text reads as records of ours. */
+static uint64_t generation_next(struct task *t, uint64_t last)
+{
+    uint32_t chance;
+
+    rt_random(t, &chance, sizeof(chance));
+    return ((last >> 32) + 1) << 32 | chance;
+}
+
 /* Takes the oldest segment as the new tail (I4). */
-static void segment_take(struct log *lg)
+static void segment_take(struct task *t, struct log *lg)
 {
     struct segment *s = container_of(lg->segments.next, struct segment, link);
 
@@ -77,7 +87,8 @@ static void segment_take(struct log *lg)
     list_del(&s->link);
     list_add_last(&lg->segments, &s->link);
     lg->wipe = s->generation > 0;
-    s->generation = ++lg->sp->generation;
+    s->generation = generation_next(t, lg->sp->generation);
+    lg->sp->generation = s->generation;
     lg->tail = s;
     lg->tail_at = 0;
 }
@@ -112,7 +123,7 @@ static err batch_begin(struct task *t, struct log *lg, uint32_t bytes,
             bell_ring(&lg->sp->keep);
         if (n_free <= leaves[need])
             return why(t, ERR_LIMIT, "the spool is full");
-        segment_take(lg);
+        segment_take(t, lg);
     }
     batch_open(t, lg);
     return OK;

@@ -5,7 +5,7 @@
  *  head, 32 bytes, little-endian, 8-byte aligned:
  *     0 u32 magic   4 u32 size of payload   8 u32 crc32c of the head with
  *     this field 0, and the payload   12 u32 type   16 u64 generation of the
- *     segment   24 u64 message
+ *     segment, a count above 32 bits of chance   24 u64 message
  *
  *  BATCH  payload: u64 sequence, u32 size of the batch in bytes (a multiple
  *         of 4096, this record included), u32 crc32c of the heads of all
@@ -18,6 +18,9 @@
  *         has ended, or the other log has it
  *  PAD    fills the batch up; payload is zero
  *
+ * I0  Bodies are what strangers write.  Nobody can write one that reads as
+ *     records of ours where a batch was torn or a lap ended: he would have to
+ *     know the chance in the generation.
  * I1  A batch is written in one piece at a multiple of 4096 and synced before
  *     the next is written.  It counts whole or not at all: its generation is
  *     its segment's, its sequence the one before plus one, all CRCs hold.

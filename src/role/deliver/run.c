@@ -94,6 +94,8 @@ void run_say(struct task *t, struct run *r, uint32_t i,
         .arrival_us = r->job.envelope.arrival_us,
         .dispatch_us = r->job.dispatch_us,
         .start_us = r->start_us,
+        .soft_bounce = r->transport
+                       && conf_bool(r->transport->conf, P_soft_bounce),
     };
 
     delivery_say(t, r->transport ? r->transport->log_name : "postfix/local",

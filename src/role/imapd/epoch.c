@@ -5,26 +5,17 @@
 #include "role/imapd/imapd.h"
 
 #include "auth/sasl.h"
-#include "role/events.h"
+#include "role/tls.h"
 
-static err open_tls(struct task *t, struct imapd *d, struct door_epoch *e,
-                    uint32_t index, struct door_settings *l)
+static void open_tls(struct task *t, struct imapd *d, struct door_epoch *e,
+                     uint32_t index, struct door_settings *l)
 {
-    const struct role_keys *k = role_keys_find(d->role, index);
-    struct tls_options o;
-
-    if (!k)
-        return OK;
-    o = (struct tls_options){
-        .chain_pem = k->cert_pem,
-        .key_pem = k->key_pem,
-        .protocols = conf_str(l->conf, P_smtpd_tls_mandatory_protocols),
+    struct tls_plan p = {
+        .role = d->role, .conf = l->conf, .service = index,
+        .need = TLS_MANDATORY, .label = l->pop3 ? S("pop3d") : S("imapd"),
     };
-    if (tls_server_new(t, &e->memory, &o, &l->tls)) {
-        say(t, role_warn, task_why(t));
-        l->tls = NULL;
-    }
-    return OK;
+
+    role_tls_server(t, &e->memory, &p, &l->tls);
 }
 
 /* "500M": bytes, or with K, M, G, T behind the number; empty: none. */
@@ -74,7 +65,7 @@ static err open_listener(struct task *t, struct imapd *d,
     l->mechanisms = sasl_offer(l->sasl_flags);
     l->limit = (uint32_t)s->limit;
     TRY(quota_of(t, own, &l->quota));
-    TRY(open_tls(t, d, e, index, l));
+    open_tls(t, d, e, index, l);
     if (l->wrapped && !l->tls)
         return why(t, ERR_SYNTAX, "master.cf: line %d: TLS wrapper mode "
                    "without a usable certificate", s->line);

@@ -244,6 +244,19 @@ err children_start(struct task *t, struct master *m)
     return OK;
 }
 
+str children_awaited(const struct master *m)
+{
+    str names = S("");
+
+    list_each(l, &m->children) {
+        const struct child *c = container_of(l, struct child, link);
+        if (!c->ready)
+            names = arena_fmt(m->memory, "%.*s%s%s", STR(names),
+                              names.n ? ", " : "", role_name(c->kind));
+    }
+    return names;
+}
+
 bool children_ready(const struct master *m)
 {
     list_each(l, &m->children)

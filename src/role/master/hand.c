@@ -66,7 +66,7 @@ static err give_config(struct task *t, struct child *c)
 static err give_keys(struct task *t, struct child *c, uint32_t index,
                      const struct service *s)
 {
-    struct master_keys keys;
+    struct role_keys keys;
     struct arena a;
     struct buf b;
     err e = OK;
@@ -75,10 +75,18 @@ static err give_keys(struct task *t, struct child *c, uint32_t index,
     if (master_keys_load(t, c->m, s, &a, &keys)) {
         buf_init(&b, &a, PORT_BODY_MAX);
         pack_u32(&b, index);
-        pack_str(&b, keys.cert_pem);
-        pack_str(&b, keys.key_pem);
+        pack_u8(&b, (uint8_t)keys.n_pairs);
+        for (size_t i = 0; i < keys.n_pairs; i++) {
+            pack_str(&b, keys.pairs[i].chain_pem);
+            pack_str(&b, keys.pairs[i].key_pem);
+        }
         pack_str(&b, keys.ca_pem);
-        e = give(t, c, CONTROL_KEYS, buf_str(&b), -1);
+        pack_str(&b, keys.dh_pem);
+        pack_str(&b, keys.text);
+        if (b.over)
+            say(t, role_warn, "too many certificates: no TLS");
+        else
+            e = give(t, c, CONTROL_KEYS, buf_str(&b), -1);
     }
     arena_reset(&a);
     return e;
@@ -215,6 +223,7 @@ err child_hand_configuration(struct task *t, struct child *c)
     TRY(give_log(t, c));
     TRY(give_config(t, c));
     TRY(give_all_keys(t, c));
+    TRY(tickets_give(t, c));
     TRY(give_listeners(t, c));
     return give(t, c, CONTROL_GO, S(""), -1);
 }

@@ -112,12 +112,14 @@ static err start(struct task *t, struct master *m)
     TRY(master_bind(t, m, m->conf));
     if (!m->root)
         say(t, master_plain);
+    tickets_begin(t, m);
     TRY(children_start(t, m));
     while (!children_ready(m)) {
         if (!str_empty(m->failure))
             return why(t, ERR_DENIED, "%.*s", STR(m->failure));
         if (bell_wait(t, &m->changed, until))
-            return why(t, ERR_LATE, "the roles did not get ready");
+            return why(t, ERR_LATE, "%.*s did not get ready",
+                       STR(children_awaited(m)));
     }
     m->serving = true;
     say(t, master_start, STR(str_from(VEREDUS_VERSION)),
@@ -150,6 +152,7 @@ err role_master_run(struct task *t, const struct master_options *o)
     report(m, e ? task_why(t) : "ready");
     if (!e) {
         group_go(&m->group, "pickup", pickup_run, m);
+        group_go(&m->group, "tickets", tickets_run, m);
         e = handle_signals(t, m, s);
     }
     else

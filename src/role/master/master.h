@@ -57,6 +57,7 @@ struct master {
     uint32_t uid, gid;      /* of mail_owner */
     enum log_sink sink;
     int log_fd, log_facility;
+    struct tls_tickets tickets;
 };
 
 /* setup.c: directories, pid file, log. */
@@ -75,6 +76,8 @@ err children_start(struct task *t, struct master *m);
 void children_configure(struct task *t, struct master *m);
 void children_tell(struct master *m, enum control_frame what);
 bool children_ready(const struct master *m);
+/* The names of those that are not, in m's memory. */
+str children_awaited(const struct master *m);
 void children_stop(struct task *t, struct master *m, int64_t patience_s);
 
 /* hand.c: what a child is given. */
@@ -86,12 +89,15 @@ err children_connect(struct task *t, struct child *a, struct child *b);
 /* pickup.c: empties maildrop now and then, until cancelled. */
 err pickup_run(struct task *t, void *master);
 
-/* keys.c: certificate and key of a service, read as root. */
-struct master_keys {
-    str cert_pem, key_pem, ca_pem;
-};
+/* keys.c: certificates, keys and the like of a service, read as root. */
 bool master_keys_load(struct task *t, struct master *m,
                       const struct service *s, struct arena *a,
-                      struct master_keys *out);
+                      struct role_keys *out);
+
+/* tickets.c: makes new keys for TLS session tickets now and then, and hands
+ * them to who serves TLS, until cancelled. */
+void tickets_begin(struct task *t, struct master *m);
+err tickets_run(struct task *t, void *master);
+err tickets_give(struct task *t, struct child *c);
 
 #endif

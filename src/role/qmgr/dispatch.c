@@ -161,7 +161,7 @@ static err send_job(struct task *t, struct queue *q, struct worker *w,
     }
     w->sending = false;
     bell_ring_all(&w->sent);
-    return e == ERR_STOPPED ? e : OK;
+    return e == ERR_END ? OK : e;
 }
 
 static struct worker *worker_for(struct queue *q, enum role_kind role)

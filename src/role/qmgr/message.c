@@ -355,6 +355,25 @@ static void expire(struct task *t, struct message *m)
             STR(m->envelope.sender.text));
 }
 
+/* There is no room for its reports: another try will tell the same. */
+static err put_off(struct task *t, struct queue *q, struct message *m)
+{
+    for (size_t i = 0; i < m->envelope.recipients.n; i++) {
+        struct rcpt_state *r = &m->rcpts[i];
+        if (r->status == RCPT_FAILED)
+            r->status = RCPT_DEFERRED;
+        r->success_wanted = false;
+    }
+    say(t, qmgr_no_report, STR(queue_id_str(&m->id)), task_why(t));
+    m->active = m->forced = false;
+    m->n_lost = 0;
+    if (m->going)
+        return message_forget(t, q, m);
+    m->attempts++;
+    message_defer(t, q, m, back_off(t, q, m));
+    return OK;
+}
+
 err message_run_end(struct task *t, struct queue *q, struct message *m)
 {
     err e = OK;
@@ -364,20 +383,20 @@ err message_run_end(struct task *t, struct queue *q, struct message *m)
         if (is_old(t, q, m))
             expire(t, m);
         e = reports_make(t, q, m); /* I3: what follows is in the same batch */
-        if (!e)
-            settle(m);
-        else if (e != ERR_LIMIT)
-            return e;
-        else /* its recipients are tried again, then */
-            say(t, role_error, task_why(t));
+        if (e == ERR_LIMIT)
+            return put_off(t, q, m);
+        TRY(e);
+        settle(m);
     }
     if (!m->going && !all_done(m)) {
         m->attempts++;
         m->next_us = back_off(t, q, m);
         TRY(message_note(t, q, m));
         e = delay_report_make(t, q, m);
-        if (e && e != ERR_LIMIT)
-            return e;
+        if (e == ERR_LIMIT)
+            m->delay_noticed = false; /* no room: another time */
+        else
+            TRY(e);
     }
     m->active = m->forced = false; /* a flush tries a dead next hop, once */
     m->n_lost = 0;

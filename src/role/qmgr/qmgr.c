@@ -28,12 +28,9 @@ static err run_spool(struct task *t, void *arg)
     return e;
 }
 
-/* Nothing is delivered without it: better to start again. */
-static err run_dispatch(struct task *t, void *arg)
+/* A task that everything depends on has failed: so has the role. */
+static err must_go_on(struct task *t, struct queue *q, err e)
 {
-    struct queue *q = arg;
-    err e = dispatch_run(t, q);
-
     if (e && e != ERR_STOPPED) {
         say(t, role_error, task_why(t));
         q->failed = true;
@@ -42,10 +39,13 @@ static err run_dispatch(struct task *t, void *arg)
     return e;
 }
 
-static err run_timers(struct task *t, void *arg)
+static err run_dispatch(struct task *t, void *queue)
 {
-    struct queue *q = arg;
+    return must_go_on(t, queue, dispatch_run(t, queue));
+}
 
+static err watch_timers(struct task *t, struct queue *q)
+{
     for (;;) {
         struct heap_node *first = heap_first(&q->timers);
         int64_t wait_us = first ? first->key - rt_wall(t) : INT64_MAX;
@@ -63,6 +63,11 @@ static err run_timers(struct task *t, void *arg)
         if (e && e != ERR_LATE)
             return e;
     }
+}
+
+static err run_timers(struct task *t, void *queue)
+{
+    return must_go_on(t, queue, watch_timers(t, queue));
 }
 
 static err recover(struct task *t, struct queue *q)
@@ -94,7 +99,7 @@ static void templates_load(struct task *t, struct queue *q)
             continue;
         own = arena_new(a, struct dsn_templates);
         *own = dsn_templates_default;
-        if (dsn_templates_parse(k->cert_pem, a, own, &where))
+        if (dsn_templates_parse(k->text, a, own, &where))
             say(t, role_warn,
                 arena_fmt(a, "%.*s, %.*s",
                           STR(conf_str(q->conf, P_bounce_template_file)),

@@ -11,7 +11,8 @@
 #include "role/events.h"
 #include "role/zone.h"
 
-enum { REPORT_MAX = 512 * 1024, REPORT_SLACK = 64 * 1024 };
+enum { REPORT_MAX = 900 * 1024, ORIGINAL_MAX = 512 * 1024,
+       REPORT_SLACK = 64 * 1024 };
 
 static bool notify_wants(const struct recipient *r, enum dsn_kind kind)
 {
@@ -233,7 +234,8 @@ static void say_made(struct task *t, const struct message *m,
 static err compose(struct task *t, struct queue *q, struct message *m,
                    struct dsn_report *r, struct arena *a, struct buf *text)
 {
-    size_t limit = (size_t)conf_int(q->conf, P_bounce_size_limit);
+    size_t said = (size_t)conf_int(q->conf, P_bounce_size_limit);
+    size_t limit = said < ORIGINAL_MAX ? said : ORIGINAL_MAX;
     enum dsn_ret ret = m->envelope.ret;
     bool whole = dsn_wants_body(r) && m->envelope.size <= limit;
 
@@ -243,9 +245,27 @@ static err compose(struct task *t, struct queue *q, struct message *m,
     m->envelope.ret = ret;
     header_fmt(text, S("Return-Path"), "<%.*s>",
                STR(address_external(&m->envelope.sender, a)));
+    if (text->over)
+        return ERR_LIMIT;
     put_original(t, q, m, whole, text->n + limit, text);
     dsn_tail(r, text);
-    return text->over ? why(t, ERR_LIMIT, "the report is too large") : OK;
+    return text->over ? ERR_LIMIT : OK;
+}
+
+/* The same, naming as many recipients as a report has room for. */
+static err compose_fitting(struct task *t, struct queue *q,
+                           struct message *m, struct dsn_report *r,
+                           struct arena *a, struct buf *text)
+{
+    err e = compose(t, q, m, r, a, text);
+
+    while (e == ERR_LIMIT && r->n_recipients > 1) {
+        buf_clear(text);
+        text->over = false;
+        r->n_recipients /= 2;
+        e = compose(t, q, m, r, a, text);
+    }
+    return e == ERR_LIMIT ? why(t, e, "the report is too large") : e;
 }
 
 static err make(struct task *t, struct queue *q, struct message *m,
@@ -269,7 +289,7 @@ static err make(struct task *t, struct queue *q, struct message *m,
     r->zone_s = world_zone_s(t, now);
     r->zone_name = role_zone_name(t, &a);
     buf_init(&text, NULL, REPORT_MAX);
-    e = compose(t, q, m, r, &a, &text);
+    e = compose_fitting(t, q, m, r, &a, &text);
     if (!e) {
         envelope_of_report(t, q, m, who, &a, &env);
         e = append(t, q, m, number, buf_str(&text), &env);

@@ -7,9 +7,10 @@
  */
 #include "role/smtpc/smtpc.h"
 
-/* The domain of a next hop: without brackets and port. */
-static str domain_of(str site)
+str line_domain(const struct line *n)
 {
+    str site = n->target.site;
+
     if (str_starts(site, S("[")))
         return str_head(str_skip(site, 1), str_chr(str_skip(site, 1), ']'));
     return str_head(site, str_chr(site, ':'));
@@ -37,7 +38,7 @@ static bool is_below(str name, str domain)
 
 static bool fits(str name, str pattern, const struct line *n)
 {
-    str domain = domain_of(n->target.site);
+    str domain = line_domain(n);
 
     if (str_ieq(pattern, S("hostname")))
         return is_for(name, n->target.host);

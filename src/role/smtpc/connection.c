@@ -121,7 +121,8 @@ static void carry(struct task *t, struct client *c, struct hop *h,
     settings_leave(l);
 }
 
-/* Waits for more to carry; NULL when nothing came in time. */
+/* Waits for more to carry; NULL when nothing came in time.  Who rings takes
+ * one off n_idle: another may have taken the job before we wake. */
 static struct work *idle(struct task *t, const struct client_settings *l,
                          struct hop *h, struct line *n)
 {

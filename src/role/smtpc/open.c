@@ -7,6 +7,9 @@
 #include "role/smtpc/smtpc.h"
 
 #include "role/events.h"
+#include "role/tls.h"
+
+enum { SMTP_PORT = 25 };
 
 static void set_dsn(struct open_failure *f, const char *dsn)
 {
@@ -67,16 +70,41 @@ static void say_tls(struct task *t, const struct client_settings *l,
                     const struct line *n, struct arena *a)
 {
     const struct tls_facts *f = conn_tls(n->peer.conn);
+    struct buf b;
 
     if (l->tls_loglevel < 1 || !f->on)
         return;
-    say(t, smtpc_tls, l->tls >= TLS_VERIFY && line_is_verified(l, n)
-                          ? "Verified"
-                          : f->peer_verified ? "Trusted" : "Untrusted",
+    buf_init(&b, a, 1024);
+    tls_facts_put(f, " ", &b);
+    say(t, smtpc_tls, str_empty(f->peer_fingerprint) ? "Anonymous"
+                      : !f->peer_verified ? "Untrusted"
+                      : l->tls >= TLS_VERIFY && line_is_verified(l, n)
+                          ? "Verified" : "Trusted",
         STR(n->relay), STR(f->protocol), STR(f->cipher), f->bits_used,
-        f->bits_total,
-        STR(f->exchange.n ? arena_fmt(a, " key-exchange %.*s",
-                                      STR(f->exchange)) : S("")));
+        f->bits_total, STR(buf_str(&b)));
+}
+
+/* smtp_tls_servername: the host, the next hop, or a name; never an address. */
+static str sni_of(const struct client_settings *l, const struct line *n)
+{
+    str name = l->tls_name;
+    struct endpoint literal;
+
+    if (str_ieq(name, S("hostname")))
+        name = n->target.host;
+    else if (str_ieq(name, S("nexthop")))
+        name = line_domain(n);
+    return endpoint_parse(name, 0, &literal) ? name : S("");
+}
+
+static void say_tls_failed(struct task *t, const struct line *n, err e,
+                           struct arena *a)
+{
+    str reason = e == ERR_LATE ? S("Connection timed out")
+                               : arena_str(a, str_from(task_why(t)));
+
+    say(t, smtpc_tls_failed, STR(n->relay), STR(role_tls_outcome(reason)));
+    role_tls_complain(t, reason);
 }
 
 /* Turns to TLS if both sides want it. */
@@ -84,11 +112,15 @@ static err start_tls(struct task *t, const struct client_settings *l,
                      struct line *n, struct arena *a,
                      struct smtp_answer *answer, bool *refuse)
 {
+    err e;
+
     *refuse = l->tls >= TLS_ENCRYPT;
     if (l->tls == TLS_NONE || !l->tls_context || !n->peer.starttls)
         return OK;
-    TRY(smtp_start_tls(t, &n->peer, l->tls_context, n->target.host, a,
-                       answer));
+    e = smtp_start_tls(t, &n->peer, l->tls_context, sni_of(l, n), a, answer);
+    if (e && e != ERR_STOPPED && n->peer.in_tls)
+        say_tls_failed(t, n, e, a);
+    TRY(e);
     if (answer->reply.code != 220)
         return OK;
     say_tls(t, l, n, a);
@@ -115,6 +147,26 @@ static void no_tls(struct open_failure *f, const struct client_settings *l,
                             "host %.*s", STR(n->name));
 }
 
+/* A server with our own name is ourselves, by another address (T1). */
+static bool is_ourselves(struct task *t, const struct client_settings *l,
+                         const struct line *n, str reply,
+                         struct open_failure *f, struct arena *a)
+{
+    str rest = str_skip(reply, 4), name;
+
+    if (l->lmtp || n->target.at.port != SMTP_PORT
+        || !str_token(&rest, S(" "), &name)
+        || !str_ieq(name, conf_str(l->conf, P_myhostname)))
+        return false;
+    say(t, smtpc_own_name, STR(n->name), STR(name));
+    set_dsn(f, "5.4.6");
+    f->permanent = true;
+    f->relay = arena_str(a, n->relay);
+    f->text = arena_fmt(a, "mail for %.*s loops back to myself",
+                        STR(n->target.site));
+    return true;
+}
+
 /* Greeting, hello, TLS, login.  OK with f->text filled when the server does
  * not want us. */
 static err introduce(struct task *t, const struct client_settings *l,
@@ -134,6 +186,11 @@ static err introduce(struct task *t, const struct client_settings *l,
         return OK;
     }
     TRY(smtp_say_helo(t, &n->peer, a, &answer));
+    if (answer.reply.code / 100 == 2
+        && is_ourselves(t, l, n, answer.reply.text, f, a))
+        return OK;
+    if (l->tls_note_offer && l->tls == TLS_NONE && n->peer.starttls)
+        say(t, smtpc_tls_offer, STR(n->target.host));
     if (answer.reply.code / 100 == 2 && tls)
         TRY(start_tls(t, l, n, a, &answer, &needs_tls));
     if (needs_tls) {

@@ -6,6 +6,7 @@
 #include "role/smtpc/smtpc.h"
 
 #include "role/events.h"
+#include "role/tls.h"
 
 enum { SMTP_PORT = 25, LMTP_PORT = 24 };
 
@@ -160,56 +161,25 @@ static enum tls_wish wish_of(const struct client_settings *s)
     return conf_bool(c, OWN(use_tls)) ? TLS_MAY : TLS_NONE;
 }
 
-/* An OpenSSL list of a grade, without what is excluded. */
-static str ciphers_of(struct client_settings *s, bool must_have)
+static void set_tls(struct task *t, struct client *c,
+                    struct client_settings *s, uint32_t index)
 {
-    const struct conf *c = s->conf;
-    str grade = conf_str(c, must_have ? OWN(tls_mandatory_ciphers)
-                                      : OWN(tls_ciphers));
-    struct conf_items off[] = {
-        conf_items(c, OWN(tls_exclude_ciphers)),
-        conf_items(c, OWN(tls_mandatory_exclude_ciphers)),
+    struct tls_plan p = {
+        .role = c->role, .conf = s->conf, .service = index, .lmtp = s->lmtp,
     };
-    struct buf b;
-
-    buf_init(&b, &s->memory, 64 * 1024);
-    buf_add(&b, conf_str(c, str_ieq(grade, S("high")) ? P_tls_high_cipherlist
-                            : str_ieq(grade, S("null"))
-                                  ? P_tls_null_cipherlist
-                                  : P_tls_medium_cipherlist));
-    for (int list = 0; list < 1 + must_have; list++)
-        for (size_t i = 0; i < off[list].n; i++)
-            buf_fmt(&b, ":!%.*s", STR(off[list].p[i]));
-    return buf_str(&b);
-}
-
-static void set_tls(struct task *t, struct client_settings *s,
-                    const struct role_keys *keys)
-{
-    const struct conf *c = s->conf;
-    struct tls_options o = { 0 };
     uint64_t loglevel;
 
     s->tls = wish_of(s);
-    s->tls_match = conf_items(c, s->tls == TLS_SECURE
-                                     ? OWN(tls_secure_cert_match)
-                                     : OWN(tls_verify_cert_match));
-    o.protocols = conf_str(c, s->tls >= TLS_ENCRYPT
-                                  ? OWN(tls_mandatory_protocols)
-                                  : OWN(tls_protocols));
-    o.ciphers = ciphers_of(s, s->tls >= TLS_ENCRYPT);
-    if (keys) {
-        o.chain_pem = keys->cert_pem;
-        o.key_pem = keys->key_pem;
-        o.ca_pem = keys->ca_pem;
-    }
-    if (str_uint(conf_str(c, OWN(tls_loglevel)), 4, &loglevel))
+    s->tls_match = conf_items(s->conf, s->tls == TLS_SECURE
+                                           ? OWN(tls_secure_cert_match)
+                                           : OWN(tls_verify_cert_match));
+    s->tls_name = conf_str(s->conf, OWN(tls_servername));
+    s->tls_note_offer = conf_bool(s->conf, OWN(tls_note_starttls_offer));
+    if (str_uint(conf_str(s->conf, OWN(tls_loglevel)), 4, &loglevel))
         s->tls_loglevel = (int)loglevel;
-    if (s->tls != TLS_NONE
-        && tls_client_new(t, &s->memory, &o, &s->tls_context)) {
-        say(t, role_warn, task_why(t));
-        s->tls_context = NULL;
-    }
+    p.need = s->tls >= TLS_ENCRYPT ? TLS_MANDATORY : TLS_OPPORTUNISTIC;
+    if (s->tls != TLS_NONE)
+        role_tls_client(t, &s->memory, &p, &s->tls_context);
 }
 
 static void set_auth(struct task *t, struct client *c,
@@ -256,7 +226,7 @@ static err fill(struct task *t, struct client *c, struct client_settings *s,
     set_cache(s);
     set_manners(s);
     set_targets(s);
-    set_tls(t, s, role_keys_find(c->role, index));
+    set_tls(t, c, s, index);
     set_auth(t, c, s);
     return OK;
 }

@@ -56,6 +56,8 @@ struct client_settings {
 
     enum tls_wish tls;
     int tls_loglevel;
+    str tls_name;           /* for SNI: smtp_tls_servername */
+    bool tls_note_offer;
     struct tls_context *tls_context;
     struct conf_items tls_match;    /* whose certificate it must be */
 
@@ -195,6 +197,8 @@ void line_close(struct task *t, struct line *n, bool polite);
 
 /* certificate.c: whether the server showed one that is good enough. */
 bool line_is_verified(const struct client_settings *l, const struct line *n);
+/* The domain of its next hop: without brackets and port. */
+str line_domain(const struct line *n);
 
 /* login.c: AUTH.  OK with f->text when the server does not let us in. */
 err line_login(struct task *t, const struct client_settings *l,

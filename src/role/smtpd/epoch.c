@@ -5,7 +5,7 @@
 #include "role/smtpd/smtpd.h"
 
 #include "auth/sasl.h"
-#include "role/events.h"
+#include "role/tls.h"
 
 static uint32_t u32(const struct conf *c, enum param p)
 {
@@ -73,30 +73,23 @@ static void set_options(struct listener_settings *l, struct arena *a)
     };
 }
 
-static err open_tls(struct task *t, struct smtpd *d, struct epoch *e,
-                    struct listener_settings *l)
+static void open_tls(struct task *t, struct smtpd *d, struct epoch *e,
+                     struct listener_settings *l)
 {
-    const struct role_keys *k = role_keys_find(d->role, l->index);
-    const struct conf *c = l->conf;
-    struct tls_options o;
-
-    if (!k)
-        return OK;
-    o = (struct tls_options){
-        .chain_pem = k->cert_pem,
-        .key_pem = k->key_pem,
-        .ca_pem = k->ca_pem,
-        .ask_cert = conf_bool(c, P_smtpd_tls_ask_ccert),
-        .require_cert = conf_bool(c, P_smtpd_tls_req_ccert),
-        .protocols = conf_str(c, mandatory_tls(c)
-                                     ? P_smtpd_tls_mandatory_protocols
-                                     : P_smtpd_tls_protocols),
+    struct tls_plan p = {
+        .role = d->role, .conf = l->conf, .service = l->index,
+        .need = mandatory_tls(l->conf) ? TLS_MANDATORY : TLS_OPPORTUNISTIC,
+        .label = S("smtpd"), .asks = true,
     };
-    if (tls_server_new(t, &e->memory, &o, &l->tls)) {
-        say(t, role_warn, task_why(t));
-        l->tls = NULL; /* STARTTLS is not offered then */
-    }
-    return OK;
+
+    role_tls_server(t, &e->memory, &p, &l->tls); /* else no STARTTLS */
+}
+
+static int tls_loglevel(const struct conf *c)
+{
+    uint64_t n;
+
+    return str_uint(conf_str(c, P_smtpd_tls_loglevel), 4, &n) ? (int)n : 0;
 }
 
 static const char *log_name(struct arena *a, const struct conf *c,
@@ -167,13 +160,14 @@ static err open_listener(struct task *t, struct smtpd *d, struct epoch *e,
     l->banner = conf_str(c, P_smtpd_banner);
     l->auth_header = conf_bool(c, P_smtpd_sasl_authenticated_header);
     l->tls_header = conf_bool(c, P_smtpd_tls_received_header);
+    l->tls_loglevel = tls_loglevel(c);
     l->add_missing = conf_bool(c, P_always_add_missing_headers);
     l->header_max = (size_t)conf_int(c, P_header_size_limit);
     l->hops_max = (size_t)conf_int(c, P_hopcount_limit);
     l->sasl_flags = sasl_flags(c, P_smtpd_sasl_security_options);
     l->sasl_flags_tls = sasl_flags(c, P_smtpd_sasl_tls_security_options);
     l->limit = (uint32_t)l->service->limit;
-    TRY(open_tls(t, d, e, l));
+    open_tls(t, d, e, l);
     set_options(l, &e->memory);
     if (l->pickup) {
         l->options.rcpts_max = UINT32_MAX;

@@ -16,19 +16,16 @@ static void put_tls(struct visit *v, struct buf *to)
         return;
     buf_fmt(to, "\t(using %.*s with cipher %.*s (%d/%d bits)", STR(f->protocol),
             STR(f->cipher), f->bits_used, f->bits_total);
-    if (!str_empty(f->exchange))
-        buf_fmt(to, "\r\n\t key-exchange %.*s", STR(f->exchange));
-    if (!str_empty(f->signature))
-        buf_fmt(to, " server-signature %.*s", STR(f->signature));
-    if (!str_empty(f->digest))
-        buf_fmt(to, " server-digest %.*s", STR(f->digest));
+    tls_facts_put(f, "\r\n\t ", to);
     buf_add(to, S(")\r\n"));
     if (!str_empty(f->peer_name))
         buf_fmt(to, "\t(Client CN \"%.*s\", Issuer \"%.*s\" (%s))\r\n",
                 STR(f->peer_name), STR(f->issuer_name),
                 f->peer_verified ? "verified OK" : "not verified");
     else
-        buf_add(to, S("\t(No client certificate requested)\r\n"));
+        buf_fmt(to, "\t(%s)\r\n", f->peer_asked
+                    ? "Client did not present a certificate"
+                    : "No client certificate requested");
 }
 
 static const char *protocol(const struct visit *v)

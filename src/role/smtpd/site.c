@@ -8,6 +8,7 @@
 #include "mail/host.h"
 
 #include "role/events.h"
+#include "role/tls.h"
 
 void visit_facts(struct visit *v, struct policy_facts *f)
 {
@@ -103,15 +104,10 @@ static void say_tls(struct task *t, struct visit *v)
     const struct tls_facts *f = conn_tls(v->s.conn);
     struct buf b;
 
-    if (str_eq(conf_str(v->l->conf, P_smtpd_tls_loglevel), S("0")))
+    if (v->l->tls_loglevel < 1)
         return;
     buf_init(&b, &v->s.scratch, 1024);
-    if (!str_empty(f->exchange))
-        buf_fmt(&b, " key-exchange %.*s", STR(f->exchange));
-    if (!str_empty(f->signature))
-        buf_fmt(&b, " server-signature %.*s", STR(f->signature));
-    if (!str_empty(f->digest))
-        buf_fmt(&b, " server-digest %.*s", STR(f->digest));
+    tls_facts_put(f, " ", &b);
     say(t, smtpd_tls, str_empty(f->peer_fingerprint) ? "Anonymous"
                       : f->peer_verified ? "Trusted" : "Untrusted",
         STR(v->s.peer), STR(f->protocol), STR(f->cipher), f->bits_used,
@@ -123,6 +119,8 @@ static void on_note(struct task *t, struct smtp_session *s, enum smtp_note n,
 {
     struct visit *v = visit_of(s);
     const char *verb = smtp_verb_name(s->verb);
+
+    str why_not = text;
 
     text = n == SMTP_NOTE_PIPELINING
                ? escaped(&s->scratch, text)
@@ -158,6 +156,10 @@ static void on_note(struct task *t, struct smtp_session *s, enum smtp_note n,
         break;
     case SMTP_NOTE_TLS:
         say_tls(t, v);
+        break;
+    case SMTP_NOTE_TLS_FAILED:
+        say(t, smtpd_tls_failed, STR(s->peer), STR(role_tls_outcome(why_not)));
+        role_tls_complain(t, why_not);
         break;
     case SMTP_NOTE_MAIL_SIZE:
         say(t, smtpd_mail_size, STR(s->peer), STR(text),

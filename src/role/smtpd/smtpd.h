@@ -68,6 +68,7 @@ struct listener_settings {
     bool wrapped;               /* TLS before the greeting */
     struct smtp_options options;
     struct tls_context *tls;    /* NULL: none */
+    int tls_loglevel;
     struct route *route;
     struct policy *policy;
     struct maps forbidden;      /* tables of smtpd_forbidden_commands */

@@ -45,7 +45,8 @@ static void look_at_dates(struct task *t, struct doctor *d, str path,
 static void look_at_pair(struct task *t, struct doctor *d, str path, str key)
 {
     str host = conf_str(d->conf, P_myhostname), pem;
-    struct tls_options o = { .protocols = S("") };
+    struct tls_pair pair;
+    struct tls_options o = { .pairs = &pair, .n_pairs = 1 };
     struct tls_context *context;
     struct certificate c;
 
@@ -62,8 +63,8 @@ static void look_at_pair(struct task *t, struct doctor *d, str path, str key)
         doctor_say(d, DOUBT, "%.*s is signed by itself: clients will ask",
                    STR(path));
     look_at_mode(t, d, key, OTHERS_READ, "others may read the key");
-    o.chain_pem = pem;
-    if (file_load(t, NULL, key, d->a, PEM_MAX, &o.key_pem)
+    pair.chain_pem = pem;
+    if (file_load(t, NULL, key, d->a, PEM_MAX, &pair.key_pem)
         || tls_server_new(t, d->a, &o, &context))
         doctor_say(d, PROBLEM, "%.*s: %s", STR(key), task_why(t));
 }

@@ -4,7 +4,7 @@
  */
 #include "role/tool/foreign.h"
 
-enum { LENGTH_BYTES_MAX = 5, JUMPS_MAX = 100000 };
+enum { LENGTH_BYTES_MAX = 5, JUMPS_MAX = 100000, PACKED_MAX = 1 << 20 };
 
 struct reading {
     str file;
@@ -200,6 +200,17 @@ static bool on_record(struct reading *r, char type, str data)
     }
 }
 
+/* Whether it is an envelope that we could read again. */
+static bool is_ours(const struct envelope *e, struct arena *a)
+{
+    struct envelope again;
+    struct buf b;
+
+    buf_init(&b, a, PACKED_MAX);
+    envelope_pack(e, &b);
+    return !b.over && !envelope_unpack(buf_str(&b), a, &again);
+}
+
 err foreign_read(str file, struct arena *a, struct foreign_mail *out)
 {
     struct reading r = { .file = file, .a = a, .out = out,
@@ -219,5 +230,5 @@ err foreign_read(str file, struct arena *a, struct foreign_mail *out)
     out->text = buf_str(&r.text);
     out->envelope.size = out->text.n;
     out->envelope.flags |= ENVELOPE_NO_REWRITE;
-    return OK;
+    return is_ours(&out->envelope, a) ? OK : ERR_CORRUPT;
 }

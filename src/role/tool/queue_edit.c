@@ -188,7 +188,7 @@ err queue_edit_add(struct task *t, struct queue_edit *e,
         result = spool_chunk(t, e->spool, d,
                              str_head(rest, SPOOL_CHUNK_MAX));
     if (!result && b.over)
-        result = why(t, ERR_LIMIT, "too many recipients");
+        result = why(t, ERR_SYNTAX, "too many recipients");
     if (result)
         spool_abort(e->spool, d);
     else

@@ -46,7 +46,7 @@ struct queue_new {
     bool hold;
     int64_t next_us;    /* deferred until then; 0: it is new */
 };
-/* OK: it is on the disk, as *id. */
+/* OK: it is on the disk, as *id.  ERR_SYNTAX: the log cannot hold it. */
 err queue_edit_add(struct task *t, struct queue_edit *e,
                    const struct queue_new *m, struct queue_id *id);
 

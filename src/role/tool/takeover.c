@@ -79,7 +79,9 @@ static err take_file(struct task *t, struct takeover *k, struct dir *dir,
         e = put_away(t, k, dir, name);
     else if (!e) {
         e = take_mail(t, k, name, st, &m);
-        if (!e)
+        if (e == ERR_SYNTAX)
+            e = put_away(t, k, dir, name);
+        else if (!e)
             e = file_unlink(t, dir, name); /* K1 */
     }
     arena_reset(&a);

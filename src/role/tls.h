@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * TLS contexts of services, from their parameters and the keys that master
+ * handed over.
+ */
+#ifndef ROLE_TLS_H
+#define ROLE_TLS_H
+
+#include "role/role.h"
+
+/* Which of a client's and a server's parameters count: those of sessions that
+ * may use TLS, or of sessions that must. */
+enum tls_need { TLS_OPPORTUNISTIC, TLS_MANDATORY };
+
+/* Whose context it is. */
+struct tls_plan {
+    const struct role *role;
+    const struct conf *conf;    /* with the service's overlay */
+    uint32_t service;           /* index: whose keys */
+    enum tls_need need;
+    str label;                  /* a server: sessions of other labels are not
+                                   resumed */
+    bool asks;                  /* a server: may ask for certificates */
+    bool lmtp;                  /* a client: of lmtp_tls_* */
+};
+
+/* What smtpd_tls_* says.  *out is NULL without keys, and, with the reason in
+ * the log, if they cannot be used. */
+void role_tls_server(struct task *t, struct arena *a,
+                     const struct tls_plan *p, struct tls_context **out);
+
+/* What smtp_tls_* or lmtp_tls_* says; it may go without keys. */
+void role_tls_client(struct task *t, struct arena *a,
+                     const struct tls_plan *p, struct tls_context **out);
+
+/* A failed handshake's reason as a word or two, "-1" for complaints of the
+ * library's; and those, a line of the log each. */
+str role_tls_outcome(str reason);
+void role_tls_complain(struct task *t, str reason);
+
+#endif
