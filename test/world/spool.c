@@ -363,6 +363,8 @@ static err flush(struct task *t, struct box *b)
     for (size_t i = 0; i < ends.n && !e; i++)
         ends.p[i]->end_flushed = true;
     for (size_t i = 0; i < seals.n && !e; i++) {
+        if (seals.p[i]->fate != ASKED)
+            continue; /* another flush was faster, and it has ended since */
         seals.p[i]->fate = HERE;
         seals.p[i]->partner = 0;
         seals.p[i]->busy = false;

@@ -151,6 +151,7 @@ static err live(struct task *t, struct child *c)
     TRY(port_open(t, control, &c->control));
     c->started = rt_now(t);
     c->alive = true;
+    c->turn = 0;
     e = child_hand_all(t, c);
     if (!e)
         e = listen_to(t, c);

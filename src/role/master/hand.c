@@ -184,9 +184,12 @@ static err connect_children(struct task *t, struct child *a, struct child *b,
     TRY(sock_pair_fds(t, fds));
     e = give_end(t, a, b->kind, b->kind == ROLE_reader ? b->number : number,
                  fds[0]);
-    if (!e)
+    if (!e) {
         e = give_end(t, b, a->kind,
                      a->kind == ROLE_reader ? a->number : number, fds[1]);
+        if (e == ERR_END)
+            e = OK; /* b is gone: its next life connects them anew */
+    }
     fd_close(fds[0]);
     fd_close(fds[1]);
     return e;
@@ -197,14 +200,18 @@ err children_connect(struct task *t, struct child *a, struct child *b)
     return connect_children(t, a, b, 0);
 }
 
+/* Of two that start at the same time the one whose turn is later connects
+ * both: each pair is made once. */
 static err give_ports(struct task *t, struct child *c)
 {
+    c->turn = ++c->m->n_turns;
     for (size_t i = 0; i < sizeof(talks) / sizeof(*talks); i++) {
         enum role_kind other = talks[i].a == c->kind ? talks[i].b
                              : talks[i].b == c->kind ? talks[i].a : N_ROLES;
         list_each(l, &c->m->children) {
             struct child *peer = container_of(l, struct child, link);
-            if (peer->kind == other && peer->alive && peer != c)
+            if (peer->kind == other && peer->alive && peer->turn
+                && peer->turn < c->turn)
                 TRY(connect_children(t, c, peer, talks[i].number));
         }
     }

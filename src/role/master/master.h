@@ -25,6 +25,7 @@ struct child {
     struct port *control;
     when started;
     uint32_t n_fast_deaths;
+    uint64_t turn;      /* when it was given its ports, among all; 0: not yet */
     bool alive, ready;
     bool ending;        /* its port is closed, the process not yet gone */
 };
@@ -48,6 +49,7 @@ struct master {
     struct conf *conf;
     const struct conf *coming; /* while its sockets are bound */
     struct link children, bounds;
+    uint64_t n_turns;
     struct task_group group;
     struct bell changed;    /* a child became ready or ended */
     str failure;            /* why a role ended, while the system starts */
