@@ -128,6 +128,27 @@ static enum shape shape_after(struct header_reader *r, size_t i, char c)
     return r->blank || !is_name_byte(c) ? SHAPE_BODY : SHAPE_OPEN;
 }
 
+/* "From " as mbox files have it before each message, quoted or not: not a
+ * field, but no reason to take all fields after it for the body. */
+static bool name_mbox_line(struct header_reader *r)
+{
+    str held = buf_str(&r->held);
+    size_t quotes = 0;
+    char line[64];
+
+    while (quotes < held.n && held.p[quotes] == '>')
+        quotes++;
+    if (!r->mbox_lines || held.n >= sizeof(line)
+        || !str_eq(str_skip(held, quotes), S("From ")))
+        return false;
+    memcpy(line, held.p, held.n);
+    held.p = line;
+    buf_clear(&r->held);
+    buf_add(&r->held, S("X-Mailbox-Line: "));
+    buf_add(&r->held, held);
+    return true;
+}
+
 /* Takes bytes of a first line until it is known what it is. */
 static enum shape first_line(struct header_reader *r, str *piece)
 {
@@ -140,6 +161,9 @@ static enum shape first_line(struct header_reader *r, str *piece)
         buf_byte(&r->held, c);
         *piece = str_skip(*piece, 1);
         shape = shape_after(r, r->held.n - 1, c);
+        if (shape == SHAPE_OPEN && c == ' ' && name_mbox_line(r))
+            return SHAPE_FIELD;
+        r->mbox_lines &= shape != SHAPE_FIELD;
     }
     return shape;
 }

@@ -9,7 +9,8 @@
  * I1  A reader holds at most its limit of one field; what is longer is cut
  *     at the limit, at a line's end where one fits, and .cut is set.
  * I2  The raw bytes of all fields, of .end or .body, and of what the caller
- *     has left of its pieces, are together the input, except what was cut.
+ *     has left of its pieces, are together the input, except what was cut,
+ *     and what names the lines of mbox files that stand before all fields.
  * I3  A written field contains no CR, LF or NUL but its own folds and end.
  */
 #ifndef MAIL_HEADER_H
@@ -66,6 +67,8 @@ struct header_reader {
     bool at_line;       /* the next byte begins a line */
     bool give;          /* held was handed out: empty it first */
     bool over;
+    bool mbox_lines;    /* "From " lines before the first field become
+                           X-Mailbox-Line fields; the owner sets it */
 };
 
 /* max: header_size_limit.  Its memory is a's; field text lives in it. */

@@ -16,7 +16,7 @@ static struct reply may_start(struct smtp_session *s, str rest, str syntax)
         return reply_fmt(&s->scratch, 503, "5.5.1", "Error: %.*s after BDAT",
                          STR(syntax));
     if (!s->mail || s->n_rcpts == 0) {
-        if (s->mail && s->rcpt_refused)
+        if (s->mail)
             return REPLY(554, "5.5.1", "Error: no valid recipients");
         return REPLY(503, "5.5.1", "Error: need RCPT command");
     }

@@ -98,6 +98,8 @@ struct smtp_options {
     bool lmtp;
     bool helo_required;
     bool strict_paths;      /* strict_rfc821_envelopes */
+    bool min_user;          /* allow_min_user: a local part may begin with
+                               "-" */
     bool strict_utf8;       /* strict_smtputf8 */
     bool no_vrfy;           /* disable_vrfy_command */
     bool soft_bounce;       /* no permanent refusals */
@@ -143,7 +145,6 @@ struct smtp_session {
     bool pipelined;         /* once, commands came before their time */
     uint32_t n_rcpts;       /* accepted in this transaction */
     uint32_t n_rcpts_over;  /* refused because there were too many */
-    bool rcpt_refused;      /* one was refused */
     enum smtp_bdat bdat;
     struct dot_decoder chunks;
     uint64_t n_bytes;       /* of this message so far */

@@ -12,7 +12,6 @@ void smtp_transaction_end(struct task *t, struct smtp_session *s)
         s->site->reset(t, s);
     s->mail = false;
     s->n_rcpts = s->n_rcpts_over = 0;
-    s->rcpt_refused = false;
     s->bdat = SMTP_BDAT_NONE;
     s->n_bytes = 0;
     s->too_big = false;
@@ -46,6 +45,12 @@ static bool domain_good(const struct address *x)
                && host_valid(str_head(x->domain, x->domain.n - 1), true));
 }
 
+/* "-x" would be an option to commands that get addresses as arguments. */
+static bool user_good(const struct smtp_session *s, const struct address *x)
+{
+    return s->o.min_user || !str_starts(x->local, S("-"));
+}
+
 /* The path at the cursor; *text is what was written. */
 static bool read_path(struct task *t, struct smtp_session *s,
                       struct scan *sc, struct address *out, str *text)
@@ -55,7 +60,7 @@ static bool read_path(struct task *t, struct smtp_session *s,
     size_t end = str_any(whole, S(" "));
 
     if (!address_path(sc, &s->scratch, path_flags(s), out)
-        && domain_good(out)) {
+        && domain_good(out) && user_good(s, out)) {
         *text = str_trim(str_head(str_skip(sc->in, from), sc->at - from));
         return true;
     }
@@ -137,7 +142,5 @@ struct reply smtp_on_rcpt(struct task *t, struct smtp_session *s, str rest)
     r = s->site->rcpt(t, s, &m);
     if (r.code < 400)
         s->n_rcpts++;
-    else
-        s->rcpt_refused = true;
     return r;
 }

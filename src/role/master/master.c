@@ -11,7 +11,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { READY_S = 60, STOP_S = 10 };
+enum { READY_S = 60, STOP_S = 10, GIVE_UP_S = 1 };
 
 static err load(struct task *t, struct master *m, struct arena *a,
                 struct conf **out)
@@ -127,6 +127,15 @@ static err start(struct task *t, struct master *m)
     return OK;
 }
 
+/* All processes, then the sockets: before the lock on the pid file goes. */
+static void end(struct task *t, struct master *m, int64_t patience_s)
+{
+    m->stopping = true;
+    children_stop(t, m, patience_s);
+    group_close(t, &m->group);
+    master_unbind(m);
+}
+
 err role_master_run(struct task *t, const struct master_options *o)
 {
     struct arena memory;
@@ -149,19 +158,20 @@ err role_master_run(struct task *t, const struct master_options *o)
     e = signals_open(t, mask, &s);
     if (!e)
         e = start(t, m);
-    report(m, e ? task_why(t) : "ready");
     if (!e) {
+        report(m, "ready");
         group_go(&m->group, "pickup", pickup_run, m);
         group_go(&m->group, "tickets", tickets_run, m);
         e = handle_signals(t, m, s);
-    }
-    else
+        end(t, m, STOP_S);
+    } else {
+        str reason = arena_str(&memory, str_from(task_why(t)));
         say(t, role_fatal, task_why(t));
-    m->stopping = true;
-    children_stop(t, m, STOP_S);
-    group_close(t, &m->group);
+        end(t, m, GIVE_UP_S);
+        /* last: whoever hears it may start again at once */
+        report(m, arena_cstr(&memory, reason));
+    }
     signals_close(s);
-    master_unbind(m); /* before the lock on the pid file goes */
     arena_reset(&m->conf_memory);
     arena_reset(&memory);
     return e;

@@ -55,6 +55,7 @@ err content_begin(struct task *t, struct visit *v)
     arena_init(&c->memory, 8 * 1024 * 1024);
     buf_init(&c->out, NULL, PIECE);
     header_reader_init(&c->reader, &c->memory, v->l->header_max);
+    c->reader.mbox_lines = true;
     c->started = true;
     visit_facts(v, &f);
     c->local = v->l->pickup && !v->gateway;
@@ -74,33 +75,41 @@ static void note_field(struct visit *v, const struct header_field *f)
 {
     struct content *c = &v->c;
 
-    switch (f->id) {
-    case HEADER_FROM:
-    case HEADER_RESENT_FROM:
-        c->has_from = true;
-        break;
-    case HEADER_DATE:
-        c->has_date = true;
-        break;
-    case HEADER_TO:
-    case HEADER_CC:
-    case HEADER_BCC:
-        c->has_to = true;
-        break;
-    case HEADER_RECEIVED:
+    if (header_classes(f->id) & HEADER_IS_RESENT)
+        c->resent = true;
+    c->seen |= UINT64_C(1) << f->id;
+    if (f->id == HEADER_RECEIVED)
         c->hops++;
-        break;
-    case HEADER_MESSAGE_ID:
-        if (!c->has_message_id)
-            c->message_id = arena_str(
-                &c->memory,
-                str_head(str_trim(header_unfold(f->value, &c->memory)),
-                         1000));
-        c->has_message_id = true;
-        break;
-    default:
-        break;
-    }
+    if (f->id == HEADER_MESSAGE_ID && str_empty(c->message_id))
+        c->message_id = arena_str(
+            &c->memory,
+            str_head(str_trim(header_unfold(f->value, &c->memory)), 1000));
+}
+
+static bool has(const struct content *c, enum header_id id)
+{
+    _Static_assert(N_HEADERS <= 64, "one bit for each");
+    return c->seen >> id & 1;
+}
+
+/* Whether message_drop_headers names it: what is for nobody's eyes. */
+static bool dropped(const struct visit *v, str name)
+{
+    for (size_t i = 0; i < v->l->drop_headers.n; i++)
+        if (str_ieq(v->l->drop_headers.p[i], name))
+            return true;
+    return false;
+}
+
+/* A field, without the blanks that some put before the colon. */
+static err put_field(struct task *t, struct visit *v, str name, str raw)
+{
+    size_t colon = str_chr(raw, ':');
+
+    if (colon == STR_NONE || colon <= name.n)
+        return put(t, v, raw);
+    TRY(put(t, v, name));
+    return put(t, v, str_skip(raw, colon));
 }
 
 static err on_field(struct task *t, struct visit *v, struct header_field *f)
@@ -114,16 +123,45 @@ static err on_field(struct task *t, struct visit *v, struct header_field *f)
 
     note_field(v, f);
     v->c.utf8_header |= !str_is_ascii(raw);
-    if (v->l->pickup && f->id == HEADER_BCC)
-        return OK; /* for nobody's eyes */
+    if (dropped(v, f->name))
+        return OK;
     if ((v->c.local || !str_empty(v->l->route->remote_domain))
         && header_classes(f->id) & (HEADER_HAS_SENDER | HEADER_HAS_RECIPIENT))
         TRY(rewrite_header(t, v->l->route, &how, f, &v->c.memory, &raw,
                            &changed));
-    return put(t, v, raw);
+    return put_field(t, v, f->name, raw);
 }
 
-/* Fields that a message must have and local ones often lack (cleanup(8)). */
+static void put_message_id(struct task *t, struct visit *v, struct buf *b)
+{
+    struct content *c = &v->c;
+    struct date d = date_of(c->arrival_us, 0);
+    str made = arena_fmt(&c->memory, "<%04d%02d%02d%02d%02d%02d.%.*s@%.*s>",
+                         d.year, d.month, d.day, d.hour, d.minute, d.second,
+                         STR(queue_id_str(&c->id)), STR(v->s.o.hostname));
+
+    header_put(b, c->resent ? S("Resent-Message-Id") : S("Message-Id"), made);
+    if (c->resent)
+        say(t, cleanup_resent_id, STR(queue_id_str(&c->id)), STR(made));
+    else
+        c->message_id = made;
+}
+
+static void put_from(struct visit *v, struct buf *b)
+{
+    struct content *c = &v->c;
+    struct address from = rewrite_standard(v->l->route, REWRITE_LOCAL,
+                                           &v->mail.sender, &c->memory);
+    str text = address_is_null(&from)
+                   ? arena_fmt(&c->memory, "MAILER-DAEMON@%.*s",
+                               STR(v->l->route->myorigin))
+                   : address_external(&from, &c->memory);
+
+    header_put(b, c->resent ? S("Resent-From") : S("From"), text);
+}
+
+/* Fields that a message must have and local ones often lack (cleanup(8)); of
+ * mail that is sent on, those that say by whom and when. */
 static err put_missing(struct task *t, struct visit *v)
 {
     struct content *c = &v->c;
@@ -133,29 +171,17 @@ static err put_missing(struct task *t, struct visit *v)
     if (!(c->local || v->l->add_missing))
         return OK;
     buf_init(&b, &c->memory, 8 * 1024);
-    if (!c->has_message_id) {
-        struct date d = date_of(now, 0);
-        c->message_id = arena_fmt(&c->memory,
-                                  "<%04d%02d%02d%02d%02d%02d.%.*s@%.*s>",
-                                  d.year, d.month, d.day, d.hour, d.minute,
-                                  d.second, STR(queue_id_str(&c->id)),
-                                  STR(v->s.o.hostname));
-        header_put(&b, S("Message-Id"), c->message_id);
-    }
-    if (!c->has_date)
-        header_put(&b, S("Date"),
+    if (!has(c, c->resent ? HEADER_RESENT_MESSAGE_ID : HEADER_MESSAGE_ID))
+        put_message_id(t, v, &b);
+    if (!has(c, c->resent ? HEADER_RESENT_DATE : HEADER_DATE))
+        header_put(&b, c->resent ? S("Resent-Date") : S("Date"),
                    date_rfc5322(&c->memory, now, world_zone_s(t, now),
                                 S("")));
-    if (!c->has_from) {
-        struct address from = rewrite_standard(v->l->route, REWRITE_LOCAL,
-                                               &v->mail.sender, &c->memory);
-        str text = address_is_null(&from)
-                       ? arena_fmt(&c->memory, "MAILER-DAEMON@%.*s",
-                                   STR(v->l->route->myorigin))
-                       : address_external(&from, &c->memory);
-        header_put(&b, S("From"), text);
-    }
-    if (!c->has_to) {
+    if (!has(c, c->resent ? HEADER_RESENT_FROM : HEADER_FROM))
+        put_from(v, &b);
+    if (!has(c, HEADER_TO) && !has(c, HEADER_CC) && !has(c, HEADER_BCC)
+        && !has(c, HEADER_RESENT_TO) && !has(c, HEADER_RESENT_CC)
+        && !has(c, HEADER_RESENT_BCC)) {
         str text = conf_str(v->l->conf, P_undisclosed_recipients_header);
         if (!str_empty(text)) {
             buf_add(&b, text);
@@ -332,7 +358,7 @@ static struct reply finish(struct task *t, struct visit *v)
         return REPLY(451, "4.3.0", "Error: queue file write error");
     if (c->hops > v->l->hops_max)
         return REPLY(554, "5.4.6", "Error: too many hops");
-    if (c->message_id.n || c->has_message_id)
+    if (c->message_id.n || has(c, HEADER_MESSAGE_ID))
         say(t, cleanup_message_id, STR(queue_id_str(&c->id)),
             STR(c->message_id));
     envelope_fill(v, &env);

@@ -39,6 +39,7 @@ static void set_options(struct listener_settings *l, struct arena *a)
     *o = (struct smtp_options){
         .hostname = conf_str(c, P_myhostname),
         .helo_required = conf_bool(c, P_smtpd_helo_required),
+        .min_user = conf_bool(c, P_allow_min_user),
         .strict_paths = conf_bool(c, P_strict_rfc821_envelopes),
         .strict_utf8 = conf_bool(c, P_strict_smtputf8),
         .no_vrfy = conf_bool(c, P_disable_vrfy_command),
@@ -162,6 +163,7 @@ static err open_listener(struct task *t, struct smtpd *d, struct epoch *e,
     l->tls_header = conf_bool(c, P_smtpd_tls_received_header);
     l->tls_loglevel = tls_loglevel(c);
     l->add_missing = conf_bool(c, P_always_add_missing_headers);
+    l->drop_headers = conf_items(c, P_message_drop_headers);
     l->header_max = (size_t)conf_int(c, P_header_size_limit);
     l->hops_max = (size_t)conf_int(c, P_hopcount_limit);
     l->sasl_flags = sasl_flags(c, P_smtpd_sasl_security_options);

@@ -358,7 +358,8 @@ static struct reply on_vrfy(struct task *t, struct smtp_session *s, str text)
     struct reply r;
 
     if (address_parse(text, &s->scratch, 0, &m.address)
-        || address_is_null(&m.address)) {
+        || address_is_null(&m.address)
+        || (!s->o.min_user && str_starts(m.address.local, S("-")))) {
         on_note(t, s, SMTP_NOTE_ADDRESS, text);
         return REPLY(501, "5.1.3", "Bad recipient address syntax");
     }

@@ -77,6 +77,7 @@ struct listener_settings {
     str banner;
     bool hide_names, auth_header, tls_header, add_missing;
     size_t header_max, hops_max;
+    struct conf_items drop_headers;
     int sasl_flags, sasl_flags_tls; /* in clear, with TLS */
     struct match_list *sasl_exceptions; /* clients that are offered none */
     uint32_t limit;             /* sessions at once; 0: none */
@@ -116,7 +117,8 @@ struct content {
     struct queue_id id;
     struct buf out;             /* the piece that is being filled */
     bool in_body, started;
-    bool has_from, has_date, has_message_id, has_to;
+    bool resent;                /* there is a Resent- field */
+    uint64_t seen;              /* fields by enum header_id */
     bool local;                 /* headers are rewritten as of local mail */
     uint32_t hops;
     bool eightbit, utf8_header;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC
  *
- * newaliases(1): makes the tables that alias_database names.
+ * What newaliases(1) and "sendmail -bi" do: the tables that alias_database
+ * names are made.
  */
 #include "role/tool/postmap.h"
+#include "role/tool/sendmail.h"
 
-int tool_newaliases(struct task *t, const struct tool_args *args)
+int sendmail_aliases(struct task *t, const struct tool_args *args)
 {
     struct arena a;
     struct postmap pm = { .args = args, .arena = &a, .aliases = true };

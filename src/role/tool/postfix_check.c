@@ -9,6 +9,7 @@
 #include "policy/policy.h"
 #include "role/service.h"
 #include "role/tool/queue_talk.h"
+#include "table/table.h"
 
 #include <grp.h>
 #include <pwd.h>
@@ -206,6 +207,84 @@ static void check_services(struct check *c)
     }
 }
 
+static bool has_type(str type)
+{
+    for (const char *const *all = table_types(); *all; all++)
+        if (str_eq(str_from(*all), type))
+            return true;
+    return false;
+}
+
+/* What is wrong with an item of a list that names tables, or NULL; maps:
+ * nothing else may stand there. */
+static const char *table_fault(struct check *c, str item, bool maps)
+{
+    size_t colon = str_chr(item, ':');
+    str type;
+
+    while (str_starts(item, S("proxy:"))) {
+        item = str_skip(item, 6);
+        colon = str_chr(item, ':');
+    }
+    type = str_head(item, colon == STR_NONE ? 0 : colon);
+    if (colon == STR_NONE || str_any(type, S("/[")) != STR_NONE)
+        return maps ? arena_fmt(&c->a, "expecting \"type:name\" form instead "
+                                "of \"%.*s\"", STR(item)).p
+                    : NULL;
+    if (has_type(type))
+        return NULL;
+    return arena_fmt(&c->a, "unsupported dictionary type: %.*s",
+                     STR(type)).p;
+}
+
+static void check_table(struct check *c, str name, str item, bool maps)
+{
+    const char *fault = table_fault(c, item, maps);
+
+    if (fault)
+        fail(c, arena_fmt(&c->a, "%.*s: %s", STR(name), fault).p);
+}
+
+/* The types of tables that main.cf names: one that is not there stops the
+ * start, and here the parameter is known. */
+static void check_tables(struct check *c)
+{
+    const struct conf *conf = c->p->conf;
+
+    for (enum param p = 0; p < N_PARAMS; p++) {
+        const struct conf_param *of = conf_param(p);
+        bool maps = str_ends(of->name, S("_maps"))
+                    && !str_starts(of->name, S("proxy_"));
+        struct conf_items items;
+        if (!conf_is_set(conf, p) || of->kind != CONF_LIST
+            || of->effect != CONF_FULL
+            || !(maps || str_ends(of->name, S("_domains"))
+                 || str_eq(of->name, S("mydestination"))
+                 || str_eq(of->name, S("alias_database"))))
+            continue;
+        items = conf_items(conf, p);
+        for (size_t i = 0; i < items.n; i++)
+            check_table(c, of->name, items.p[i], maps);
+    }
+}
+
+/* And those of restriction lists. */
+static void check_access_tables(struct check *c)
+{
+    for (enum param p = 0; p < N_PARAMS; p++) {
+        str name = conf_param(p)->name;
+        struct conf_items items;
+        if (!conf_is_set(c->p->conf, p)
+            || !str_ends(name, S("_restrictions")))
+            continue;
+        items = conf_items(c->p->conf, p);
+        for (size_t i = 1; i < items.n; i++)
+            if (str_starts(items.p[i - 1], S("check_"))
+                && str_ends(items.p[i - 1], S("_access")))
+                check_table(c, name, items.p[i], true);
+    }
+}
+
 /* The restriction lists as each SMTP server of master.cf has them. */
 static void check_policies(struct check *c)
 {
@@ -237,6 +316,8 @@ static int run(struct task *t, struct postfix *p, bool fix)
         if (!fix) {
             check_names(&c);
             check_services(&c);
+            check_tables(&c);
+            check_access_tables(&c);
             check_policies(&c);
         }
     }

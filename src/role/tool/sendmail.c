@@ -43,7 +43,7 @@ static int alias_command(struct task *t, struct sendmail *sm)
 
     return sm->alias_database
                ? caller_run(t, sm->conf, tool_postalias, one)
-               : caller_run(t, sm->conf, tool_newaliases, all);
+               : caller_run(t, sm->conf, sendmail_aliases, all);
 }
 
 static int start_command(struct task *t, struct sendmail *sm)
@@ -95,6 +95,11 @@ static int start(struct task *t, const struct tool_args *args,
 int tool_sendmail(struct task *t, const struct tool_args *args)
 {
     return start(t, args, SENDMAIL_MAIL);
+}
+
+int tool_newaliases(struct task *t, const struct tool_args *args)
+{
+    return start(t, args, SENDMAIL_ALIASES);
 }
 
 int tool_mailq(struct task *t, const struct tool_args *args)

@@ -39,6 +39,9 @@ bool sendmail_options(struct sendmail *sm, int *status);
 /* Reads standard input and sees that it is queued; the exit status. */
 int sendmail_enqueue(struct task *t, struct sendmail *sm);
 
+/* Makes the tables of alias_database; the exit status. */
+int sendmail_aliases(struct task *t, const struct tool_args *args);
+
 /* Standard input and output to the server (-bs); the exit status. */
 int sendmail_serve(struct task *t, struct sendmail *sm);
 

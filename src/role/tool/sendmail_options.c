@@ -7,7 +7,11 @@
 
 #include <sysexits.h>
 
+/* By the names of mailq and newaliases it takes -c as other commands do; by
+ * its own -c is an old option without a value and a meaning. */
 static const char letters[] = "A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:q:r:tvx";
+static const char other_letters[] =
+    "A:B:C:F:GIL:N:O:R:UV:X:b:c:e:f:h:imno:p:q:r:tvx";
 static const str verp_letters = S_INIT("-=+");
 
 static bool fail(struct sendmail *sm, const char *fmt, const char *text)
@@ -159,7 +163,8 @@ static bool take(struct sendmail *sm, int letter, const char *value)
     case 'R': return on_words(sm, letter, str_from(value));
     case 'X':
         return value[0] != 'V' || on_verp(sm, str_from(value + 1));
-    case 'C': sm->config_dir = value; return true;
+    case 'c':
+    case 'C': sm->config_dir = value ? value : sm->config_dir; return true;
     case 'F': sm->full_name = value; return true;
     case 'G': sm->gateway = true; return true;
     case 'I': sm->mode = SENDMAIL_ALIASES; return true;
@@ -193,7 +198,9 @@ static bool modes_agree(struct sendmail *sm)
 
 bool sendmail_options(struct sendmail *sm, int *status)
 {
-    struct tool_options o = tool_options_of(sm->args, letters);
+    bool own = sm->mode == SENDMAIL_MAIL;
+    struct tool_options o = tool_options_of(sm->args,
+                                            own ? letters : other_letters);
     bool good = true;
 
     *status = EX_TEMPFAIL; /* whoever has mail to send keeps it */
