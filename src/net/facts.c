@@ -96,17 +96,12 @@ static void peer_facts(SSL *ssl, const struct tls_context *c, struct arena *a,
 static str curve_of(struct arena *a, const EVP_PKEY *key)
 {
     char name[64] = "";
-    int nid;
 
-    if (EVP_PKEY_get_group_name(key, name, sizeof(name), NULL) != 1)
-        return S("");
-    nid = OBJ_sn2nid(name);
-    if (nid != NID_undef && EC_curve_nid2nist(nid))
-        return str_from(EC_curve_nid2nist(nid));
-    return arena_str(a, str_from(name));
+    return EVP_PKEY_get_group_name(key, name, sizeof(name), NULL) == 1
+               ? arena_str(a, str_from(name)) : S("");
 }
 
-/* "X25519", "ECDHE (P-256)", "DHE (2048 bits)". */
+/* "X25519", "ECDHE (prime256v1)", "DHE (2048 bits)". */
 static str exchange_of(struct arena *a, SSL *ssl)
 {
     EVP_PKEY *key = NULL;
@@ -124,7 +119,7 @@ static str exchange_of(struct arena *a, SSL *ssl)
     return s;
 }
 
-/* "RSA-PSS (2048 bits)", "ECDSA (P-256)", "Ed25519". */
+/* "RSA-PSS (2048 bits)", "ECDSA (prime256v1)", "Ed25519". */
 static str signature_of(struct arena *a, const X509 *cert, int type)
 {
     const EVP_PKEY *key = cert ? X509_get0_pubkey(cert) : NULL;

@@ -63,7 +63,7 @@ static void name_sessions(SSL_CTX *ctx, const struct tls_options *o)
 {
     unsigned char id[EVP_MAX_MD_SIZE];
     unsigned n = 0;
-    unsigned char asked = (unsigned char)(o->ask_cert + 2 * o->require_cert);
+    unsigned char asked = o->ask_cert;
     EVP_MD_CTX *md = EVP_MD_CTX_new();
 
     must(md && EVP_DigestInit_ex(md, EVP_sha256(), NULL)

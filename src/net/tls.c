@@ -73,6 +73,8 @@ static err use_options(struct task *t, struct tls_context *c,
 {
     SSL_CTX *ctx = c->ssl_ctx;
 
+    if (o->lax)
+        SSL_CTX_set_security_level(ctx, 0);
     for (size_t i = 0; i < o->n_pairs; i++)
         TRY(tls_use_pair(t, ctx, &o->pairs[i]));
     if (!str_empty(o->ca_pem))
@@ -99,11 +101,9 @@ err tls_server_new(struct task *t, struct arena *a,
     TRY(tls_use_tickets(t, c, o));
     if (o->own_order)
         SSL_CTX_set_options(c->ssl_ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
-    if (o->ask_cert || o->require_cert)
+    if (o->ask_cert)
         SSL_CTX_set_verify(c->ssl_ctx,
-                           SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE
-                               | (o->require_cert
-                                      ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+                           SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE,
                            accept_any_certificate);
     *out = c;
     return OK;

@@ -30,8 +30,8 @@ struct tls_options {
     size_t n_pairs;
     str ca_pem;         /* trusted authorities; empty: none */
     str dh_pem;         /* server: DH parameters; empty: of the library */
-    bool ask_cert;      /* server: ask for a client certificate */
-    bool require_cert;
+    bool ask_cert;      /* server: ask for a client certificate; whether it
+                           showed a good one is the caller's to judge */
     int depth_max;      /* of chains; 0: the library's */
     str protocols;      /* "!SSLv2, !SSLv3", ">=TLSv1.2", as Postfix has it */
     str ciphers;        /* an OpenSSL list for TLS 1.2 and older; empty: default */
@@ -39,6 +39,7 @@ struct tls_options {
                            know are passed over; empty: default */
     str options;        /* tls_ssl_options: names, or bits in hex */
     str workarounds_off; /* tls_disable_workarounds */
+    bool lax;           /* no demands of the library's own beside these */
     bool own_order;     /* server: our order of ciphers counts */
     str digest;         /* of fingerprints; empty: sha256 */
 

@@ -291,6 +291,20 @@ static enum outcome by_key(struct task *t, struct judge *j,
     return take(t, j, r, s, e, value, &found);
 }
 
+static enum outcome by_certificate(struct task *t, struct judge *j,
+                                   const struct rule *r,
+                                   const struct subject *s)
+{
+    const struct tls_facts *f = j->f->tls;
+    str value = S("");
+    bool found;
+    err e = maps_find(t, &r->table, f->peer_fingerprint, j->a, &value);
+
+    if (e == ERR_ABSENT)
+        e = maps_find(t, &r->table, f->peer_key_fingerprint, j->a, &value);
+    return take(t, j, r, s, e, value, &found);
+}
+
 static enum outcome by_address(struct task *t, struct judge *j,
                                const struct rule *r, bool is_sender,
                                const struct subject *s)
@@ -352,6 +366,8 @@ enum outcome judge_access(struct task *t, struct judge *j,
     case ABOUT_RECIPIENT:
         return str_empty(text) ? OUT_DUNNO
                                : by_address(t, j, r, false, &s);
+    case ABOUT_CCERT:
+        return by_certificate(t, j, r, &s);
     case ABOUT_SASL:
         return by_key(t, j, r, neutered(j, text), &s);
     default:

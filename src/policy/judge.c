@@ -187,6 +187,11 @@ bool judge_about(const struct judge *j, enum about about, str *text,
         *text = f->sasl_user;
         *s = (struct subject){ f->sasl_user, "SASL login name" };
         return f->sasl_user.n > 0;
+    case ABOUT_CCERT:
+        *text = f->tls ? f->tls->peer_fingerprint : S("");
+        *s = (struct subject){ f->tls ? f->tls->peer_name : S(""),
+                               "Client certificate" };
+        return !str_empty(*text);
     case ABOUT_HELO:
         *text = f->helo;
         *s = (struct subject){ f->helo, "Helo command" };

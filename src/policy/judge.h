@@ -40,7 +40,7 @@ struct policy {
     struct rule_list lists[N_LISTS];
     struct match_list *permit_log;  /* NULL: nothing is logged */
     struct match_list *mynetworks, *mx_backup_networks, *local_clients;
-    struct maps login, rbl_replies, footers;
+    struct maps login, certificates, rbl_replies, footers;
     str local_clients_words;        /* local_header_rewrite_clients */
     str null_key;
     int table_parents;              /* MAPS_PARENT_DOMAINS or _DOT_PARENTS */

@@ -37,6 +37,24 @@ static enum outcome on_interface(const struct judge *j)
     return OUT_DUNNO;
 }
 
+/* permit_tls_clientcerts: whoever holds a key that is listed, or shows a
+ * certificate that is. */
+static enum outcome listed_certificate(struct task *t, struct judge *j)
+{
+    const struct tls_facts *f = j->f->tls;
+    str value;
+    err e = maps_find(t, &j->p->certificates, f->peer_fingerprint, j->a,
+                      &value);
+
+    if (e == ERR_ABSENT)
+        e = maps_find(t, &j->p->certificates, f->peer_key_fingerprint, j->a,
+                      &value);
+    if (e == OK)
+        return OUT_PERMIT;
+    return e == ERR_ABSENT ? OUT_DUNNO
+                           : judge_table_error(t, j, j->here.name);
+}
+
 static enum outcome unknown_client(struct task *t, struct judge *j,
                                    bool reverse)
 {
@@ -248,8 +266,9 @@ enum outcome judge_names(struct task *t, struct judge *j,
     case DO_PERMIT_SASL:
         return OUT_PERMIT;
     case DO_PERMIT_ANY_CERT:
-        return f->tls && f->tls->on && f->tls->peer_verified ? OUT_PERMIT
-                                                             : OUT_DUNNO;
+        return f->tls->peer_verified ? OUT_PERMIT : OUT_DUNNO;
+    case DO_PERMIT_CERT:
+        return listed_certificate(t, j);
     case DO_UNKNOWN_CLIENT:
     case DO_UNKNOWN_REVERSE:
         return unknown_client(t, j, r->operation == DO_UNKNOWN_REVERSE);

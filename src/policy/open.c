@@ -215,6 +215,8 @@ static err open_everything(struct task *t, struct opening *o)
     if (!str_empty(conf_raw(o->c, P_permit_mx_backup_networks)))
         TRY(open_match(t, o, P_permit_mx_backup_networks,
                        &p->mx_backup_networks));
+    TRY(maps_open(t, o->tables, o->a, S("relay_clientcerts"),
+                  conf_raw(o->c, P_relay_clientcerts), &p->certificates));
     TRY(maps_open(t, o->tables, o->a, S("smtpd_sender_login_maps"),
                   conf_raw(o->c, P_smtpd_sender_login_maps), &p->login));
     TRY(maps_open(t, o->tables, o->a, S("rbl_reply_maps"),

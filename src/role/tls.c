@@ -120,14 +120,13 @@ static void ask(struct task *t, const struct tls_plan *p,
 {
     bool demands = conf_bool(p->conf, P_smtpd_tls_req_ccert);
 
-    if (!p->asks)
+    if (!p->smtp)
         return;
     if (demands && p->need == TLS_OPPORTUNISTIC)
         say(t, role_warn, "Can't require client certs unless TLS is "
             "required");
-    o->require_cert = demands && p->need == TLS_MANDATORY;
-    o->ask_cert = o->require_cert || conf_bool(p->conf,
-                                               P_smtpd_tls_ask_ccert);
+    o->ask_cert = (demands && p->need == TLS_MANDATORY)
+                  || conf_bool(p->conf, P_smtpd_tls_ask_ccert);
 }
 
 static err server_options(struct task *t, struct arena *a,
@@ -143,6 +142,7 @@ static err server_options(struct task *t, struct arena *a,
     o->ticket_cipher = conf_str(c, P_tls_session_ticket_cipher);
     o->tickets = &p->role->tickets;
     o->label = p->label;
+    o->lax = p->smtp;
     TRY(eecdh(t, c, o, &no_ecdhe));
     return ciphers_of(t, a, p, &server_words,
                       o->ask_cert && no_ecdhe ? S(":!aNULL:!kECDHE")
@@ -171,7 +171,8 @@ void role_tls_client(struct task *t, struct arena *a,
     struct tls_options o;
 
     set_common(&o, p, w);
-    if (ciphers_of(t, a, p, w, S(""), &o.ciphers)
+    o.lax = true;
+    if (ciphers_of(t, a, p, w, p->verifies ? S(":!aNULL") : S(""), &o.ciphers)
         || tls_client_new(t, a, &o, out)) {
         say(t, role_warn, task_why(t));
         *out = NULL;

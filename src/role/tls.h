@@ -20,7 +20,9 @@ struct tls_plan {
     enum tls_need need;
     str label;                  /* a server: sessions of other labels are not
                                    resumed */
-    bool asks;                  /* a server: may ask for certificates */
+    bool smtp;                  /* a server: asks for certificates if told
+                                   to, and is as lax as Postfix */
+    bool verifies;              /* a client: wants no anonymous server */
     bool lmtp;                  /* a client: of lmtp_tls_* */
 };
 

@@ -177,6 +177,7 @@ static void set_tls(struct task *t, struct client *c,
     s->tls_note_offer = conf_bool(s->conf, OWN(tls_note_starttls_offer));
     if (str_uint(conf_str(s->conf, OWN(tls_loglevel)), 4, &loglevel))
         s->tls_loglevel = (int)loglevel;
+    p.verifies = s->tls >= TLS_VERIFY;
     p.need = s->tls >= TLS_ENCRYPT ? TLS_MANDATORY : TLS_OPPORTUNISTIC;
     if (s->tls != TLS_NONE)
         role_tls_client(t, &s->memory, &p, &s->tls_context);

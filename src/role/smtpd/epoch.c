@@ -80,7 +80,7 @@ static void open_tls(struct task *t, struct smtpd *d, struct epoch *e,
     struct tls_plan p = {
         .role = d->role, .conf = l->conf, .service = l->index,
         .need = mandatory_tls(l->conf) ? TLS_MANDATORY : TLS_OPPORTUNISTIC,
-        .label = S("smtpd"), .asks = true,
+        .label = S("smtpd"), .smtp = true,
     };
 
     role_tls_server(t, &e->memory, &p, &l->tls); /* else no STARTTLS */
@@ -161,6 +161,8 @@ static err open_listener(struct task *t, struct smtpd *d, struct epoch *e,
     l->banner = conf_str(c, P_smtpd_banner);
     l->auth_header = conf_bool(c, P_smtpd_sasl_authenticated_header);
     l->tls_header = conf_bool(c, P_smtpd_tls_received_header);
+    l->demands_cert = mandatory_tls(c)
+                      && conf_bool(c, P_smtpd_tls_req_ccert);
     l->tls_loglevel = tls_loglevel(c);
     l->add_missing = conf_bool(c, P_always_add_missing_headers);
     l->drop_headers = conf_items(c, P_message_drop_headers);

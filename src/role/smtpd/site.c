@@ -171,6 +171,23 @@ static void on_note(struct task *t, struct smtp_session *s, enum smtp_note n,
 
 /* --- the session ---------------------------------------------------------- */
 
+/* smtpd_tls_req_ccert: without a certificate of somebody trusted the first
+ * command after the handshake is the last one. */
+static struct reply certificate_demanded(struct task *t, struct visit *v)
+{
+    const struct tls_facts *f = conn_tls(v->s.conn);
+    const char *fault = str_empty(f->peer_fingerprint)
+                            ? "No client certificate presented"
+                        : !f->peer_verified ? "Client certificate not trusted"
+                                            : NULL;
+
+    if (!v->l->demands_cert || !f->on || !fault)
+        return (struct reply){ 0 };
+    say(t, smtpd_tls_abort, STR(v->s.peer), fault);
+    return reply_fmt(&v->s.scratch, 421, "4.7.1", "%.*s Error: %s",
+                     STR(v->s.o.hostname), fault);
+}
+
 static struct reply on_greet(struct task *t, struct smtp_session *s)
 {
     struct visit *v = visit_of(s);
@@ -446,8 +463,11 @@ static struct reply on_special(struct task *t, struct smtp_session *s,
                                str verb, str line)
 {
     struct visit *v = visit_of(s);
+    struct reply r = certificate_demanded(t, v);
     str value;
 
+    if (r.code)
+        return r;
     if (v->l->pickup && str_ieq(verb, S("XPICKUP")))
         return pickup_whose(v, str_skip(line, verb.n));
     if (listed(v->l->conf, P_smtpd_noop_commands, verb))

@@ -69,6 +69,7 @@ struct listener_settings {
     struct smtp_options options;
     struct tls_context *tls;    /* NULL: none */
     int tls_loglevel;
+    bool demands_cert;          /* smtpd_tls_req_ccert */
     struct route *route;
     struct policy *policy;
     struct maps forbidden;      /* tables of smtpd_forbidden_commands */
