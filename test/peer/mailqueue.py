@@ -273,17 +273,15 @@ def take_over(c, peer, ours):
     ours.system.start()
     ours.run("postsuper", "-H", "ALL")
     ours.run("postqueue", "-f")
+    # one more: master empties maildrop at the start
     end = time.time() + 15
-    while time.time() < end and len(ours.server.texts) < n + len(before):
-        time.sleep(0.1)
-    c.same("delivered", len(before), len(ours.server.texts) - n)
-    end = time.time() + 15
-    ours.run("pickup")
     while time.time() < end and len(ours.server.texts) <= n + len(before):
         time.sleep(0.1)
-    text = ours.server.texts[-1]
-    c.same("picked up", (True, True),
-           (b"Subject: dropped" in text, b"\r\n\r\nfrom postdrop\r\n" in text))
+    texts = ours.server.texts[n:]
+    dropped = [x for x in texts if b"Subject: dropped" in x]
+    c.same("delivered", len(before), len(texts) - len(dropped))
+    c.same("picked up", [True],
+           [b"\r\n\r\nfrom postdrop\r\n" in x for x in dropped])
 
 
 def main():
