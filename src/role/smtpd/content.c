@@ -8,6 +8,7 @@
 
 #include "mail/date.h"
 #include "role/events.h"
+#include "role/zone.h"
 #include "route/rewrite.h"
 
 enum { PIECE = 32 * 1024, NUMBER_WAIT_S = 10 };
@@ -176,7 +177,7 @@ static err put_missing(struct task *t, struct visit *v)
     if (!has(c, c->resent ? HEADER_RESENT_DATE : HEADER_DATE))
         header_put(&b, c->resent ? S("Resent-Date") : S("Date"),
                    date_rfc5322(&c->memory, now, world_zone_s(t, now),
-                                S("")));
+                                role_zone_name(t, &c->memory)));
     if (!has(c, c->resent ? HEADER_RESENT_FROM : HEADER_FROM))
         put_from(v, &b);
     if (!has(c, HEADER_TO) && !has(c, HEADER_CC) && !has(c, HEADER_BCC)
