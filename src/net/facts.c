@@ -8,12 +8,16 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+/* Names go into logs and headers: nothing in them ends a line. */
 static str name_text(struct arena *a, const X509_NAME *name, int nid)
 {
     char text[256];
     int n = X509_NAME_get_text_by_NID((X509_NAME *)(uintptr_t)name, nid, text,
                                       sizeof(text));
 
+    for (int i = 0; i < n; i++)
+        if ((unsigned char)text[i] < ' ' || text[i] == 127)
+            text[i] = '?';
     return n > 0 ? arena_str(a, str_of(text, (size_t)n)) : S("");
 }
 

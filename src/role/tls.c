@@ -14,15 +14,18 @@ struct words {
     enum param digest, depth, session_s;
 };
 
-#define WORDS(side, depth)                                                    \
+#define WORDS(side, depth, digest)                                            \
     { { P_##side##_tls_protocols, P_##side##_tls_mandatory_protocols },       \
       { P_##side##_tls_ciphers, P_##side##_tls_mandatory_ciphers },           \
-      P_##side##_tls_exclude_ciphers, P_##side##_tls_mandatory_exclude_ciphers,\
-      P_##side##_tls_fingerprint_digest, P_##side##_tls_##depth,              \
+      P_##side##_tls_exclude_ciphers,                                         \
+      P_##side##_tls_mandatory_exclude_ciphers,                               \
+      digest, P_##side##_tls_##depth,                                         \
       P_##side##_tls_session_cache_timeout }
-static const struct words server_words = WORDS(smtpd, ccert_verifydepth);
+static const struct words server_words = WORDS(
+    smtpd, ccert_verifydepth, P_smtpd_tls_fingerprint_digest);
 static const struct words client_words[] = {
-    WORDS(smtp, scert_verifydepth), WORDS(lmtp, scert_verifydepth),
+    WORDS(smtp, scert_verifydepth, N_PARAMS),
+    WORDS(lmtp, scert_verifydepth, N_PARAMS),
 };
 #undef WORDS
 
@@ -81,7 +84,7 @@ static void set_common(struct tls_options *o, const struct tls_plan *p,
 
     *o = (struct tls_options){
         .protocols = conf_str(c, w->protocols[p->need]),
-        .digest = conf_str(c, w->digest),
+        .digest = w->digest == N_PARAMS ? S("") : conf_str(c, w->digest),
         .depth_max = depth > 0 && depth < 1000 ? (int)depth : 0,
         .session_s = conf_seconds(c, w->session_s),
         .options = conf_str(c, P_tls_ssl_options),

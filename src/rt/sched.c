@@ -73,6 +73,7 @@ static void run(struct world *w, struct task *t)
 {
     w->current = t;
     t->trimmed = false;
+    w->unswept = true;
     task_switch_in(w, t);
     w->current = NULL;
     if (t->ended) {
@@ -124,10 +125,15 @@ static void sweep(struct world *w)
     if (w->now - w->swept < SWEEP_US)
         return;
     w->swept = w->now;
+    w->unswept = false;
     list_each(l, &w->tasks) {
         struct task *t = container_of(l, struct task, all);
-        if (t->parked && !t->trimmed && w->now - t->parked_at > IDLE_US)
+        if (t->trimmed)
+            continue;
+        if (t->parked && w->now - t->parked_at > IDLE_US)
             task_memory_trim(t);
+        else
+            w->unswept = true;
     }
 }
 
@@ -148,6 +154,9 @@ static void turn(struct world *w, const struct task_group *root)
         return;
     if ((first = heap_first(&w->timers)))
         until = first->key;
+    /* who has nothing to do still tidies up, once */
+    if (w->unswept && !w->ops->simulated && until > w->swept + SWEEP_US)
+        until = w->swept + SWEEP_US;
     if (!list_empty(&w->ready))
         until = w->now;
     w->ops->poll(w, until);

@@ -114,6 +114,7 @@ struct world {
     struct heap timers;
     when now;
     when swept;             /* last time idle stacks were trimmed */
+    bool unswept;           /* there may be some that are not */
     void *sp;               /* the scheduler's own, while a task runs */
     struct task *current;
     char *stacks;           /* free list through their first words */

@@ -317,21 +317,23 @@ def log_since(system, at):
 
 
 def received(system, seen):
-    """The headers of messages that were not there before."""
-    where = [os.path.join(system.dir, "spool", "*", "*"),
-             os.path.join(system.dir, "queue", "log", "*")]
+    """What the headers of messages say that were not there before."""
     found = []
-    for name in [n for w in where for n in glob.glob(w)]:
-        try:
-            with open(name, "rb") as f:
-                text = f.read()
-        except OSError:
+    for name in (glob.glob(os.path.join(system.dir, "spool", "*", "*"))
+                 + glob.glob(os.path.join(system.dir, "queue", "log", "*"))):
+        if not os.path.isfile(name):
             continue
-        found += re.findall(rb"\(using TLS.{20,400}?by ", re.sub(
-            rb"[\r\n\0]*(?:N.)?\t", rb"\n\t", text), re.S)
-    new = [h.decode("latin-1") for h in found if h not in seen]
+        with open(name, "rb") as f:
+            text = f.read()
+        at = text.find(b"(using TLS")
+        while at >= 0:
+            found.append(text[at:at + 500].decode("latin-1"))
+            at = text.find(b"(using TLS", at + 1)
+    # the peer's queue files have a record's head before each line
+    new = {re.sub(r"\s+", " ", re.sub(r"[\r\n]*(N.)?\t", " ", h))
+           .partition(" by mx.")[0] for h in found if h not in seen}
     seen.update(found)
-    return [re.sub(r"\s+", " ", h) for h in new]
+    return sorted(new)
 
 
 def outcome(system, port, how, seen, wants_received):

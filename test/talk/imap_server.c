@@ -158,9 +158,11 @@ static void option(struct server *sv, str arg)
 
 static err tls_ready(struct task *t, struct arena *a, struct server *sv)
 {
-    struct tls_options o = { 0 };
+    struct tls_pair *own = arena_new(a, struct tls_pair);
+    struct tls_options o = { .pairs = own, .n_pairs = 1 };
 
-    TRY(tls_self_signed(t, a, S("localhost"), 10, &o.key_pem, &o.chain_pem));
+    TRY(tls_self_signed(t, a, S("localhost"), 10, &own->key_pem,
+                        &own->chain_pem));
     return tls_server_new(t, a, &o, &sv->door.tls);
 }
 

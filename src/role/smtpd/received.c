@@ -8,6 +8,23 @@
 #include "mail/date.h"
 #include "role/zone.h"
 
+/* Text of a client's in a comment: nothing that ends it or the line. */
+static void put_clean(struct buf *to, str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        buf_byte(to, (unsigned char)c <= ' ' || c == 127 || c == '('
+                         || c == ')' || c == '\\' ? '?' : c);
+    }
+}
+
+/* A name from a certificate, in quotes in a comment. */
+static void put_quoted(struct buf *to, str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        buf_byte(to, str_chr(S("()\"\\"), s.p[i]) != STR_NONE ? '?' : s.p[i]);
+}
+
 static void put_tls(struct visit *v, struct buf *to)
 {
     const struct tls_facts *f = conn_tls(v->s.conn);
@@ -18,14 +35,18 @@ static void put_tls(struct visit *v, struct buf *to)
             STR(f->cipher), f->bits_used, f->bits_total);
     tls_facts_put(f, "\r\n\t ", to);
     buf_add(to, S(")\r\n"));
-    if (!str_empty(f->peer_name))
-        buf_fmt(to, "\t(Client CN \"%.*s\", Issuer \"%.*s\" (%s))\r\n",
-                STR(f->peer_name), STR(f->issuer_name),
-                f->peer_verified ? "verified OK" : "not verified");
-    else
+    if (!str_empty(f->peer_fingerprint)) {
+        buf_add(to, S("\t(Client CN \""));
+        put_quoted(to, f->peer_name);
+        buf_add(to, S("\", Issuer \""));
+        put_quoted(to, f->issuer_name);
+        buf_fmt(to, "\" (%s))\r\n", f->peer_verified ? "verified OK"
+                                                      : "not verified");
+    } else {
         buf_fmt(to, "\t(%s)\r\n", f->peer_asked
                     ? "Client did not present a certificate"
                     : "No client certificate requested");
+    }
 }
 
 static const char *protocol(const struct visit *v)
@@ -38,16 +59,6 @@ static const char *protocol(const struct visit *v)
     if (!v->s.esmtp)
         return "SMTP";
     return tls ? auth ? "ESMTPSA" : "ESMTPS" : auth ? "ESMTPA" : "ESMTP";
-}
-
-/* Text of a client's in a comment: nothing that ends it or the line. */
-static void put_clean(struct buf *to, str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        buf_byte(to, (unsigned char)c <= ' ' || c == 127 || c == '('
-                         || c == ')' || c == '\\' ? '?' : c);
-    }
 }
 
 static void put_client(struct visit *v, struct buf *to)
