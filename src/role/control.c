@@ -155,11 +155,11 @@ err role_control(struct task *t, struct role *r)
         err e = port_recv(t, r->control, NEVER, &f);
         if (e) { /* master is gone: so are we */
             r->stop = true;
-            bell_ring_all(&r->changed);
+            role_ring(r);
             return e;
         }
         TRY(on_frame(t, r, &f));
-        bell_ring_all(&r->changed);
+        role_ring(r);
     }
 }
 
@@ -170,6 +170,19 @@ err role_wait_go(struct task *t, struct role *r)
     if (r->stop)
         return ERR_STOPPED;
     return r->control ? sandbox_enter(t, r) : OK;
+}
+
+void role_ring(struct role *r)
+{
+    r->n_changes++;
+    bell_ring_all(&r->changed);
+}
+
+err role_wait_change(struct task *t, struct role *r, uint32_t seen)
+{
+    while (r->n_changes == seen)
+        TRY(bell_wait(t, &r->changed, NEVER));
+    return OK;
 }
 
 void role_ready(struct role *r)

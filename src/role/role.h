@@ -80,6 +80,7 @@ struct role {
     struct link keys;       /* struct role_keys of this epoch */
     struct dir *dirs[N_ROLE_DIRS];
     struct bell changed;    /* rings when anything above did */
+    uint32_t n_changes;     /* and this counts */
     bool go, stop, flush;
 };
 
@@ -94,6 +95,13 @@ err role_control(struct task *t, struct role *r);
  * no master is, nothing is given up. */
 err role_wait_go(struct task *t, struct role *r);
 void role_ready(struct role *r);
+
+/* Something changed. */
+void role_ring(struct role *r);
+/* Waits until n_changes is not seen any more.  Whoever works off what was
+ * given takes seen before it begins: what comes while that work waits for
+ * something rings when nobody listens. */
+err role_wait_change(struct task *t, struct role *r, uint32_t seen);
 
 /* Takes the next port to a peer of this kind off the list; NULL if none. */
 struct role_port *role_port_take(struct role *r, enum role_kind peer);

@@ -78,7 +78,7 @@ static void give_port(struct task *t, struct machine_role *mr,
     must(!e);
     sim_act_as(t, was);
     list_add_last(&mr->role.ports, &p->link);
-    bell_ring_all(&mr->role.changed);
+    role_ring(&mr->role);
 }
 
 static void connect_roles(struct task *t, struct machine_role *a,

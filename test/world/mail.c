@@ -63,7 +63,7 @@ static void hurt(struct task *t, struct world_mail *w)
     } else {
         struct machine_role *mr = &w->roles[below(t, 3)];
         mr->role.stop = true;
-        bell_ring_all(&mr->role.changed);
+        role_ring(&mr->role);
     }
     vec_push(&w->memory, &w->crashes, rt_now(t));
     set_faults(t, w);

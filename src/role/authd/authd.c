@@ -61,6 +61,8 @@ static void take_ports(struct authd *d)
 static err serve(struct task *t, struct authd *d)
 {
     while (!d->role->stop) {
+        uint32_t seen = d->role->n_changes;
+
         if (d->role->go && d->epoch != d->role->epoch) {
             err e = open_sources(t, d);
             if (e && !d->auth)
@@ -71,7 +73,7 @@ static err serve(struct task *t, struct authd *d)
         }
         if (d->auth)
             take_ports(d);
-        TRY(bell_wait(t, &d->role->changed, NEVER));
+        TRY(role_wait_change(t, d->role, seen));
     }
     return OK;
 }

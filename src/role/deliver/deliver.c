@@ -73,10 +73,12 @@ static void take_ports(struct task *t, struct deliver *d)
 static err serve(struct task *t, struct deliver *d)
 {
     while (!d->role->stop) {
+        uint32_t seen = d->role->n_changes;
+
         take_ports(t, d);
         if (d->role->go)
             reconfigure(t, d);
-        TRY(bell_wait(t, &d->role->changed, NEVER));
+        TRY(role_wait_change(t, d->role, seen));
     }
     return OK;
 }

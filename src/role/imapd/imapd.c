@@ -117,6 +117,8 @@ static err new_epoch(struct task *t, struct imapd *d)
 static err serve(struct task *t, struct imapd *d)
 {
     while (!d->role->stop) {
+        uint32_t seen = d->role->n_changes;
+
         take_ports(d);
         if (d->role->go && (!d->epoch
                             || d->epoch->number != d->role->epoch)) {
@@ -130,7 +132,7 @@ static err serve(struct task *t, struct imapd *d)
             take_listeners(d);
             role_ready(d->role);
         }
-        TRY(bell_wait(t, &d->role->changed, NEVER));
+        TRY(role_wait_change(t, d->role, seen));
     }
     return OK;
 }

@@ -165,6 +165,8 @@ static void take_ports(struct lookup *d)
 static err serve(struct task *t, struct lookup *d)
 {
     while (!d->role->stop) {
+        uint32_t seen = d->role->n_changes;
+
         if (d->role->go && d->epoch != d->role->epoch) {
             d->epoch = d->role->epoch;
             table_server_configure(t, d->tables, d->role->conf);
@@ -174,7 +176,7 @@ static err serve(struct task *t, struct lookup *d)
         }
         if (d->dns)
             take_ports(d);
-        TRY(bell_wait(t, &d->role->changed, NEVER));
+        TRY(role_wait_change(t, d->role, seen));
     }
     return OK;
 }

@@ -23,7 +23,7 @@ static err run_spool(struct task *t, void *arg)
     if (e != ERR_STOPPED) {
         q->failed = true;
         say(t, qmgr_spool_died, task_why(t));
-        bell_ring_all(&q->role->changed);
+        role_ring(q->role);
     }
     return e;
 }
@@ -158,6 +158,8 @@ static void reconfigure(struct task *t, struct queue *q)
 static err serve(struct task *t, struct queue *q)
 {
     while (!q->role->stop && !q->failed) {
+        uint32_t seen = q->role->n_changes;
+
         take_peers(t, q);
         if (q->role->go && q->epoch != q->role->epoch)
             reconfigure(t, q);
@@ -166,7 +168,7 @@ static err serve(struct task *t, struct queue *q)
             q->role->flush = false;
             TRY(queue_flush(t, q, S(""), &n));
         }
-        TRY(bell_wait(t, &q->role->changed, NEVER));
+        TRY(role_wait_change(t, q->role, seen));
     }
     return q->failed ? ERR_IO : OK;
 }

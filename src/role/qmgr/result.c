@@ -193,7 +193,7 @@ static err end_run(struct task *t, void *arg)
     heap_free(r);
     if (e && e != ERR_STOPPED) {
         q->failed = true;
-        bell_ring_all(&q->role->changed);
+        role_ring(q->role);
     }
     return e;
 }

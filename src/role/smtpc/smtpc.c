@@ -44,13 +44,15 @@ static err serve(struct task *t, struct client *c)
     uint32_t epoch = 0;
 
     while (!c->role->stop) {
+        uint32_t seen = c->role->n_changes;
+
         if (c->role->go && epoch != c->role->epoch) {
-            TRY(settings_load(t, c));
             epoch = c->role->epoch;
+            TRY(settings_load(t, c));
             role_ready(c->role);
         }
         take_ports(c);
-        TRY(bell_wait(t, &c->role->changed, NEVER));
+        TRY(role_wait_change(t, c->role, seen));
     }
     return OK;
 }

@@ -116,6 +116,8 @@ static err new_epoch(struct task *t, struct smtpd *d)
 static err serve(struct task *t, struct smtpd *d)
 {
     while (!d->role->stop) {
+        uint32_t seen = d->role->n_changes;
+
         take_ports(d);
         if (d->role->go && (!d->epoch
                             || d->epoch->number != d->role->epoch)) {
@@ -131,7 +133,7 @@ static err serve(struct task *t, struct smtpd *d)
             take_listeners(d);
             role_ready(d->role);
         }
-        TRY(bell_wait(t, &d->role->changed, NEVER));
+        TRY(role_wait_change(t, d->role, seen));
     }
     return OK;
 }
