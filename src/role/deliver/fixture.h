@@ -119,7 +119,7 @@ static inline void stage_close(struct task *t, struct stage *s)
     port_close(s->jobs);
     port_close(s->queue);
     s->role.stop = true;
-    bell_ring_all(&s->role.changed);
+    role_ring(&s->role);
     check_ok(group_wait(t, &s->group, after_s(t, 10)));
     group_close(t, &s->group);
     file_close(s->segment);
