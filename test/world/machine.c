@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * The machine under test: smtpd, qmgr and smtpc as three simulated processes,
- * wired as master does it, and restarted by the scenario.
+ * The machine under test: smtpd, qmgr and smtpc, and a stand-in for deliver,
+ * as simulated processes, wired as master does it, and restarted by the
+ * scenario.
  */
 #include "test/world/mail.h"
 
@@ -26,23 +27,47 @@ static const char main_cf[] =
     "smtp_rcpt_timeout = 20s\n"
     "smtp_data_init_timeout = 20s\n"
     "smtp_data_xfer_timeout = 20s\n"
-    "smtp_data_done_timeout = 40s\n";
+    "smtp_data_done_timeout = 40s\n"
+    "transport_maps = inline:{ {other.test = second:[192.0.2.26]:25},"
+    " {box.test = virtual:} }\n";
+
+/* What a reload changes. */
+static const struct {
+    const char *more;
+    bool no_second;         /* transport */
+} variants[] = {
+    { "", false },
+    { "smtp_destination_recipient_limit = 1\n"
+      "second_destination_concurrency_limit = 1\n"
+      "smtp_connection_cache_on_demand = no\n", false },
+    { "default_destination_concurrency_limit = 2\n"
+      "second_destination_rate_delay = 1s\n"
+      "virtual_destination_recipient_limit = 1\n", false },
+    { "", true },
+};
+enum { N_VARIANTS = sizeof(variants) / sizeof(*variants) };
 
 static const char master_cf[] =
     "smtp      inet  n       -       n       -       -       smtpd\n"
     "qmgr      unix  n       -       n       300     1       qmgr\n"
     "smtp      unix  -       -       n       -       -       smtp\n"
+    "virtual   unix  -       n       n       -       -       virtual\n"
     "relay     unix  -       -       n       -       -       smtp\n"
     "error     unix  -       -       n       -       -       error\n"
     "retry     unix  -       -       n       -       -       error\n"
     "discard   unix  -       -       n       -       -       discard\n";
+static const char master_cf_second[] =
+    "second    unix  -       -       n       -       -       smtp\n";
 
 static void configure(struct machine_role *mr)
 {
+    unsigned v = mr->w->variant;
     struct conf_source src = {
         .dir = S("/etc/postfix"),
-        .main_cf = str_from(main_cf),
-        .master_cf = str_from(master_cf),
+        .main_cf = arena_fmt(mr->memory, "%s%s", main_cf, variants[v].more),
+        .master_cf = arena_fmt(mr->memory, "%s%s", master_cf,
+                               variants[v].no_second ? ""
+                                                     : master_cf_second),
         .facts = { .hostname = S("relay.sim.test"),
                    .process_name = S("sim"), .process_id = S("1") },
     };
@@ -50,13 +75,28 @@ static void configure(struct machine_role *mr)
 
     if (conf_read(mr->memory, &src, &findings, &mr->role.conf))
         broken(mr->w->r, "the configuration cannot be read");
-    mr->role.epoch = 1;
+    mr->role.epoch++;
     mr->role.go = true;
+}
+
+/* Whoever dispatches and relays has a new configuration. */
+void machine_reload(struct task *t, struct world_mail *w, unsigned variant)
+{
+    w->variant = variant % N_VARIANTS;
+    sim_say(t, "--- reload, variant %u", w->variant);
+    for (int i = 0; i < N_PROCESSES; i++) {
+        struct machine_role *mr = &w->roles[i];
+        if (!mr->process || mr->ended
+            || (mr->kind != ROLE_qmgr && mr->kind != ROLE_smtpc))
+            continue;
+        configure(mr);
+        bell_ring_all(&mr->role.changed);
+    }
 }
 
 static struct machine_role *role_of(struct world_mail *w, enum role_kind kind)
 {
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < N_PROCESSES; i++)
         if (w->roles[i].kind == kind)
             return &w->roles[i];
     must_not_reach();
@@ -95,12 +135,12 @@ static void connect_roles(struct task *t, struct machine_role *a,
     give_port(t, b, a->kind, NULL, fd);
 }
 
-static void give_listener(struct task *t, struct world_mail *w,
-                          struct machine_role *mr)
+static void give_listener(struct task *t, struct machine_role *mr,
+                          const struct endpoint *at)
 {
     struct role_listener *l = arena_new(mr->memory, struct role_listener);
     uint32_t was = sim_act_as(t, mr->process);
-    err e = sock_listen(t, &w->relay_at, 100, &l->sock);
+    err e = sock_listen(t, at, 100, &l->sock);
 
     must(!e);
     sim_act_as(t, was);
@@ -117,7 +157,8 @@ static err run_role(struct task *t, void *arg)
     log_name_set(t, role_title(mr->kind));
     e = mr->kind == ROLE_smtpd ? role_smtpd_run(t, &mr->role)
       : mr->kind == ROLE_qmgr ? role_qmgr_run(t, &mr->role)
-                              : role_smtpc_run(t, &mr->role);
+      : mr->kind == ROLE_smtpc ? role_smtpc_run(t, &mr->role)
+                               : deliverer_run(t, mr);
     (void)e;
     mr->ended = true; /* what is left of it goes when it is started again */
     return OK;
@@ -136,8 +177,10 @@ void role_start_one(struct task *t, struct world_mail *w,
     configure(mr);
     mr->role.dirs[ROLE_DIR_SPOOL] = w->spool_dir;
     if (mr->kind == ROLE_smtpd)
-        give_listener(t, w, mr);
-    for (int i = 0; i < 3; i++) {
+        give_listener(t, mr, &w->relay_at);
+    if (mr->kind == ROLE_qmgr)
+        give_listener(t, mr, &w->admin_at);
+    for (int i = 0; i < N_PROCESSES; i++) {
         struct machine_role *other = &w->roles[i];
         if (other != mr && other->process && !other->ended
             && (mr == qmgr || other == qmgr)) {
@@ -152,10 +195,11 @@ void role_start_one(struct task *t, struct world_mail *w,
 
 void machine_start(struct task *t, struct world_mail *w)
 {
-    static const enum role_kind kinds[] = { ROLE_qmgr, ROLE_smtpc,
-                                            ROLE_smtpd };
+    static const enum role_kind kinds[N_PROCESSES] = {
+        ROLE_qmgr, ROLE_smtpc, ROLE_smtpd, ROLE_deliver,
+    };
 
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < N_PROCESSES; i++) {
         w->roles[i] = (struct machine_role){ .w = w, .kind = kinds[i] };
         role_start_one(t, w, &w->roles[i]);
     }
@@ -170,8 +214,18 @@ void role_kill(struct task *t, struct machine_role *mr)
 
 void machine_lost(struct world_mail *w)
 {
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < N_PROCESSES; i++)
         w->roles[i].process = 0;
+}
+
+/* Whoever comes by the admin port is the operator. */
+err __wrap_sock_peer_uid(struct sock *sock, uint32_t *uid);
+
+err __wrap_sock_peer_uid(struct sock *sock, uint32_t *uid)
+{
+    (void)sock;
+    *uid = 0;
+    return OK;
 }
 
 /* Small segments, so that the ring turns within a seed. */

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: ISC
  *
  * The mail system: clients send letters to the real smtpd, the real qmgr
- * keeps them, the real smtpc relays them to a peer; power fails, processes
- * are killed, disks fail and fill up.  Then all faults stop and everything
+ * keeps them, the real smtpc relays them to two peers over two transports, and
+ * a stand-in for the deliver role takes some; power fails, processes are
+ * killed, disks fail and fill up, the configuration changes, somebody holds,
+ * releases, requeues and deletes mail.  Then all faults stop and everything
  * must drain:
  *
- * A  Every letter answered 250 has reached the peer or came back as a report,
- *    for each recipient.
+ * A  Every letter answered 250 has reached its peer or came back as a report,
+ *    for each recipient, unless it was deleted.
  * B  Nothing is left in the spool.
  *
- * The other invariants stand in receiver.c, where they are checked.
+ * The other invariants stand in ledger.c, where they are checked.
  */
 #include "test/world/mail.h"
 
@@ -35,7 +37,7 @@ static void set_faults(struct task *t, struct world_mail *w)
 /* What ended by itself, or was killed, is started again. */
 static void restart(struct task *t, struct world_mail *w)
 {
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < N_PROCESSES; i++) {
         struct machine_role *mr = &w->roles[i];
         if (mr->process && !mr->ended)
             continue;
@@ -50,22 +52,27 @@ static void restart(struct task *t, struct world_mail *w)
 
 static void hurt(struct task *t, struct world_mail *w)
 {
-    uint64_t what = below(t, 10);
+    uint64_t what = below(t, 14);
 
+    if (what >= 12) {
+        machine_reload(t, w, (unsigned)below(t, 100));
+        set_faults(t, w);
+        return;
+    }
+    vec_push(&w->memory, &w->crashes, rt_now(t));
     if (what < 4) {
         sim_power_loss(t);
         machine_lost(w);
         w->r->tally->crashes++;
         err_ignore(task_sleep(t, after_ms(t, (int64_t)below(t, 5000))));
-    } else if (what < 9) {
-        role_kill(t, &w->roles[what % 3]);
+    } else if (what < 11) {
+        role_kill(t, &w->roles[below(t, N_PROCESSES)]);
         w->r->tally->kills++;
     } else {
-        struct machine_role *mr = &w->roles[below(t, 3)];
+        struct machine_role *mr = &w->roles[below(t, N_PROCESSES)];
         mr->role.stop = true;
         role_changed(&mr->role);
     }
-    vec_push(&w->memory, &w->crashes, rt_now(t));
     set_faults(t, w);
 }
 
@@ -84,11 +91,16 @@ static void stormy(struct task *t, struct world_mail *w)
     }
 }
 
+static bool awaited(const struct letter *l)
+{
+    return l->promised && !l->deleted;
+}
+
 static bool settled(const struct world_mail *w)
 {
     for (size_t i = 0; i < w->letters.n; i++) {
         const struct letter *l = w->letters.p[i];
-        for (int k = 0; l->promised && k < l->n_rcpts; k++)
+        for (int k = 0; awaited(l) && k < l->n_rcpts; k++)
             if (!l->to[k].n_delivered && !l->to[k].bounced)
                 return false;
     }
@@ -99,7 +111,7 @@ static void check_settled(struct world_mail *w)
 {
     for (size_t i = 0; i < w->letters.n; i++) {
         const struct letter *l = w->letters.p[i];
-        for (int k = 0; l->promised && k < l->n_rcpts; k++)
+        for (int k = 0; awaited(l) && k < l->n_rcpts; k++)
             if (!l->to[k].n_delivered && !l->to[k].bounced)
                 broken(w->r, "A: letter %" PRIu64 " for recipient %d is lost",
                        l->id, k);
@@ -146,6 +158,7 @@ static void drain(struct task *t, struct world_mail *w)
     w->calm = true;
     set_faults(t, w);
     restart(t, w);
+    machine_reload(t, w, 0);
     for (int i = 0; i < 5; i++) {
         err_ignore(task_sleep(t, after_s(t, 1)));
         restart(t, w);
@@ -153,6 +166,7 @@ static void drain(struct task *t, struct world_mail *w)
     w->closing = true;
     while (rt_now(t) < until
            && !(settled(w) && count_left(t, w, false) == 0)) {
+        err_ignore(operator_release(t, w)); /* again later */
         err_ignore(task_sleep(t, after_s(t, 10)));
         restart(t, w);
     }
@@ -168,8 +182,13 @@ err mail_scenario(struct task *t, void *arg)
     w->r = arg;
     arena_init(&w->memory, 0);
     TRY(endpoint_parse(S("192.0.2.1"), 25, &w->relay_at));
-    TRY(endpoint_parse(S("192.0.2.25"), 25, &w->peer_at));
-    TRY(sock_listen(t, &w->peer_at, 100, &w->peer_listener));
+    TRY(endpoint_parse(S("192.0.2.1"), 9000, &w->admin_at));
+    TRY(endpoint_parse(S("192.0.2.25"), 25, &w->peer[0].at));
+    TRY(endpoint_parse(S("192.0.2.26"), 25, &w->peer[1].at));
+    for (int i = 0; i < N_PEERS; i++) {
+        w->peer[i].w = w;
+        TRY(sock_listen(t, &w->peer[i].at, 100, &w->peer[i].listener));
+    }
     TRY(dir_make(t, NULL, S("log"), 0700));
     TRY(dir_open(t, NULL, S("/"), &root));
     TRY(dir_sync(t, root));
@@ -178,13 +197,15 @@ err mail_scenario(struct task *t, void *arg)
     group_open(t, &w->machine);
     set_faults(t, w);
     machine_start(t, w);
-    group_go(&w->peers, "receiver", receiver_run, w);
+    for (int i = 0; i < N_PEERS; i++)
+        group_go(&w->peers, "receiver", receiver_run, &w->peer[i]);
+    group_go(&w->peers, "operator", operator_run, w);
     for (int i = 0; i < N_SENDERS; i++)
         group_go(&w->peers, "sender", sender_run, w);
     stormy(t, w);
     drain(t, w);
     w->r->tally->virtual_s += (uint64_t)rt_now(t) / 1000000;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < N_PROCESSES; i++)
         role_kill(t, &w->roles[i]);
     group_close(t, &w->peers);
     group_close(t, &w->machine);

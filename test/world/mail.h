@@ -10,7 +10,7 @@
 #include "spool/spool.h"
 #include "test/world/world.h"
 
-enum { RCPTS_MAX = 4 };
+enum { RCPTS_MAX = 4, N_PROCESSES = 4, N_PEERS = 2, ARRIVAL_RCPTS = 64 };
 
 /* What is known of one recipient of one message. */
 struct addressee {
@@ -28,6 +28,7 @@ struct letter {
     int n_rcpts;
     bool sent;              /* its final dot was written */
     bool promised;          /* and answered 250 */
+    bool deleted;           /* the operator had it deleted */
     struct addressee to[RCPTS_MAX];
 };
 
@@ -41,14 +42,22 @@ struct machine_role {
     bool ended;             /* by itself */
 };
 
+/* A host that mail is relayed to. */
+struct receiver {
+    struct world_mail *w;
+    struct endpoint at;
+    struct sock *listener;
+};
+
 struct world_mail {
     struct run *r;
     struct arena memory;
     vec_of(struct letter *) letters;
-    struct endpoint relay_at, peer_at;
-    struct sock *peer_listener;
+    struct endpoint relay_at, admin_at;
+    struct receiver peer[N_PEERS];
     struct task_group peers, machine;
-    struct machine_role roles[3];
+    struct machine_role roles[N_PROCESSES];
+    unsigned variant;       /* of the configuration */
     struct dir *spool_dir;
     bool calm, closing;     /* no faults; no new mail */
     vec_of(when) crashes;   /* when anything was killed */
@@ -63,13 +72,36 @@ void letter_text(const struct letter *l, struct buf *to);
 bool line_cut(str *rest, str *line);
 
 err sender_run(struct task *t, void *world_mail);
-err receiver_run(struct task *t, void *world_mail);
+err receiver_run(struct task *t, void *receiver);
+
+/* ledger.c: a text that came for these recipients; to: those of them whose
+ * letter it is. */
+struct arrival {
+    struct world_mail *w;
+    when began;
+    bool null_sender;
+    const str *rcpts;
+    size_t n_rcpts;
+    struct addressee *to[ARRIVAL_RCPTS];
+    size_t n_to;
+};
+void arrived(struct task *t, struct arrival *a, str text);
+struct addressee *addressee_find(struct world_mail *w, str address);
+
+/* deliverer.c: the deliver role's stand-in. */
+err deliverer_run(struct task *t, struct machine_role *mr);
+
+/* operator.c: somebody with postsuper and postqueue. */
+err operator_run(struct task *t, void *world_mail);
+/* Releases and flushes all; an error if there was nobody to ask. */
+err operator_release(struct task *t, struct world_mail *w);
 
 /* machine.c */
 void machine_start(struct task *t, struct world_mail *w);
 void role_start_one(struct task *t, struct world_mail *w,
                     struct machine_role *mr);
 void role_kill(struct task *t, struct machine_role *mr);
+void machine_reload(struct task *t, struct world_mail *w, unsigned variant);
 void machine_lost(struct world_mail *w);
 
 #endif

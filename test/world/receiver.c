@@ -2,18 +2,10 @@
  *
  * The peer that mail is relayed to: it is slow, refuses for now or for ever,
  * breaks off, and holds what it is given against the ledger.
- *
- * F  A letter arrives as it was written, and only if its end was sent.
- * G  What was delivered, and whose client was seen to have read so, is not
- *    delivered again, unless something was killed meanwhile or shortly
- *    afterwards.
- * H  Nobody bounces who was not refused.
  */
 #include "test/world/mail.h"
 
-#include <stdio.h>
-
-enum { GRACE_US = 2 * 1000 * 1000, IN_MAX = 1 << 20, CMD_RCPTS = 64 };
+enum { IN_MAX = 1 << 20 };
 
 struct visitor {
     struct world_mail *w;
@@ -22,9 +14,9 @@ struct visitor {
     struct arena memory;    /* of the transaction */
     when began, text_began; /* the next may come with a text */
     bool in_mail, null_sender;
-    str rcpts[CMD_RCPTS];
+    str rcpts[ARRIVAL_RCPTS];
     size_t n_rcpts;
-    struct addressee *done[CMD_RCPTS * 4]; /* of this connection */
+    struct addressee *done[ARRIVAL_RCPTS * 4]; /* of this connection */
     size_t n_done;
 };
 
@@ -61,23 +53,6 @@ static err say_line(struct task *t, struct visitor *v, const char *text)
     return sock_write_str(t, v->s, str_from(text), after_s(t, 60));
 }
 
-/* "r12.3@dest.test" */
-static struct addressee *addressee_of(struct world_mail *w, str address)
-{
-    struct letter *l;
-    uint64_t id, i;
-    str part;
-
-    if (address.n < 2 || address.p[0] != 'r')
-        return NULL;
-    address = str_skip(address, 1);
-    if (!str_cut(&address, '.', &part) || !str_uint(part, UINT32_MAX, &id)
-        || !str_cut(&address, '@', &part) || !str_uint(part, 3, &i))
-        return NULL;
-    l = letter_find(w, id);
-    return l && (int)i < l->n_rcpts ? &l->to[i] : NULL;
-}
-
 static str in_brackets(str s)
 {
     size_t from = str_chr(s, '<'), to = str_rchr(s, '>');
@@ -90,11 +65,11 @@ static str in_brackets(str s)
 static err on_rcpt(struct task *t, struct visitor *v, str cmd)
 {
     str address = in_brackets(cmd);
-    struct addressee *a = addressee_of(v->w, address);
+    struct addressee *a = addressee_find(v->w, address);
 
     if (!v->in_mail)
         return say_line(t, v, "503 5.5.1 MAIL first\r\n");
-    if (v->n_rcpts == CMD_RCPTS || hostile(t, v, 25))
+    if (v->n_rcpts == ARRIVAL_RCPTS || hostile(t, v, 25))
         return say_line(t, v, "450 4.2.1 later\r\n");
     if (a && hostile(t, v, 25)) {
         a->rejected = true;
@@ -121,100 +96,15 @@ static err read_text(struct task *t, struct visitor *v, struct buf *text)
     }
 }
 
-static bool crashed_between(const struct world_mail *w, when from, when to)
-{
-    for (size_t i = 0; i < w->crashes.n; i++)
-        if (w->crashes.p[i] > from - GRACE_US
-            && w->crashes.p[i] < to + GRACE_US)
-            return true;
-    return false;
-}
-
-static void deliver_one(struct task *t, struct visitor *v,
-                        struct addressee *a, uint64_t id)
-{
-    struct world_mail *w = v->w;
-
-    if (a->n_delivered > 0) {
-        w->r->tally->duplicates++;
-        if (a->confirmed && a->sure && v->began > a->confirmed
-            && !crashed_between(w, a->began, a->delivered))
-            broken(w->r, "G: letter %" PRIu64 " came again at %.3f s; it was "
-                   "delivered at %.3f s", id, (double)rt_now(t) / 1e6,
-                   (double)a->delivered / 1e6);
-    }
-    a->n_delivered++;
-    a->began = v->began;
-    a->delivered = rt_now(t);
-    a->sure = !sim_faults(t)->slow && !sim_faults(t)->sync_slow;
-    a->confirmed = 0;
-    w->r->tally->delivered++;
-    sim_say(t, "delivered letter %" PRIu64, id);
-    if (v->n_done < CMD_RCPTS * 4)
-        v->done[v->n_done++] = a;
-}
-
-/* A report: the recipients it is about. */
-static void on_report(struct visitor *v, str text)
-{
-    str one;
-
-    while (str_cut(&text, '\n', &one)) {
-        struct addressee *a;
-        if (!str_starts(one, S("Final-Recipient: rfc822; ")))
-            continue;
-        a = addressee_of(v->w, str_trim(str_skip(one, 25)));
-        if (!a)
-            continue;
-        if (!a->rejected)
-            broken(v->w->r, "H: bounced, but never refused: %.*s", STR(one));
-        a->bounced = true;
-        v->w->r->tally->bounced++;
-    }
-}
-
-static void check_text(struct visitor *v, const struct letter *l, str text)
-{
-    struct buf want;
-
-    buf_init(&want, NULL, 1 << 20);
-    letter_text(l, &want);
-    if (!str_eq(text, buf_str(&want)))
-        broken(v->w->r, "F: letter %" PRIu64 " is not what was sent: %zu "
-               "bytes of %zu", l->id, text.n, want.n);
-    if (!l->sent)
-        broken(v->w->r, "F: letter %" PRIu64 " was never sent", l->id);
-    buf_free(&want);
-}
-
 static void on_text(struct task *t, struct visitor *v, str text)
 {
-    size_t at = str_find(text, S("X-Sim: "));
-    struct letter *l;
-    uint64_t id = 0;
-    str rest, number;
+    struct arrival a = { .w = v->w, .began = v->began,
+                         .null_sender = v->null_sender,
+                         .rcpts = v->rcpts, .n_rcpts = v->n_rcpts };
 
-    if (v->null_sender) {
-        on_report(v, text);
-        return;
-    }
-    rest = at == STR_NONE ? S("") : str_skip(text, at);
-    number = str_skip(rest, 7);
-    number = str_head(number, str_chr(number, '\r') == STR_NONE
-                                  ? 0 : str_chr(number, '\r'));
-    if (!str_uint(number, UINT32_MAX, &id) || !(l = letter_find(v->w, id))) {
-        broken(v->w->r, "F: a letter nobody wrote: %.*s", STR(number));
-        return;
-    }
-    check_text(v, l, rest);
-    for (size_t i = 0; i < v->n_rcpts; i++) {
-        struct addressee *a = addressee_of(v->w, v->rcpts[i]);
-        if (!a || a < l->to || a >= l->to + l->n_rcpts)
-            broken(v->w->r, "F: letter %" PRIu64 " for %.*s", id,
-                   STR(v->rcpts[i]));
-        else
-            deliver_one(t, v, a, id);
-    }
+    arrived(t, &a, text);
+    for (size_t i = 0; i < a.n_to && v->n_done < ARRIVAL_RCPTS * 4; i++)
+        v->done[v->n_done++] = a.to[i];
 }
 
 static err on_data(struct task *t, struct visitor *v)
@@ -240,7 +130,7 @@ static err on_data(struct task *t, struct visitor *v)
         if (!e)
             e = say_line(t, v, "250 2.0.0 taken\r\n");
         for (size_t i = 0; i < v->n_rcpts && !e; i++) {
-            struct addressee *a = addressee_of(v->w, v->rcpts[i]);
+            struct addressee *a = addressee_find(v->w, v->rcpts[i]);
             if (a)
                 a->delivered = rt_now(t); /* only now it can be known */
         }
@@ -310,7 +200,7 @@ static err visit(struct task *t, void *arg)
 
 err receiver_run(struct task *t, void *arg)
 {
-    struct world_mail *w = arg;
+    struct receiver *r = arg;
     struct task_group g;
     err e = OK;
 
@@ -319,11 +209,11 @@ err receiver_run(struct task *t, void *arg)
         struct visitor *v;
         struct endpoint peer;
         struct sock *s;
-        e = sock_accept(t, w->peer_listener, NEVER, &s, &peer);
+        e = sock_accept(t, r->listener, NEVER, &s, &peer);
         if (e)
             break;
         v = heap_new(struct visitor);
-        v->w = w;
+        v->w = r->w;
         v->s = s;
         arena_init(&v->memory, 0);
         buf_init(&v->in, NULL, IN_MAX);

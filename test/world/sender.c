@@ -9,6 +9,10 @@
 
 enum { PATIENCE_S = 90, LETTERS_MAX = 6 };
 
+/* By the default transport, another one, and the deliver role. */
+static const char *const domains[] = { "dest.test", "other.test", "box.test" };
+enum { N_DOMAINS = sizeof(domains) / sizeof(*domains) };
+
 struct client {
     struct world_mail *w;
     struct sock *s;
@@ -142,8 +146,8 @@ static err send_letter(struct task *t, struct client *c)
              l->id);
     TRY(command(t, c, &code, text));
     for (int i = 0; i < l->n_rcpts && code == 250; i++) {
-        snprintf(text, sizeof(text), "RCPT TO:<r%" PRIu64 ".%d@dest.test>"
-                 "\r\n", l->id, i);
+        snprintf(text, sizeof(text), "RCPT TO:<r%" PRIu64 ".%d@%s>\r\n",
+                 l->id, i, domains[(l->id + (uint64_t)i) % N_DOMAINS]);
         TRY(command(t, c, &code, text));
         n_taken += code == 250;
     }
