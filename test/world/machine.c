@@ -90,7 +90,7 @@ void machine_reload(struct task *t, struct world_mail *w, unsigned variant)
             || (mr->kind != ROLE_qmgr && mr->kind != ROLE_smtpc))
             continue;
         configure(mr);
-        bell_ring_all(&mr->role.changed);
+        role_changed(&mr->role);
     }
 }
 
