@@ -640,6 +640,19 @@ def headers_of_others():
             want(got.count(name) == 1, got)
         want(got.count("Message-Id: <1@x>") == 1, got)
         h.wait_log(": resent-message-id=<")
+        said = h.talk("HELO x", "MAIL FROM:<a@b.example>",
+                      "RCPT TO:<r@far.example>", "DATA",
+                      "Received: from a by b\r\n" * 51 + "\r\n.", "QUIT")
+        want(said[5] == "554 5.4.0 Error: too many hops", said)
+        h.wait_log(": message rejected: hopcount exceeded")
+        h.add("virtual_alias_maps = inline:{ {l1@example.com=l2@example.com},"
+              " {l2@example.com=l1@example.com} }\n")
+        h.reload()
+        said = h.talk("HELO x", "MAIL FROM:<a@b.example>",
+                      "RCPT TO:<l1@example.com>", "DATA", "\r\n.", "QUIT")
+        want(said[5].startswith("451 4.6.0"), said)
+        h.wait_log("unreasonable virtual_alias_maps map nesting for l1@exampl"
+                   "e.com -- message not accepted")
         h.add("message_drop_headers = x-secret\n")
         h.reload()
         got = through("X-SECRET: 1\r\n 2\r\nBcc: me@x\r\n" + full
