@@ -38,6 +38,45 @@ static str events(str text, size_t piece_max, size_t limit)
     return buf_str(&b);
 }
 
+/* The same of a reader that knows lines of mbox files. */
+static str mbox_events(str text, size_t piece_max)
+{
+    struct header_reader r;
+    struct header_field f;
+    struct buf b;
+    enum header_event e = HEADER_MORE;
+
+    buf_init(&b, &arena, 10000);
+    header_reader_init(&r, &arena, 1000);
+    r.mbox_lines = true;
+    while (text.n && (e == HEADER_MORE || e == HEADER_FIELD)) {
+        str piece = str_head(text, piece_max);
+        size_t before = piece.n;
+        e = header_read(&r, &piece, &f);
+        text = str_skip(text, before - piece.n);
+        if (e == HEADER_FIELD)
+            buf_fmt(&b, "{%.*s}", STR(f.raw));
+    }
+    buf_fmt(&b, "%s(%.*s)%.*s", e == HEADER_END ? "END" : "BODY", STR(f.raw),
+            STR(text));
+    return buf_str(&b);
+}
+
+TEST(mail_header_mbox_lines)
+{
+    arena_init(&arena, 0);
+    for (size_t n = 1; n < 20; n++) {
+        check_str(mbox_events(S("From a Mon\n>>From b\nA: c\n\nx"), n),
+                  S("{X-Mailbox-Line: From a Mon\n}"
+                    "{X-Mailbox-Line: >>From b\n}{A: c\n}END(\n)x"));
+        check_str(mbox_events(S("A: c\nFrom a\nB: d\n"), n),
+                  S("{A: c\n}BODY(From a)\nB: d\n"));
+        check_str(mbox_events(S("From: a\n\n"), n), S("{From: a\n}END(\n)"));
+        check_str(mbox_events(S("Frown a\n"), n), S("BODY(Frown a)\n"));
+    }
+    arena_reset(&arena);
+}
+
 static void all_pieces(const char *text, const char *want)
 {
     for (size_t n = 1; n < 30; n++)

@@ -48,7 +48,7 @@ static bool replace(struct task *t, struct growing *g, size_t i,
         else
             vec_push(g->a, &g->list.list, to);
         if (g->list.list.n > g->r->virtual_expansion_max)
-            return refuse(t, fault, "expansion size", &from);
+            return refuse(t, fault, "map expansion size", &from);
     }
     return false;
 }
@@ -67,7 +67,7 @@ static err follow(struct task *t, struct growing *g, size_t i,
         if (map_get(g->final, x.text))
             return OK;
         if (depth >= r->virtual_recursion_max) {
-            refuse(t, fault, "nesting", &x);
+            refuse(t, fault, "map nesting", &x);
             return OK;
         }
         e = rewrite_map(t, r, &r->virtual_alias, propagate, &x, g->a, &found);

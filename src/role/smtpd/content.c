@@ -357,8 +357,10 @@ static struct reply finish(struct task *t, struct visit *v)
 
     if (header_rest(t, v))
         return REPLY(451, "4.3.0", "Error: queue file write error");
-    if (c->hops > v->l->hops_max)
-        return REPLY(554, "5.4.6", "Error: too many hops");
+    if (c->hops > v->l->hops_max) {
+        say(t, cleanup_hops, STR(queue_id_str(&c->id)));
+        return REPLY(554, "5.4.0", "Error: too many hops");
+    }
     if (c->message_id.n || has(c, HEADER_MESSAGE_ID))
         say(t, cleanup_message_id, STR(queue_id_str(&c->id)),
             STR(c->message_id));
@@ -367,8 +369,10 @@ static struct reply finish(struct task *t, struct visit *v)
         say(t, role_warn, task_why(t));
         return REPLY(451, "4.3.0", "Error: queue file write error");
     }
-    if (fault.code)
+    if (fault.code) {
+        say(t, cleanup_unexpandable, STR(queue_id_str(&c->id)), task_why(t));
         return fault;
+    }
     redirect(v, &env);
     if (v->discard || env.recipients.n == 0) {
         queue_link_abort(v->d->queue, c->ticket);

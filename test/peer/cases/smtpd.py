@@ -364,6 +364,11 @@ plain = [
     mail("x@y.org", "x@far.org") + ["DATA", "RCPT TO:<joe@local.org>"]
     + data(),
     HELO + ["DATA", "BDAT", "BDAT x"], HELO + ["BDAT 3"],
+    # no recipient at all, and addresses that look like options
+    HELO + ["MAIL FROM:<x@y.org>", "DATA", "BDAT 3", "QUIT"],
+    HELO + ["MAIL FROM:<-x@y.org>", "MAIL FROM:<-x>", "VRFY -x@y.org",
+            "MAIL FROM:<x@y.org>", "RCPT TO:<-x@y.org>",
+            'RCPT TO:<"-x"@y.org>', "RCPT TO:<-x>", "QUIT"],
     HELO + [b"BDAT 3\r\nabc", "NOOP"], HELO + ["BDAT 0 LAST", "NOOP"],
     mail("x@y.org", "joe@local.org") + [b"BDAT 3\r\na\r\n", "NOOP", "RCPT TO:"
          "<joe@local.org>", "MAIL FROM:<x@y.org>", "VRFY x", "DATA",
