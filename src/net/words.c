@@ -58,7 +58,8 @@ err tls_use_protocols(struct task *t, SSL_CTX *ctx, str words)
 
     while (str_token(&words, S(" \t\r\n,:"), &word)) {
         bool not = word.p[0] == '!';
-        bool least = str_starts(word, S(">=")), most = str_starts(word, S("<="));
+        bool least = str_starts(word, S(">="));
+        bool most = str_starts(word, S("<="));
         str name = str_skip(word, not ? 1 : least || most ? 2 : 0);
         size_t i = version_of(name);
 
