@@ -4,17 +4,14 @@ import os
 import subprocess
 import time
 
+import idle
 import load
+import secure
+from secure import Figure
 from systems import Postfix, Veredus
 
 IDLE_S = 12     # until idle stacks and buffers have been given back
 SIDES = {"veredus": Veredus, "peer": Postfix}
-
-
-class Figure:
-    def __init__(self, key, words, wanted="", more_is_better=False):
-        self.key, self.words, self.wanted = key, words, wanted
-        self.more_is_better = more_is_better
 
 
 def rate(wanted=""):
@@ -258,4 +255,5 @@ ALL = [
     Relay("relay-100", 100, 40000, True, ("8", "12"), 5000),
     Relay("relay-new", 20, 20000, False, ("5", "10"), 4000),
     Accept(), Virtual(), Single(), IdleSmtp(), Deferred(),
+    *idle.ALL, *secure.ALL,
 ]

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 """1,000 IMAP sessions in IDLE: what they cost, beside Dovecot.
 
-    bench/idle.py [veredus|peer|tls]
+    bench/idle.py [veredus|peer|tls|tls-peer]
 
 100 accounts with 100 messages each, ten sessions an account, INBOX selected.
 Memory is the proportional set size of all processes, with the sessions less
@@ -13,11 +13,11 @@ import os
 import shutil
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import time
 
+from secure import Figure, certify, context
 from systems import PEER, ROOT, System, Veredus, write
 
 SESSIONS, ACCOUNTS, MESSAGES = 1000, 100, 100
@@ -34,7 +34,8 @@ auth_mechanisms = plain login
 log_path = {dir}/log
 protocols = imap
 listen = 127.0.0.1
-ssl = no
+ssl = {ssl}
+{certificate}
 disable_plaintext_auth = no
 default_internal_user = nobody
 default_login_user = nobody
@@ -57,10 +58,11 @@ service imap-login {{
   chroot =
   process_limit = 4000
   inet_listener imap {{
-    port = {imap}
+    port = {clear}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {wrapped}
+    ssl = yes
   }}
 }}
 service imap {{
@@ -94,19 +96,7 @@ class Ours(Veredus):
               "".join(f"u{n}@example.com:{{PLAIN}}secret::::::\n"
                       for n in range(ACCOUNTS)))
         if tls:
-            self.certify()
-
-    def certify(self):
-        cert, key = self.path("cert.pem"), self.path("key.pem")
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-             "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
-             "/CN=localhost", "-keyout", key, "-out", cert], check=True,
-            stderr=subprocess.DEVNULL)
-        with open(self.etc + "/main.cf", "a") as f:
-            f.write(f"smtpd_tls_cert_file = {cert}\n"
-                    f"smtpd_tls_key_file = {key}\n"
-                    "imapd_tls_wrappermode = yes\n")
+            certify(self, more="imapd_tls_wrappermode = yes\n")
 
     def environment(self):
         return None
@@ -119,11 +109,15 @@ class Dovecot(System):
     def extra(self):
         return {}
 
-    def __init__(self):
+    def __init__(self, tls=False):
         super().__init__()
         fill(self.path("mail"))
         self.conf = os.path.join(self.etc, "dovecot.conf")
-        write(self.conf, DOVECOT.format(dir=self.dir, imap=self.imap))
+        names = certify(self) if tls else None
+        write(self.conf, DOVECOT.format(
+            dir=self.dir, ssl="yes" if tls else "no",
+            certificate="ssl_cert = <%s\nssl_key = <%s" % names if tls else "",
+            clear=0 if tls else self.imap, wrapped=self.imap if tls else 0))
 
     def start(self):
         self.process = subprocess.Popen(
@@ -155,6 +149,7 @@ class Client:
             except OSError:     # it is just starting
                 time.sleep(0.1)
         if tls:
+            self.s.settimeout(None)
             self.s = tls.wrap_socket(self.s)
         self.f = self.s.makefile("rb")
         self.f.readline()
@@ -176,13 +171,6 @@ class Client:
     def close(self):
         self.f.close()
         self.s.close()
-
-
-def context():
-    c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    c.check_hostname = False
-    c.verify_mode = ssl.CERT_NONE
-    return c
 
 
 def measure(system, tls=None):
@@ -207,17 +195,30 @@ def measure(system, tls=None):
 class IdleImap:
     peer = "Dovecot"
     name, title = "idle-imap", "1,000 idle IMAP sessions"
+    figures = [Figure("kib", "KiB a session, all processes (PSS)",
+                      "at most 24 KiB")]
+    tls = False
 
     def run(self, side):
         """{"kib": KiB a session, all processes (PSS)}"""
-        return {"kib": measure(Ours() if side == "veredus" else Dovecot())}
+        system = (Ours if side == "veredus" else Dovecot)(self.tls)
+        return {"kib": measure(system, context() if self.tls else None)}
+
+
+class IdleImapTls(IdleImap):
+    name, title = "idle-imap-tls", "1,000 idle IMAP sessions with TLS"
+    figures = [Figure("kib", "KiB a session, all processes (PSS)")]
+    tls = True
+
+
+ALL = [IdleImap(), IdleImapTls()]
 
 
 def main():
     sides = sys.argv[1:] or ["veredus", "peer"]
     for side in sides:
-        got = measure(Ours(True), context()) if side == "tls" else \
-            IdleImap().run(side)["kib"]
+        case = IdleImapTls() if side.startswith("tls") else IdleImap()
+        got = case.run("peer" if side.endswith("peer") else "veredus")["kib"]
         print(f"{side}: {got:.1f} KiB an idle IMAP session")
 
 

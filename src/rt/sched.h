@@ -74,6 +74,7 @@ struct world_ops {
                 int *);
     err (*read_some)(struct sock *, void *, size_t, size_t *);
     err (*wait_readable)(struct task *, struct sock *, when);
+    err (*wait_either)(struct task *, struct sock *, struct sock *, when);
     err (*wait_writable)(struct task *, struct sock *, when);
     err (*write_some)(struct sock *, const struct iovec *, int, int,
                       size_t *);

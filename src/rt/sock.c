@@ -72,6 +72,12 @@ err sock_wait_readable(struct task *t, struct sock *s, when until)
     return s->ops->wait_readable(t, s, until);
 }
 
+err sock_wait_either(struct task *t, struct sock *a, struct sock *b,
+                     when until)
+{
+    return a->ops->wait_either(t, a, b, until);
+}
+
 err sock_read_some(struct sock *s, void *p, size_t max, size_t *n)
 {
     return s->ops->read_some(s, p, max, n);

@@ -77,6 +77,10 @@ err sock_wait_readable(struct task *t, struct sock *s, when until);
 err sock_wait_bell(struct task *t, struct sock *s, struct bell *b,
                    when until);
 
+/* Waits until there is something to read (or the end) at one of two. */
+err sock_wait_either(struct task *t, struct sock *a, struct sock *b,
+                     when until);
+
 /* Whether a read would probably not wait. */
 bool sock_readable(const struct sock *s);
 

@@ -77,6 +77,8 @@ err real_read(struct task *, struct sock *, void *, size_t, when, size_t *,
               int *);
 err real_read_some(struct sock *, void *, size_t, size_t *);
 err real_wait_readable(struct task *, struct sock *, when);
+err real_wait_either(struct task *t, struct sock *one, struct sock *other,
+                    when until);
 err real_wait_writable(struct task *, struct sock *, when);
 err real_write_some(struct sock *, const struct iovec *, int, int, size_t *);
 bool real_readable(const struct sock *);

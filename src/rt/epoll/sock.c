@@ -417,6 +417,23 @@ err real_wait_readable(struct task *t, struct sock *sock, when until)
     return s->readable || s->hung_up ? OK : park_on(t, &s->reader, until);
 }
 
+err real_wait_either(struct task *t, struct sock *one, struct sock *other,
+                     when until)
+{
+    struct real_sock *a = real_sock_of(one), *b = real_sock_of(other);
+    err e;
+
+    if (t->stopped)
+        return ERR_STOPPED;
+    if (a->readable || a->hung_up || b->readable || b->hung_up)
+        return OK;
+    must(a != b && !a->reader);
+    a->reader = t;
+    e = park_on(t, &b->reader, until);
+    a->reader = NULL;
+    return e;
+}
+
 err real_wait_writable(struct task *t, struct sock *sock, when until)
 {
     struct real_sock *s = real_sock_of(sock);

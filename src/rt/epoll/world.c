@@ -221,6 +221,7 @@ const struct world_ops real_ops = {
     .read = real_read,
     .read_some = real_read_some,
     .wait_readable = real_wait_readable,
+    .wait_either = real_wait_either,
     .wait_writable = real_wait_writable,
     .write_some = real_write_some,
     .readable = real_readable,

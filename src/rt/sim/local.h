@@ -87,6 +87,8 @@ err sim_read(struct task *, struct sock *, void *, size_t, when, size_t *,
              int *);
 err sim_read_some(struct sock *, void *, size_t, size_t *);
 err sim_wait_readable(struct task *, struct sock *, when);
+err sim_wait_either(struct task *t, struct sock *one, struct sock *other,
+                    when until);
 err sim_wait_writable(struct task *, struct sock *, when);
 err sim_write_some(struct sock *, const struct iovec *, int, int, size_t *);
 bool sim_readable(const struct sock *);

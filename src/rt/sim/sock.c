@@ -465,6 +465,23 @@ err sim_wait_readable(struct task *t, struct sock *sock, when until)
          : park_on(t, &sim_sock_of(sock)->reader, until);
 }
 
+err sim_wait_either(struct task *t, struct sock *one, struct sock *other,
+                    when until)
+{
+    struct sim_sock *a = sim_sock_of(one), *b = sim_sock_of(other);
+    err e;
+
+    if (t->stopped)
+        return ERR_STOPPED;
+    if (sim_readable(one) || sim_readable(other))
+        return OK;
+    must(a != b && !a->reader);
+    a->reader = t;
+    e = park_on(t, &b->reader, until);
+    a->reader = NULL;
+    return e;
+}
+
 /* --- writing ------------------------------------------------------------- */
 
 static size_t room(const struct pipe *p)

@@ -345,6 +345,7 @@ const struct world_ops sim_ops = {
     .read = sim_read,
     .read_some = sim_read_some,
     .wait_readable = sim_wait_readable,
+    .wait_either = sim_wait_either,
     .wait_writable = sim_wait_writable,
     .write_some = sim_write_some,
     .readable = sim_readable,
