@@ -6,70 +6,49 @@
 #include "role/master/master.h"
 
 #include "role/events.h"
+#include "role/places.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct wanted_dir {
-    str name;
-    uint32_t mode;
-    bool owned;     /* by mail_owner, else by root */
-};
-
-static const struct wanted_dir wanted[] = {
-    { S_INIT("pid"), 0755, false },
-    { S_INIT("public"), 0755, true },
-    { S_INIT("private"), 0700, true },
-    { S_INIT("log"), 0700, true },
-    { S_INIT("maildrop"), 01733, true },
-    { S_INIT("incoming"), 0700, true },
-    { S_INIT("active"), 0700, true },
-    { S_INIT("deferred"), 0700, true },
-    { S_INIT("hold"), 0700, true },
-    { S_INIT("corrupt"), 0700, true },
-};
-
-static void own(const struct master *m, str path, struct arena *a,
-                const struct wanted_dir *w)
+static void own(const struct master *m, const struct place_dir *p,
+                struct arena *a)
 {
-    char *p = arena_cstr(a, path);
+    char *path = arena_cstr(a, p->path);
 
-    (void)!chmod(p, w->mode); /* `postfix check` says if it stays wrong */
+    (void)!chmod(path, p->mode); /* `postfix check` says if it stays wrong */
     if (m->root)
-        (void)!chown(p, w->owned ? m->uid : 0, w->owned ? m->gid : 0);
+        (void)!chown(path, p->owned ? m->uid : 0, p->owned ? m->gid : 0);
 }
 
-static err make(struct task *t, struct master *m, str path,
-                const struct wanted_dir *w, struct arena *a)
+static err make(struct task *t, struct master *m, const struct place_dir *p,
+                struct arena *a)
 {
     struct file_stat st;
 
-    if (!file_stat_path(t, NULL, path, &st)) {
+    if (!file_stat_path(t, NULL, p->path, &st)) {
         if (!st.is_dir)
-            return why(t, ERR_DENIED, "%.*s is not a directory", STR(path));
+            return why(t, ERR_DENIED, "%.*s is not a directory",
+                       STR(p->path));
         return OK;
     }
-    TRY(dir_make(t, NULL, path, w->mode));
-    own(m, path, a, w);
+    TRY(dir_make(t, NULL, p->path, p->mode));
+    own(m, p, a);
     return OK;
 }
 
 err master_directories(struct task *t, struct master *m)
 {
-    static const struct wanted_dir top = { S_INIT(""), 0755, false };
-    static const struct wanted_dir data = { S_INIT(""), 0700, true };
-    str queue = conf_str(m->conf, P_queue_directory);
+    const struct place_dir *dirs;
     struct arena a;
-    err e;
+    size_t n;
+    err e = OK;
 
     arena_init(&a, 0);
-    e = make(t, m, queue, &top, &a);
-    if (!e)
-        e = make(t, m, conf_str(m->conf, P_data_directory), &data, &a);
-    for (size_t i = 0; !e && i < sizeof(wanted) / sizeof(*wanted); i++)
-        e = make(t, m, arena_fmt(&a, "%.*s/%.*s", STR(queue),
-                                 STR(wanted[i].name)), &wanted[i], &a);
+    dirs = place_dirs(m->conf, &a, &n);
+    for (size_t i = 0; i < n && !e; i++)
+        e = make(t, m, &dirs[i], &a);
     arena_reset(&a);
     return e;
 }

@@ -7,6 +7,7 @@
 #include "role/tool/postfix.h"
 
 #include "policy/policy.h"
+#include "role/places.h"
 #include "role/service.h"
 #include "role/tool/queue_talk.h"
 #include "table/table.h"
@@ -15,25 +16,6 @@
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-struct wanted_dir {
-    str name;
-    uint32_t mode;
-    bool owned;         /* by mail_owner, else by root */
-};
-
-static const struct wanted_dir wanted_dirs[] = {
-    { S_INIT("pid"), 0755, false },
-    { S_INIT("public"), 0755, true },
-    { S_INIT("private"), 0700, true },
-    { S_INIT("log"), 0700, true },
-    { S_INIT("maildrop"), 01733, true },
-    { S_INIT("incoming"), 0700, true },
-    { S_INIT("active"), 0700, true },
-    { S_INIT("deferred"), 0700, true },
-    { S_INIT("hold"), 0700, true },
-    { S_INIT("corrupt"), 0700, true },
-};
 
 struct check {
     struct task *t;
@@ -83,20 +65,21 @@ static bool find_owner(struct check *c)
     return true;
 }
 
-static void set_rights(struct check *c, str path, const struct wanted_dir *w)
+static void set_rights(struct check *c, const struct place_dir *w)
 {
-    str p = path;
+    const char *path = arena_cstr(&c->a, w->path);
 
-    if ((c->root && chown(arena_cstr(&c->a, p), w->owned ? c->uid : 0,
+    if ((c->root && chown(path, w->owned ? c->uid : 0,
                           w->owned ? c->gid : 0))
-        || chmod(arena_cstr(&c->a, p), w->mode))
-        warn_path(c, "cannot set owner and mode", path);
+        || chmod(path, w->mode))
+        warn_path(c, "cannot set owner and mode", w->path);
 }
 
 /* Makes a directory, or looks at it. */
-static void check_dir(struct check *c, str path, const struct wanted_dir *w)
+static void check_dir(struct check *c, const struct place_dir *w)
 {
     struct file_stat st;
+    str path = w->path;
     uint32_t owner = w->owned ? c->uid : 0;
 
     if (file_stat_path(c->t, NULL, path, &st)) {
@@ -104,7 +87,7 @@ static void check_dir(struct check *c, str path, const struct wanted_dir *w)
             fail(c, task_why(c->t));
             return;
         }
-        set_rights(c, path, w);
+        set_rights(c, w);
         return;
     }
     if (!st.is_dir) {
@@ -113,7 +96,7 @@ static void check_dir(struct check *c, str path, const struct wanted_dir *w)
         return;
     }
     if (c->fix) {
-        set_rights(c, path, w);
+        set_rights(c, w);
         return;
     }
     if (c->root && st.uid != owner)
@@ -128,16 +111,12 @@ static void check_dir(struct check *c, str path, const struct wanted_dir *w)
 
 static void check_dirs(struct check *c)
 {
-    static const struct wanted_dir top = { S_INIT(""), 0755, false };
-    static const struct wanted_dir data = { S_INIT(""), 0700, true };
-    const struct conf *conf = c->p->conf;
+    const struct place_dir *dirs;
+    size_t n;
 
-    check_dir(c, conf_str(conf, P_queue_directory), &top);
-    check_dir(c, conf_str(conf, P_data_directory), &data);
-    for (size_t i = 0; i < sizeof(wanted_dirs) / sizeof(*wanted_dirs)
-                       && !c->failed; i++)
-        check_dir(c, queue_path(conf, &c->a, wanted_dirs[i].name),
-                  &wanted_dirs[i]);
+    dirs = place_dirs(c->p->conf, &c->a, &n);
+    for (size_t i = 0; i < n && !c->failed; i++)
+        check_dir(c, &dirs[i]);
 }
 
 static void check_file(struct check *c, str path)
