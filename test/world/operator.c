@@ -17,7 +17,7 @@ struct drawn {
     struct letter *letter;  /* NULL: a report, or none */
 };
 
-static err ask(struct task *t, struct port *p, char verb, str argument)
+static void ask(struct port *p, char verb, str argument)
 {
     struct buf b;
 
@@ -28,8 +28,6 @@ static err ask(struct task *t, struct port *p, char verb, str argument)
     port_answer(p, &(struct frame){ .type = FACE_ADMIN, .body = buf_str(&b),
                                     .fd = -1 });
     buf_free(&b);
-    (void)t;
-    return OK;
 }
 
 static void on_row(struct task *t, struct world_mail *w, str row,
@@ -77,7 +75,7 @@ static err do_one(struct task *t, struct world_mail *w, struct port *p,
 {
     struct drawn d = { 0 };
 
-    TRY(ask(t, p, verb, argument));
+    ask(p, verb, argument);
     return hear(t, w, p, &d);
 }
 
@@ -88,7 +86,7 @@ static err list_and_change(struct task *t, struct world_mail *w,
     struct drawn d = { 0 };
     char verb = verbs[below(t, sizeof(verbs) - 1)];
 
-    TRY(ask(t, p, 'l', S("")));
+    ask(p, 'l', S(""));
     TRY(hear(t, w, p, &d));
     if (!d.id[0] || w->calm || (verb == 'd' && !d.letter))
         return OK;
