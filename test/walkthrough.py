@@ -491,6 +491,7 @@ smtpd_helo_restrictions =
             check_helo_access hash:ETC/check_helo_access
 smtpd_sender_restrictions =
             reject_non_fqdn_sender
+            check_sender_access inline:{ { none@b.example = } }
 smtpd_recipient_restrictions =
             check_recipient_access hash:ETC/who
             reject_unauth_destination
@@ -507,6 +508,9 @@ smtpd_data_restrictions =
         h.start()
         for helo, sender, to, wanted in (
                 ("x", "a@b.example", "lover@example.com", "250 2.1.5 Ok"),
+                ("x.example", "none@b.example", "lover@example.com",
+                 "451 4.3.5 <none@b.example>: Sender address rejected: Server "
+                 "configuration error"),
                 ("x", "a@b.example", "hater@example.com",
                  "504 5.5.2 <x>: Helo command rejected: need fully-qualified "
                  "hostname"),

@@ -40,7 +40,11 @@ static err ask(struct task *t, const struct maps *m, str key, bool partial,
                        arena_fmt(a, "%.*s lookup of %.*s returns an empty "
                                  "string result", STR(m->title),
                                  STR(table_printable(a, key))));
-            continue;
+            table_warn(t, m->p[i]->env,
+                       arena_fmt(a, "%.*s should return NO RESULT in case of "
+                                 "NOT FOUND", STR(m->title)));
+            return table_failed(t, m->p[i], ERR_SYNTAX,
+                                "empty string result");
         }
         if (e != ERR_ABSENT)
             return e;
