@@ -13,6 +13,7 @@
 #include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -84,6 +85,12 @@ _Noreturn static void child(const struct process_plan *plan, int report)
         goto failed;
     if (plan->dir && chdir(plan->dir))
         goto failed;
+    if (plan->file_size_max
+        && setrlimit(RLIMIT_FSIZE, &(struct rlimit){ plan->file_size_max,
+                                                     plan->file_size_max }))
+        goto failed;
+    if (plan->file_size_max)    /* writing says EFBIG */
+        signal(SIGXFSZ, SIG_IGN);
     signal(SIGPIPE, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
