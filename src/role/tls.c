@@ -14,18 +14,23 @@ struct words {
     enum param digest, depth, session_s;
 };
 
-#define WORDS(side, depth, digest)                                            \
+static const struct words server_words = {
+    { P_smtpd_tls_protocols, P_smtpd_tls_mandatory_protocols },
+    { P_smtpd_tls_ciphers, P_smtpd_tls_mandatory_ciphers },
+    P_smtpd_tls_exclude_ciphers, P_smtpd_tls_mandatory_exclude_ciphers,
+    P_smtpd_tls_fingerprint_digest, P_smtpd_tls_ccert_verifydepth,
+    P_smtpd_tls_session_cache_timeout,
+};
+
+#define WORDS(side)                                                           \
     { { P_##side##_tls_protocols, P_##side##_tls_mandatory_protocols },       \
       { P_##side##_tls_ciphers, P_##side##_tls_mandatory_ciphers },           \
       P_##side##_tls_exclude_ciphers,                                         \
       P_##side##_tls_mandatory_exclude_ciphers,                               \
-      digest, P_##side##_tls_##depth,                                         \
+      N_PARAMS, P_##side##_tls_scert_verifydepth,                             \
       P_##side##_tls_session_cache_timeout }
-static const struct words server_words = WORDS(
-    smtpd, ccert_verifydepth, P_smtpd_tls_fingerprint_digest);
 static const struct words client_words[] = {
-    WORDS(smtp, scert_verifydepth, N_PARAMS),
-    WORDS(lmtp, scert_verifydepth, N_PARAMS),
+    WORDS(smtp), WORDS(lmtp),
 };
 #undef WORDS
 

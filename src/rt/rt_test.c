@@ -236,3 +236,29 @@ TEST(rt_endpoints)
     check_int(endpoint_parse(S("host.example"), 25, &e), ERR_SYNTAX);
     arena_reset(&a);
 }
+
+TASK_TEST(rt_wait_either)
+{
+    struct sock *ends[2][2];
+    char byte;
+    size_t n;
+
+    for (int i = 0; i < 2; i++) {
+        int fd;
+        check_ok(sock_pair(t, &ends[i][0], &fd));
+        check_ok(sock_adopt(t, fd, &ends[i][1]));
+        check_ok(sock_read_some(ends[i][0], &byte, 1, &n)); /* it is new */
+    }
+    check_int(sock_wait_either(t, ends[0][0], ends[1][0], after_ms(t, 20)),
+              ERR_LATE);
+    for (int i = 0; i < 2; i++) {
+        check_ok(sock_write_str(t, ends[i][1], S("x"), after_s(t, 5)));
+        check_ok(sock_wait_either(t, ends[0][0], ends[1][0], after_s(t, 5)));
+        check_ok(sock_read(t, ends[i][0], &byte, 1, after_s(t, 5), &n));
+    }
+    sock_shutdown(ends[1][1]);
+    check_ok(sock_wait_either(t, ends[0][0], ends[1][0], after_s(t, 5)));
+    check_int(sock_read(t, ends[1][0], &byte, 1, after_s(t, 5), &n), ERR_END);
+    for (int i = 0; i < 4; i++)
+        sock_close(ends[i / 2][i % 2]);
+}
