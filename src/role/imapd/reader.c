@@ -180,13 +180,16 @@ err role_reader_run(struct task *t, struct role *role)
     if (role->control)
         group_go(&r->group, "control", control, role);
     e = role_wait_go(t, role);
-    if (!e)
-        e = watch_hub_open(t, role->memory, &r->watches);
     if (!e) {
-        group_go(&r->group, "watches", watch_hub_run, r->watches);
+        if (watch_hub_open(t, role->memory, &r->watches))
+            say(t, role_warn, task_why(t)); /* changes are polled for */
+        else
+            group_go(&r->group, "watches", watch_hub_run, r->watches);
         role_ready(role);
         e = serve_doors(t, r);
     }
+    if (e && e != ERR_STOPPED)
+        say(t, role_error, task_why(t));
     group_close(t, &r->sessions);
     group_close(t, &r->group);
     return e;
