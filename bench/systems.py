@@ -202,6 +202,7 @@ class Veredus(System):
                 "auth_sources": "passwd-file:" + self.etc + "/passwd"}
 
     def start(self):
+        open(self.etc + "/passwd", "a").close()
         ready, theirs = os.pipe()
         os.set_inheritable(theirs, True)
         self.process = subprocess.Popen(
