@@ -18,6 +18,7 @@ struct door_visit {
     struct login login;
     struct auth_user account;
     str address, own_address, name;
+    bool same_host;             /* what the client says crosses no network */
 };
 
 static struct door_visit *visit_of(struct login *l)
@@ -175,7 +176,8 @@ static void serve(struct task *t, struct door_visit *v, struct sock *sock)
     struct door door = {
         .check = check, .sasl = sasl, .note = note, .tls = v->l->tls,
         .mechanisms = v->l->mechanisms,
-        .plaintext_allowed = v->l->plaintext || !v->l->tls,
+        .plaintext_allowed = v->l->plaintext
+                             || (!v->l->tls && v->same_host),
     };
     err e;
 
@@ -218,8 +220,10 @@ err door_visit_run(struct task *t, void *start)
     log_name_set(t, v->l->log_name);
     v->address = endpoint_address(&st->peer, &v->memory);
     v->name = S("unknown");
-    if (!sock_local(st->sock, &own))
+    if (!sock_local(st->sock, &own)) {
         v->own_address = endpoint_address(&own, &v->memory);
+        v->same_host = endpoint_same_address(&own, &st->peer);
+    }
     if (door_client_enter(st->d, &st->peer,
                           (uint32_t)conf_int(v->l->conf,
                               P_imapd_client_connection_count_limit)))
