@@ -382,8 +382,9 @@ int tool_postconf(struct task *t, const struct tool_args *args)
         p.master_file = arena_fmt(&p.arena, "%.*s/master.cf", STR(p.dir));
         e = work(t, &p);
     }
-    if (!e && (fwrite(p.out.p, 1, p.out.n, stdout) != p.out.n
-               || fflush(stdout))) {
+    if (!e && p.out.n > 0
+        && (fwrite(p.out.p, 1, p.out.n, stdout) != p.out.n
+            || fflush(stdout))) {
         tool_fatal(args, "cannot write to the standard output");
         e = ERR_IO;
     }
