@@ -54,7 +54,8 @@ static void print(struct task *t, struct shown *s, str name)
     buf_init(&b, NULL, STR_NONE / 2);
     queue_file_put(&f, s->pc->show, s->pc->from,
                    world_zone_s(t, s->envelope.arrival_us), &b);
-    fwrite(b.p, 1, b.n, stdout);
+    if (b.n > 0)
+        fwrite(b.p, 1, b.n, stdout);
     buf_free(&b);
 }
 
