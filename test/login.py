@@ -118,6 +118,7 @@ def test_wrong_passwords(house):
 
 
 def test_log_lines(house):
+    time.sleep(1)  # for what the sessions before have to say
     before = house.inst.log_text().count("\n")
     w = imaps(house)
     w.ask(f"LOGIN u0@{DOMAIN} wrong")
