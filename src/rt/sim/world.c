@@ -66,7 +66,7 @@ static void trace_line(struct sim *sim, const char *format, va_list ap)
 {
     char text[512];
     int at = snprintf(text, sizeof(text), "%12.6f ",
-                      (double)sim->w.now / MILLION);
+                      (double)sim->w.now / (double)MILLION);
     int n = vsnprintf(text + at, sizeof(text) - (size_t)at, format, ap);
 
     must(at > 0 && n >= 0);
