@@ -133,6 +133,7 @@ static int start_master(int argc, char **argv)
     struct master_options o = {
         .config_dir = argc > 1 ? argv[1] : getenv("MAIL_CONFIG"),
         .self = self,
+        .program = process_self(),
         .ready_fd = argc > 2 && str_uint(str_from(argv[2]), 1024, &fd)
                         ? (int)fd : -1,
     };

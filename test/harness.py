@@ -108,11 +108,11 @@ class Instance:
             f.write(MASTER_CF.format(smtp=self.smtp_port) + master_cf)
         open(os.path.join(self.etc, "passwd"), "w").close()
 
-    def start(self):
+    def start(self, program=VEREDUS):
         ready, theirs = os.pipe()
         os.set_inheritable(theirs, True)
         self.process = subprocess.Popen(
-            [VEREDUS, "--master", self.etc, str(theirs)],
+            [program, "--master", self.etc, str(theirs)],
             close_fds=False, stderr=self.stderr(),
             start_new_session=True)
         os.close(theirs)

@@ -4,10 +4,12 @@
 are handed over because a role opens no path.  The last line is
 "N passed, N failed"."""
 import os
+import shutil
 import signal
 import smtplib
 import subprocess
 import sys
+import tempfile
 import time
 
 from harness import VEREDUS, Instance, Sink
@@ -129,6 +131,37 @@ def test_lookup_dies_and_nobody_notices(f):
     time.sleep(1.5)
     send(f.inst, "list@example.com")
     f.inst.wait_log(r"to=<three@remote.example>")
+
+
+def test_the_program_may_lie_where_only_root_goes(_):
+    """And it may be replaced while it runs: roles that start later are still
+    the program that their master is."""
+    with tempfile.TemporaryDirectory(prefix="veredus-shut-") as shut:
+        program = os.path.join(shut, "veredus")
+        shutil.copy2(VEREDUS, program)
+        inst = Instance()
+        try:
+            inst.start(program)
+            os.remove(program)
+            with open(program, "w") as other:
+                other.write("#!/bin/false\n")
+            os.chmod(program, 0o755)
+            before = inst.role_pids()["smtpd"]
+            for pid in before:
+                os.kill(pid, signal.SIGKILL)
+            wait(lambda: set(inst.role_pids().get("smtpd", before))
+                 .isdisjoint(before))
+            send(inst, "nobody@localhost")
+            inst.wait_log(r"to=<nobody@localhost>")
+        finally:
+            inst.stop()
+
+
+def wait(true, seconds=30):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.02)
 
 
 def main():

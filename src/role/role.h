@@ -140,7 +140,8 @@ bool role_built(enum role_kind k);
  * stay; else the caller has forked. */
 struct master_options {
     const char *config_dir;
-    const char *self;       /* the program's path, for starting roles */
+    const char *self;       /* the program's path, to name it */
+    int program;            /* and itself (process_self), for starting roles */
     bool foreground;
     int ready_fd;           /* written to when the system serves; -1: none */
 };

@@ -15,6 +15,8 @@ struct process {
 /* What a new process is given.  No shell is ever involved. */
 struct process_plan {
     const char *path;               /* of the program; NULL: argv[0] */
+    int program;                    /* of process_self(): run instead of path;
+                                       0: none */
     const char *const *argv;        /* NULL-ended */
     const char *const *env;         /* "NAME=value", NULL-ended */
     const int *fds;                 /* become descriptors 0, 1, 2, ...; -1:
@@ -31,6 +33,11 @@ struct process_plan {
 
 err process_start(struct task *t, const struct process_plan *plan,
                   struct process *out);
+
+/* A descriptor that stands for the running program, the caller's to close; 0
+ * if there is none.  Users who cannot reach the program's path can run it, and
+ * it stays this program when its file is replaced. */
+int process_self(void);
 
 /* Waits for its end; *status is as from waitpid(2). */
 err process_wait(struct task *t, struct process *p, when until, int *status);

@@ -51,7 +51,8 @@ static err spawn(struct task *t, struct child *c, struct sock **control)
     };
     int fds[CONTROL_FD + 1] = { -1, -1, 2, -1 };
     struct process_plan plan = {
-        .path = m->o->self, .argv = argv, .env = env,
+        .path = m->o->self, .program = m->o->program,
+        .argv = argv, .env = env,
         .fds = fds, .n_fds = CONTROL_FD + 1,
         .dir = "/",
         .set_ids = m->root && !needs_root(c->kind),
@@ -99,16 +100,23 @@ static err on_want(struct task *t, struct child *door, str body)
     return OK;
 }
 
+/* While the system starts, who waits for that hears at once why it will not. */
+static void fail_start(struct child *c, str reason)
+{
+    if (c->m->serving)
+        return;
+    c->m->failure = arena_fmt(c->m->memory, "%s: %.*s", role_name(c->kind),
+                              STR(reason));
+    bell_ring_all(&c->m->changed);
+}
+
 static void on_failed(struct child *c, str body)
 {
     struct unpack u = unpack_of(body);
     str reason = unpack_str(&u, 4000);
 
-    if (c->m->serving || !unpack_end(&u))
-        return;
-    c->m->failure = arena_fmt(c->m->memory, "%s: %.*s", role_name(c->kind),
-                              STR(reason));
-    bell_ring_all(&c->m->changed);
+    if (unpack_end(&u))
+        fail_start(c, reason);
 }
 
 static err listen_to(struct task *t, struct child *c)
@@ -147,7 +155,11 @@ static err live(struct task *t, struct child *c)
     int status = 0;
     err e;
 
-    TRY(spawn(t, c, &control));
+    e = spawn(t, c, &control);
+    if (e) {
+        fail_start(c, str_from(task_why(t)));
+        return e;
+    }
     TRY(port_open(t, control, &c->control));
     c->started = rt_now(t);
     c->alive = true;

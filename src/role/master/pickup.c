@@ -47,7 +47,8 @@ static err run_pickup(struct task *t, const struct master *m)
     const char *env[] = { NULL };
     int fds[] = { -1, -1, 2 }, status;
     struct process_plan plan = {
-        .path = m->o->self, .argv = argv, .env = env, .fds = fds, .n_fds = 3,
+        .path = m->o->self, .program = m->o->program,
+        .argv = argv, .env = env, .fds = fds, .n_fds = 3,
         .dir = "/", .set_ids = m->root, .uid = m->uid, .gid = m->gid,
     };
     struct process p;

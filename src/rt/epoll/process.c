@@ -53,12 +53,34 @@ static bool become(const struct process_plan *plan)
     return !keep || keep_read_all();
 }
 
+int process_self(void)
+{
+    int fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+
+    return fd < 0 ? 0 : fd;
+}
+
+static void execute(const struct process_plan *plan, int program_fd)
+{
+    char *const *argv = (char *const *)(uintptr_t)plan->argv;
+    char *const *env = (char *const *)(uintptr_t)plan->env;
+
+    if (program_fd > 0)
+        syscall(SYS_execveat, program_fd, "", argv, env, AT_EMPTY_PATH);
+    else
+        execve(program(plan), argv, env);
+}
+
 /* In the child: only async-signal-safe calls from here on. */
 _Noreturn static void child(const struct process_plan *plan, int report)
 {
+    int program_fd = plan->program;
     sigset_t none;
     int number;
 
+    if (program_fd > 0
+        && (program_fd = fcntl(program_fd, F_DUPFD_CLOEXEC, FDS_MAX * 4)) < 0)
+        goto failed;
     /* move everything out of the way first, then into place */
     for (int i = 0; i < plan->n_fds; i++) {
         int from = plan->fds[i] >= 0 ? plan->fds[i]
@@ -94,8 +116,7 @@ _Noreturn static void child(const struct process_plan *plan, int report)
     signal(SIGPIPE, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    execve(program(plan), (char *const *)(uintptr_t)plan->argv,
-           (char *const *)(uintptr_t)plan->env);
+    execute(plan, program_fd);
 failed:
     number = errno;
     (void)!write(report, &number, sizeof(number));
