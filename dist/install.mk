@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: ISC
 #
 # make install [DESTDIR=] [PREFIX=/usr/local] [SETGID_GROUP=]
+# make uninstall, with the same words: takes away what install put there, and
+# nothing else.  Configuration, queue, mail and users stay.
 #
 # With PREFIX=/usr everything lies where Debian's Postfix has it, and the
 # start scripts go to /etc/init.d and to systemd's directory.  With any other
@@ -34,11 +36,18 @@ IN_SBIN := postalias postcat postconf postdrop postfix postkick postlock \
            postlog postmap postmulti postqueue postsuper qshape sendmail
 IN_BIN  := mailq newaliases
 
+bashdir := $(root)/share/bash-completion/completions
+zshdir  := $(root)/share/zsh/site-functions
+# Who loads completions by the command's name finds them under each.
+COMPLETED := postfix postconf postqueue postsuper postcat
+
 MANUALS := $(wildcard docs/man/*.[1-8])
 EXAMPLE := $(wildcard dist/example/*)
 
-.PHONY: install install-commands install-manuals install-scripts install-docs
-install: install-commands install-manuals install-scripts install-docs
+.PHONY: install install-commands install-manuals install-scripts \
+        install-completion install-docs uninstall
+install: install-commands install-manuals install-scripts install-completion \
+         install-docs
 
 install-commands: $(BUILD)/veredus
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(sbindir) $(root)/lib
@@ -74,3 +83,34 @@ install-docs:
 	install -d $(docdir)/example
 	install -m 644 README.md CHANGELOG.md LICENSE $(docdir)
 	install -m 644 $(EXAMPLE) $(docdir)/example
+
+install-completion:
+	install -d $(bashdir) $(zshdir)
+	install -m 644 dist/completion/veredus.bash $(bashdir)/veredus
+	for name in $(COMPLETED); do \
+	    ln -sfn veredus $(bashdir)/$$name || exit 1; done
+	install -m 644 dist/completion/_veredus $(zshdir)
+
+# A link is taken away while it leads to ours: another package may have put
+# its own command there since.
+uninstall:
+	for name in $(IN_SBIN); do \
+	    path=$(DESTDIR)$(sbindir)/$$name; \
+	    case $$(readlink $$path) in ../bin/veredus) rm -f $$path ;; esac; \
+	    case $$name in postdrop|postqueue) \
+	        cmp -s $$path $(DESTDIR)$(bindir)/veredus && rm -f $$path ;; \
+	    esac; done; true
+	for name in $(IN_BIN); do \
+	    path=$(DESTDIR)$(bindir)/$$name; \
+	    [ "$$(readlink $$path)" != veredus ] || rm -f $$path; done
+	[ "$$(readlink $(root)/lib/sendmail)" != ../sbin/sendmail ] || \
+	    [ -e $(root)/lib/sendmail ] || rm -f $(root)/lib/sendmail
+	rm -f $(DESTDIR)$(bindir)/veredus
+	for page in $(notdir $(MANUALS)); do \
+	    rm -f $(mandir)/man$${page##*.}/$$page; done
+	rm -f $(unitdir)/postfix.service $(initdir)/postfix
+	for name in $(COMPLETED); do \
+	    [ "$$(readlink $(bashdir)/$$name)" != veredus ] || \
+	        rm -f $(bashdir)/$$name; done
+	rm -f $(bashdir)/veredus $(zshdir)/_veredus
+	rm -rf $(docdir)

@@ -65,6 +65,56 @@ def test_nothing_outside_of_the_prefix(d):
     subprocess.run(["sh", "-n", d + "/tree/etc/init.d/postfix"], check=True)
 
 
+def files(d):
+    return sorted(os.path.join(folder, name) for folder, _, names
+                  in os.walk(d) for name in names)
+
+
+def test_uninstall_takes_what_install_put(d):
+    for words in ([], ["SETGID_GROUP=daemon"] if os.geteuid() == 0 else []):
+        os.makedirs(d + "/usr/share/man/man1", exist_ok=True)
+        with open(d + "/usr/share/man/man1/other.1", "w") as f:
+            f.write("another package's\n")
+        where = [f"DESTDIR={d}", "PREFIX=/usr", *words]
+        make_install(*where)
+        # Somebody else's command in the place of ours stays.
+        os.remove(d + "/usr/sbin/postmap")
+        os.symlink("other", d + "/usr/sbin/postmap")
+        subprocess.run(["make", "-s", "uninstall", *where], cwd=ROOT,
+                       check=True)
+        left = [p[len(d):] for p in files(d)]
+        assert left == ["/usr/sbin/postmap",
+                        "/usr/share/man/man1/other.1"], left
+        # And once more, when there is nothing.
+        subprocess.run(["make", "-s", "uninstall", *where], cwd=ROOT,
+                       check=True)
+        shutil.rmtree(d + "/usr")
+
+
+def complete(d, line):
+    """What bash would offer at the end of the line."""
+    words = line.split(" ")
+    script = (f"source {d}/usr/share/bash-completion/completions/veredus\n"
+              f"COMP_WORDS=({' '.join(w or chr(39) * 2 for w in words)})\n"
+              f"COMP_CWORD={len(words) - 1}\n"
+              f"$(complete -p {words[0]} | sed 's/.*-F //; s/ .*//') "
+              f"{words[0]} '{words[-1]}' '{words[-2]}'\n"
+              "printf '%s\\n' \"${COMPREPLY[@]}\"\n")
+    return subprocess.run(
+        ["bash", "-c", script], text=True, stdout=subprocess.PIPE,
+        env={**os.environ, "PATH": f"{d}/usr/bin:{d}/usr/sbin:"
+             + os.environ["PATH"]}).stdout.split()
+
+
+def test_completion(d):
+    make_install(f"DESTDIR={d}", "PREFIX=/usr")
+    assert complete(d, "veredus doc") == ["doctor"]
+    assert complete(d, "veredus user pa") == ["passwd"]
+    assert complete(d, "postfix rel") == ["reload"]
+    assert complete(d, "postconf -e myhostn") == ["myhostname="]
+    assert complete(d, "postconf myhostn") == ["myhostname"]
+
+
 def test_unit_file(d):
     if not shutil.which("systemd-analyze"):
         return SKIP
@@ -143,7 +193,7 @@ with socket.socket() as s:
     fcntl.ioctl(s, 0x8914, struct.pack("16sh", b"lo", 0x41))
 END
 rm -f /etc/aliases /dev/log
-rm -rf /etc/postfix
+rm -rf /etc/postfix /var/lib/postfix /var/spool/postfix
 echo ready
 make -s install PREFIX=/usr
 veredus init --create-users --log /var/log/mail.log example.com
