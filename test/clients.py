@@ -6,6 +6,7 @@ accounts of its own.  The last line is "N passed, N failed, N skipped".
 
     test/clients.py [name ...]
 """
+import fcntl
 import imaplib
 import os
 import poplib
@@ -14,9 +15,11 @@ import re
 import select
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 from mailhouse import DOMAIN, House
@@ -94,6 +97,9 @@ class Terminal:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.environ.update(env, TERM="xterm", COLUMNS="100", LINES="40")
+            # Before the program looks: some will not open one of size 0.
+            fcntl.ioctl(0, termios.TIOCSWINSZ,
+                        struct.pack("HHHH", 40, 100, 0, 0))
             os.execvp(argv[0], argv)
         self.seen = b""
         self.status = None
@@ -348,6 +354,11 @@ def test_fetchmail_wrong_certificate(house):
 
 # --- mbsync -----------------------------------------------------------------
 
+def mbsync_version():
+    out = run(["mbsync", "--version"])
+    return tuple(int(n) for n in re.search(r"(\d+)\.(\d+)", out).groups())
+
+
 class Mirror:
     """An account and a Maildir that mbsync holds equal."""
 
@@ -358,10 +369,11 @@ class Mirror:
         os.mkdir(self.near)
         self.rc = os.path.join(self.root, "rc")
         service = "imaps" if tls == "IMAPS" else "imap"
+        word = "TLSType" if mbsync_version() >= (1, 5) else "SSLType"
         with open(self.rc, "w") as f:
             f.write(f"IMAPStore far\nHost localhost\n"
                     f"Port {house.port[service]}\nUser {user(n)}\n"
-                    f"Pass secret{n}\nSSLType {tls}\n"
+                    f"Pass secret{n}\n{word} {tls}\n"
                     f"CertificateFile {house.cert}\nSystemCertificates no\n\n"
                     f"MaildirStore near\nPath {self.near}/\n"
                     f"Inbox {self.near}/INBOX\nSubFolders Verbatim\n\n"
@@ -381,8 +393,10 @@ class Mirror:
         status = t.end()
         out = t.seen.decode(errors="replace")
         assert status == 0 and "rror" not in out and "arning" not in out, out
-        last = re.findall(r"F: \+(\d+)/\d+ \*(\d+)/\d+ #(\d+)/\d+ +"
-                          r"N: \+(\d+)/\d+ \*(\d+)/\d+ #(\d+)/\d+", out)
+        last = re.findall(r"F(?:ar)?: \+(\d+)(?:/\d+)? \*(\d+)(?:/\d+)? "
+                          r"#(\d+)(?:/\d+)? (?:-\d+)? +"
+                          r"N(?:ear)?: \+(\d+)(?:/\d+)? \*(\d+)(?:/\d+)? "
+                          r"#(\d+)", out)
         assert last, out
         return tuple(int(x) for x in last[-1])
 

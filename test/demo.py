@@ -4,6 +4,7 @@
 by an interrupt.  The last line is "N passed, N failed"."""
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,10 +30,23 @@ SHOWN = (r"^  S: 235 2\.7\.0 Authentication successful$",
          r"^user bob@example\.com +password \S+$")
 
 
-def argv(uid, *words):
+def copy_for(uid, d):
+    """Where an ordinary user finds the tree: a checkout of root's may lie
+    where nobody else gets in."""
+    if uid is None:
+        return ROOT
+    top = os.path.join(d, "tree")
+    shutil.copytree(ROOT, top, symlinks=True, ignore=lambda folder, names: [
+        name for name in names if name == ".git"
+        or folder == os.path.join(ROOT, "build") and name != "release"])
+    subprocess.run(["chown", "-R", f"{uid}:{uid}", top], check=True)
+    return top
+
+
+def argv(top, uid, *words):
     who = [] if uid is None else ["setpriv", "--reuid", str(uid), "--regid",
                                   str(uid), "--clear-groups", "--"]
-    return [*who, os.path.join(ROOT, "demo"), *words]
+    return [*who, os.path.join(top, "demo"), *words]
 
 
 def environment(d):
@@ -54,8 +68,8 @@ def left(d):
     return found
 
 
-def check_once(uid, d):
-    done = subprocess.run(argv(uid, "--once", "--ports", "22000"), text=True,
+def check_once(top, uid, d):
+    done = subprocess.run(argv(top, uid, "--once", "--ports", "22000"), text=True,
                           env=environment(d), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT)
     assert done.returncode == 0, done.stdout
@@ -64,8 +78,8 @@ def check_once(uid, d):
     assert done.stdout.endswith("demo: all of it worked\n"), done.stdout
 
 
-def check_interrupt(uid, d):
-    p = subprocess.Popen(argv(uid, "--ports", "26000"), text=True,
+def check_interrupt(top, uid, d):
+    p = subprocess.Popen(argv(top, uid, "--ports", "26000"), text=True,
                          env=environment(d), stdout=subprocess.PIPE,
                          stderr=subprocess.STDOUT, start_new_session=True)
     text = ""
@@ -82,10 +96,12 @@ def main():
     uids = [None, NOBODY] if os.geteuid() == 0 else [None]
     for name, test in (("once", check_once), ("interrupt", check_interrupt)):
         for uid in uids:
-            with tempfile.TemporaryDirectory(prefix="veredus-d-") as d:
+            with tempfile.TemporaryDirectory(prefix="veredus-d-") as d, \
+                    tempfile.TemporaryDirectory(prefix="veredus-t-") as t:
                 os.chmod(d, 0o1777)
+                os.chmod(t, 0o755)
                 try:
-                    test(uid, d)
+                    test(copy_for(uid, t), uid, d)
                     assert not left(d), left(d)
                     passed += 1
                 except Exception as e:
