@@ -12,17 +12,20 @@ import pwd
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))), "test"))
+import harness  # noqa: E402
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-PEER = os.path.join(ROOT, "build/peer/root")
+PEER = os.environ.get("PEER_POSTFIX_ROOT",
+                      os.path.join(ROOT, "build/peer/root"))
 SCRATCH = os.environ.get("BENCH_DIR", os.path.join(ROOT, "build/bench"))
 TICK = os.sysconf("SC_CLK_TCK")
-LIBRARIES = ":".join([PEER + "/usr/lib/postfix",
-                      PEER + "/usr/lib/x86_64-linux-gnu",
-                      PEER + "/usr/lib/aarch64-linux-gnu"])
-PEER_ENV = {**os.environ, "LD_LIBRARY_PATH": LIBRARIES}
+PEER_ENV = {**os.environ, "LD_LIBRARY_PATH": harness.peer_libraries(PEER)}
 
 COMMON = {
     "compatibility_level": "3.6",

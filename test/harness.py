@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """What functional tests share: an instance of Veredus in a directory of its
 own on loopback, and a sink for mail."""
+import glob
 import os
 import pwd
 import random
@@ -16,6 +17,14 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VEREDUS = os.environ.get("VEREDUS",
                          os.path.join(ROOT, "build/release/veredus"))
+
+
+def peer_libraries(root):
+    """LD_LIBRARY_PATH for programs of an unpacked Postfix: its own
+    libraries, and those of packages that it needs."""
+    return ":".join([root + "/usr/lib/postfix",
+                     *glob.glob(root + "/usr/lib/*-linux-gnu")])
+
 
 MASTER_CF = """\
 {smtp}    inet  n - n - -   smtpd

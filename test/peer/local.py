@@ -88,7 +88,7 @@ command_directory = {root}/usr/sbin
 meta_directory = {dir}/etc
 shlib_directory = no
 setgid_group = tty
-import_environment = MAIL_CONFIG LD_LIBRARY_PATH={root}/usr/lib/postfix
+import_environment = MAIL_CONFIG LD_LIBRARY_PATH
 """
 
 # What the cases of one name have in main.cf beside MAIN_CF.
@@ -594,7 +594,7 @@ class Peer(System):
 
     def env(self):
         return dict(os.environ, MAIL_CONFIG=self.dir + "/etc",
-                    LD_LIBRARY_PATH=ROOT + "/usr/lib/postfix")
+                    LD_LIBRARY_PATH=harness.peer_libraries(ROOT))
 
     def start(self, setting):
         for name in ("active bounce corrupt defer deferred flush hold "

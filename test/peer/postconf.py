@@ -17,6 +17,10 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(
+    __file__))))
+from harness import peer_libraries  # noqa: E402
+
 PEER = os.environ.get("PEER_POSTFIX_ROOT", "")
 OURS = os.path.abspath(os.environ.get("VEREDUS", "build/release/veredus"))
 VERBOSE = "-v" in sys.argv
@@ -96,7 +100,7 @@ def run(number, who, c):
     env = {"PATH": "/usr/bin:/bin", "LANG": "C", "MAIL_CONFIG": conf}
     program = OURS
     if who == "peer":
-        env["LD_LIBRARY_PATH"] = PEER + "/usr/lib/postfix"
+        env["LD_LIBRARY_PATH"] = peer_libraries(PEER)
         program = PEER + "/usr/sbin/postconf"
     p = subprocess.run(["postconf"] + c.args, executable=program, env=env,
                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

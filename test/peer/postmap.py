@@ -15,6 +15,10 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(
+    __file__))))
+from harness import peer_libraries  # noqa: E402
+
 PEER = os.environ.get("PEER_POSTFIX_ROOT", "")
 OURS = os.path.abspath(os.environ.get("VEREDUS", "build/release/veredus"))
 VERBOSE = "-v" in sys.argv
@@ -67,7 +71,7 @@ def write(name, text):
 def run(who, command, args, stdin):
     env = {"PATH": "/usr/bin:/bin", "LANG": "C"}
     if who == "peer":
-        env["LD_LIBRARY_PATH"] = PEER + "/usr/lib/postfix"
+        env["LD_LIBRARY_PATH"] = peer_libraries(PEER)
         argv = [PEER + "/usr/sbin/" + command]
     else:
         argv = [OURS, command]

@@ -17,6 +17,10 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(
+    __file__))))
+from harness import peer_libraries  # noqa: E402
+
 MAIN_CF = """
 compatibility_level = 3.6
 queue_directory = {dir}/spool
@@ -29,7 +33,7 @@ mail_owner = daemon
 setgid_group = tty
 maillog_file = {dir}/log
 maillog_file_prefixes = /tmp
-import_environment = MAIL_CONFIG LD_LIBRARY_PATH={root}/usr/lib/postfix
+import_environment = MAIL_CONFIG LD_LIBRARY_PATH
 myhostname = mx.example.com
 mydomain = example.com
 myorigin = example.com
@@ -209,8 +213,7 @@ def submit(port, sender, recipient, headers):
 
 
 def postcat(root, place, queue_id):
-    env = dict(os.environ, LD_LIBRARY_PATH=os.path.join(root,
-                                                        "usr/lib/postfix"))
+    env = dict(os.environ, LD_LIBRARY_PATH=peer_libraries(root))
     for _ in range(50):
         path = os.path.join(place, "spool/incoming", queue_id)
         if os.path.exists(path):
@@ -282,7 +285,7 @@ def start(root, place, port, strict):
     with open(os.path.join(place, "etc", "master.cf"), "w") as f:
         f.write(MASTER_CF.format(port=port, strict=strict))
     env = dict(os.environ, MAIL_CONFIG=os.path.join(place, "etc"),
-               LD_LIBRARY_PATH=os.path.join(root, "usr/lib/postfix"))
+               LD_LIBRARY_PATH=peer_libraries(root))
     return subprocess.Popen(
         [os.path.join(root, "usr/lib/postfix/sbin/master"), "-c",
          os.path.join(place, "etc"), "-d"], env=env, start_new_session=True,

@@ -45,7 +45,7 @@ mail_owner = daemon
 setgid_group = tty
 maillog_file = {dir}/maillog
 maillog_file_prefixes = /tmp
-import_environment = MAIL_CONFIG LD_LIBRARY_PATH={root}/usr/lib/postfix
+import_environment = MAIL_CONFIG LD_LIBRARY_PATH
 in_flow_delay = 0
 smtpd_sasl_type = dovecot
 smtpd_sasl_path = private/auth
@@ -103,7 +103,7 @@ class Peer:
                 f.write(f"127.0.0.1:{self.ports[g]} inet n - n - - smtpd\n"
                         + options(settings))
         env = dict(os.environ, MAIL_CONFIG=os.path.join(self.dir, "etc"),
-                   LD_LIBRARY_PATH=os.path.join(ROOT, "usr/lib/postfix"))
+                   LD_LIBRARY_PATH=harness.peer_libraries(ROOT))
         resolv = os.path.join(self.dir, "etc", "resolv.conf")
         with open(resolv, "w") as f:
             f.write(f"nameserver {DNS_ADDRESS}\noptions timeout:2\n")
