@@ -69,9 +69,9 @@ def left(d):
 
 
 def check_once(top, uid, d):
-    done = subprocess.run(argv(top, uid, "--once", "--ports", "22000"), text=True,
-                          env=environment(d), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT)
+    done = subprocess.run(argv(top, uid, "--once", "--ports", "22000"),
+                          text=True, env=environment(d),
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0, done.stdout
     for pattern in SHOWN:
         assert re.search(pattern, done.stdout, re.M), (pattern, done.stdout)
