@@ -17,6 +17,7 @@ enum { BOX_NAME_MAX = 240, LOCK_WAIT_S = 60, RANGES_MAX = 32 };
 struct store {
     struct arena *a;
     struct dir *root;
+    str path;                   /* of root */
     str host;
     char separator;
     int rights;
@@ -72,6 +73,11 @@ bool box_name_good(const struct store *st, str name);
 str box_canonical(const struct store *st, struct arena *a, str name);
 
 /* open.c */
+
+/* A mailbox's directory by its path below the root, which may be a symbolic
+ * link: somebody with the user's rights made it. */
+err box_dir_open(struct task *t, const struct store *st, str path,
+                 struct dir **out);
 
 /* A mailbox's index, made if it has none yet. */
 err box_open(struct task *t, struct store *st, str name, struct index *out);

@@ -142,8 +142,8 @@ static err import_rows(struct task *t, struct dir *dir, struct import *im)
     return OK;
 }
 
-err scan_import(struct task *t, struct dir *dir, struct index_state *s,
-                struct buf *frame)
+err scan_import(struct task *t, struct dir *dir, bool uids,
+                struct index_state *s, struct buf *frame)
 {
     struct import im = { .s = s, .frame = frame };
     err e;
@@ -152,7 +152,7 @@ err scan_import(struct task *t, struct dir *dir, struct index_state *s,
     arena_init(&im.scratch, 0);
     im.files = map_new(&im.a, false);
     e = import_words(t, dir, &im);
-    if (!e)
+    if (!e && uids)
         e = import_rows(t, dir, &im);
     arena_reset(&im.scratch);
     arena_reset(&im.a);

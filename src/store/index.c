@@ -64,6 +64,7 @@ void index_header_put(struct buf *to, const struct index_state *s,
     put_u64(h + 16, s->generation);
     put_u64(h + 24, (uint64_t)made_us);
     memcpy(h + 32, s->id, sizeof(s->id));
+    put_u32(h + 48, s->uid_next);
     put_u32(h + 12, header_crc(h));
     buf_add(to, str_of(h, sizeof(h)));
 }
@@ -75,7 +76,20 @@ err index_header_read(str file, struct index_state *s)
         return ERR_CORRUPT;
     index_state_init(s, get_u32(file.p + 8), get_u64(file.p + 16),
                      file.p + 32);
+    s->uid_floor = get_u32(file.p + 48);
+    if (s->uid_floor > s->uid_next)
+        s->uid_next = s->uid_floor;
     return s->uid_validity ? OK : ERR_CORRUPT;
+}
+
+err index_read(str file, struct index_state *s)
+{
+    TRY(index_header_read(file, s));
+    index_replay(s, file);
+    if (s->applied > INDEX_HEADER_SIZE)
+        return OK;
+    index_state_free(s);
+    return ERR_CORRUPT;
 }
 
 size_t index_row_at(const struct index_state *s, uint32_t uid)
@@ -264,6 +278,26 @@ static bool take_record(struct index_state *s, struct unpack *u,
     }
 }
 
+/* Bytes behind the last right frame: a writer that died, or damage.  As many
+ * UIDs as could stand in them, or in the frame that they begin, are passed
+ * over (I5). */
+static void pass_torn(struct index_state *s, str torn)
+{
+    size_t rows = torn.n;
+    uint32_t left = UINT32_MAX - s->uid_next;
+
+    if (torn.n <= s->torn) {
+        s->torn = torn.n;
+        return;
+    }
+    s->torn = torn.n;
+    if (torn.n >= 4 && get_u32(torn.p) <= INDEX_FRAME_MAX
+        && get_u32(torn.p) > rows)
+        rows = get_u32(torn.p);
+    rows = rows / INDEX_ROW_MIN + 1;
+    s->uid_next += rows < left ? (uint32_t)rows : left;
+}
+
 void index_replay(struct index_state *s, str file)
 {
     while (file.n >= s->applied + FRAME_HEAD) {
@@ -284,6 +318,7 @@ void index_replay(struct index_state *s, str file)
                 break;
         s->applied += FRAME_HEAD + size;
     }
+    pass_torn(s, str_skip(file, s->applied));
     index_sweep(s);
 }
 

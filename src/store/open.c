@@ -4,6 +4,8 @@
  */
 #include "store/box.h"
 
+#include "store/events.h"
+
 enum { PATH_LEN_MAX = 4000, FRESH_MAX = 256 << 20 };
 
 static const struct store_special usual[] = {
@@ -129,6 +131,7 @@ err store_open(struct task *t, struct arena *a,
     if (!st->host.n)
         st->host = S("localhost");
     TRY(location_path(t, a, o, &path));
+    st->path = path;
     e = dir_open(t, NULL, path, &st->root);
     if (e == ERR_ABSENT) {
         e = make_path(t, a, path, st->dir_mode);
@@ -158,6 +161,19 @@ err box_dirs_make(struct task *t, struct store *st, struct dir *box)
             return e;
     }
     return OK;
+}
+
+err box_dir_open(struct task *t, const struct store *st, str path,
+                 struct dir **out)
+{
+    struct arena a;
+    err e;
+
+    arena_init(&a, 0);
+    /* only a last component is not followed: "." is none */
+    e = dir_open(t, st->root, arena_cat(&a, path, S("/.")), out);
+    arena_reset(&a);
+    return e;
 }
 
 err box_uid_validity(struct task *t, struct store *st, uint32_t *out)
@@ -192,8 +208,10 @@ err box_uid_validity(struct task *t, struct store *st, uint32_t *out)
     return e;
 }
 
-/* Writes the first index of a mailbox. */
-static err box_index_make(struct task *t, struct store *st, struct dir *dir)
+/* Writes the first index of a mailbox; again: the first after one that was
+ * damaged. */
+static err box_index_make(struct task *t, struct store *st, struct dir *dir,
+                          bool again)
 {
     struct index_state s;
     struct buf frame, whole;
@@ -209,7 +227,7 @@ static err box_index_make(struct task *t, struct store *st, struct dir *dir)
     buf_init(&frame, NULL, FRESH_MAX);
     buf_init(&whole, NULL, FRESH_MAX);
     index_frame_begin(&frame);
-    e = scan_import(t, dir, &s, &frame);
+    e = scan_import(t, dir, !again, &s, &frame);
     index_put_next(&frame, s.uid_next, 1);
     index_frame_end(&frame);
     index_header_put(&whole, &s, rt_wall(t));
@@ -223,6 +241,40 @@ static err box_index_make(struct task *t, struct store *st, struct dir *dir)
     return e;
 }
 
+/* The index of dir, which it takes over in any case, made if it has none that
+ * can be believed.  One that was damaged has given out UIDs: what Dovecot knew
+ * before it is older, and is not taken again. */
+static err open_or_make(struct task *t, struct store *st, str path,
+                        struct dir *dir, struct index *out)
+{
+    struct arena a;
+    str place;
+    err e;
+
+    arena_init(&a, 0);
+    place = str_eq(path, S(".")) ? st->path
+                                 : arena_fmt(&a, "%.*s/%.*s", STR(st->path),
+                                             STR(path));
+    e = index_open(t, dir, place, st->file_mode, out);
+    if (e == ERR_ABSENT || e == ERR_CORRUPT) {
+        bool damaged = e == ERR_CORRUPT;
+
+        e = box_dir_open(t, st, path, &dir);
+        if (!e && damaged) {
+            say(t, store_index_bad, STR(place));
+            e = file_rename(t, dir, INDEX_NAME, dir, S("veredus-index.bad"));
+        }
+        if (!e)
+            e = box_index_make(t, st, dir, damaged);
+        if (!e)
+            e = index_open(t, dir, place, st->file_mode, out);
+        else
+            dir_close(dir);
+    }
+    arena_reset(&a);
+    return e;
+}
+
 err box_open(struct task *t, struct store *st, str name, struct index *out)
 {
     struct arena a;
@@ -233,30 +285,12 @@ err box_open(struct task *t, struct store *st, str name, struct index *out)
     if (!(st->rights & RIGHT_LOOKUP))
         return ERR_ABSENT;      /* unknown and forbidden look the same */
     arena_init(&a, 0);
-    if (box_path(st, &a, name, &path))
-        e = dir_open(t, st->root, path, &dir);
-    if (!e) {
-        e = index_open(t, dir, st->file_mode, out);
-        dir = NULL;             /* the index has it, or closed it */
-    } else {
-        e = ERR_ABSENT;
-    }
-    if (e == ERR_ABSENT || e == ERR_CORRUPT) {
-        bool corrupt = e == ERR_CORRUPT;
-        if (!box_path(st, &a, name, &path)
-            || dir_open(t, st->root, path, &dir)) {
-            arena_reset(&a);
-            return ERR_ABSENT;
-        }
+    if (box_path(st, &a, name, &path) && !box_dir_open(t, st, path, &dir)) {
         e = box_dirs_make(t, st, dir);
-        if (!e && corrupt)
-            e = file_rename(t, dir, INDEX_NAME, dir, S("veredus-index.bad"));
         if (!e)
-            e = box_index_make(t, st, dir);
-        if (e)
-            dir_close(dir);
+            e = open_or_make(t, st, path, dir, out);
         else
-            e = index_open(t, dir, st->file_mode, out);
+            dir_close(dir);
     }
     arena_reset(&a);
     return e;

@@ -75,7 +75,7 @@ err view_refresh(struct task *t, struct view *v)
     if (e == ERR_ABSENT || (!e && v->ix.reset))
         return why(t, ERR_CORRUPT, "mailbox was deleted");
     TRY(e);
-    needed = dirs != 0;
+    needed = dirs != 0 || index_torn(&v->ix);
     if (!v->read_only)
         needed |= s->n_in_new > 0 || s->recent_from < s->uid_next;
     if (needed)
