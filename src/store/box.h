@@ -25,6 +25,7 @@ struct store {
     const struct store_special *specials;
     size_t n_specials;
     uint64_t quota_bytes, quota_messages;
+    struct file *quota_lock;    /* while it is held */
     struct watch_hub *watches;
     uint32_t n_named;           /* names given out */
     /* the mailbox last copied or appended to, kept open */
@@ -121,11 +122,21 @@ void quota_learn(struct task *t, struct store *st);
  * any, what stood there goes. */
 err quota_tell(struct task *t, struct store *st);
 
-/* Usage changes by so much; ERR_LIMIT with why() if it must not. */
+/* Held from the check to the change and what is added for it; nothing where
+ * there is no quota.  Comes before the lock of an index. */
+err quota_lock(struct task *t, struct store *st);
+void quota_unlock(struct store *st);
+
+/* ERR_LIMIT with why() if so much more must not be. */
 err quota_check(struct task *t, struct store *st, uint64_t bytes,
                 uint64_t messages);
-err quota_add(struct task *t, struct store *st, int64_t bytes,
-              int64_t messages);
+
+/* Usage has changed by so much. */
+void quota_add(struct task *t, struct store *st, int64_t bytes,
+               int64_t messages);
+
+/* It has changed by what nobody counted. */
+void quota_forget(struct task *t, struct store *st);
 
 static inline str view_name(const struct view *v)
 {

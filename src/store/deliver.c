@@ -33,6 +33,10 @@ static void spend(struct maildir_delivery *m)
 {
     file_close(m->file);
     m->file = NULL;
+    quota_unlock(&m->st);
+    if (m->st.root != m->dir)
+        dir_close(m->st.root);
+    m->st.root = NULL;
     dir_close(m->dir);
     m->dir = NULL;
     buf_free(&m->out);
@@ -43,36 +47,25 @@ static void maildir_done(void *object)
     spend(object);
 }
 
-/* Makes a Maildir, and the directories above it if they are missing. */
-static err maildir_make(struct task *t, struct maildir_delivery *m,
-                        struct dir *at, str path)
-{
-    err e = dir_make(t, at, path, m->st.dir_mode);
-
-    for (size_t i = 1; e == ERR_ABSENT && i <= path.n; i++)
-        if (i == path.n || path.p[i] == '/') {
-            err step = dir_make(t, at, str_head(path, i), m->st.dir_mode);
-            if (i == path.n)
-                e = step;
-        }
-    if (e && e != ERR_DENIED)
-        return e;
-    return dir_open(t, at, path, &m->dir);
-}
-
 static err maildir_open(struct task *t, struct maildir_delivery *m,
                         struct dir *at, str path)
 {
     struct file_stat st;
     err e = dir_open(t, at, path, &m->dir);
 
-    if (e == ERR_ABSENT)
-        e = maildir_make(t, m, at, path);
+    if (e == ERR_ABSENT) {
+        TRY(dir_make_path(t, at, path, m->st.dir_mode));
+        e = dir_open(t, at, path, &m->dir);
+    }
     TRY(e);
     if (file_stat_path(t, m->dir, S("new"), &st)
-        || file_stat_path(t, m->dir, S("tmp"), &st))
+        || file_stat_path(t, m->dir, S("tmp"), &st)
+        || file_stat_path(t, m->dir, S("cur"), &st))
         TRY(box_dirs_make(t, &m->st, m->dir));
+    /* a folder's mail counts where the folder is (Maildir++) */
     m->st.root = m->dir;
+    if (!file_stat_path(t, m->dir, S("maildirfolder"), &st))
+        TRY(dir_open(t, m->dir, S(".."), &m->st.root));
     m->tmp = box_fresh_name(t, &m->st, m->a);
     return file_open(t, m->dir, arena_cat(m->a, S("tmp/"), m->tmp),
                      FILE_WRITE | FILE_CREATE | FILE_EXCLUSIVE,
@@ -95,6 +88,11 @@ static err maildir_write(struct task *t, struct delivery *d, str piece)
 
     if (!piece.n)
         return OK;
+    /* what no removal makes room for need not be written first */
+    if (m->st.quota_bytes
+        && m->offset + m->out.n + piece.n > m->st.quota_bytes)
+        return why(t, ERR_LIMIT, "Quota exceeded (message is larger than the "
+                   "whole quota)");
     if (m->size_max && m->offset + m->out.n + piece.n > m->size_max)
         return why(t, ERR_LIMIT, "message exceeds the mailbox size limit");
     for (size_t i = 0; i < piece.n; i++) {
@@ -125,17 +123,36 @@ static void maildir_cancel(struct task *t, struct delivery *d)
     spend(m);
 }
 
-/* The new name on stable storage. */
-static err sync_new(struct task *t, struct maildir_delivery *m)
+/* The new name on stable storage.  Where that fails the message is taken away
+ * again, so that it does not come twice; unless somebody reads it already:
+ * then it has arrived. */
+static err sync_new(struct task *t, struct maildir_delivery *m, str to)
 {
-    struct dir *dir;
-    err e;
+    err e = m->group ? sync_point(t, m->group) : dir_sync_above(t, m->dir,
+                                                                to);
+    str said;
 
-    if (m->group)
-        return sync_point(t, m->group);
-    TRY(dir_open(t, m->dir, S("new"), &dir));
-    e = dir_sync(t, dir);
-    dir_close(dir);
+    if (!e)
+        return OK;
+    said = arena_str(m->a, str_from(task_why(t)));
+    if (file_unlink(t, m->dir, to))
+        return OK;
+    return why(t, e, "%.*s", STR(said));
+}
+
+/* Gives a message that is on stable storage its place, if the quota has room
+ * for it. */
+static err show(struct task *t, struct maildir_delivery *m, str from, str to)
+{
+    err e = quota_lock(t, &m->st);
+
+    if (!e)
+        e = quota_check(t, &m->st, m->offset, 1);
+    if (!e)
+        e = file_rename(t, m->dir, from, m->dir, to);
+    if (!e)
+        quota_add(t, &m->st, (int64_t)m->offset, 1);
+    quota_unlock(&m->st);
     return e;
 }
 
@@ -146,8 +163,6 @@ static err maildir_finish(struct task *t, struct delivery *d)
     err e = write_out(t, m);
 
     if (!e)
-        e = quota_check(t, &m->st, m->offset, 1);
-    if (!e)
         e = m->group ? sync_point(t, m->group)
                      : file_sync_aside(t, m->file);
     if (e) {
@@ -156,14 +171,14 @@ static err maildir_finish(struct task *t, struct delivery *d)
     }
     to = arena_fmt(m->a, "new/%.*s,S=%" PRIu64 ",W=%" PRIu64, STR(m->tmp),
                    m->offset, m->offset + m->bare);
-    e = file_rename(t, m->dir, from, m->dir, to);
+    e = show(t, m, from, to);
     if (e) {
         maildir_cancel(t, d);
         return e;
     }
-    e = sync_new(t, m);
-    if (!e)
-        e = quota_add(t, &m->st, (int64_t)m->offset, 1);
+    e = sync_new(t, m, to);
+    if (e)
+        quota_add(t, &m->st, -(int64_t)m->offset, -1);
     spend(m);
     return e;
 }

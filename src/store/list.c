@@ -276,6 +276,20 @@ static err remove_tree(struct task *t, struct dir *at, str path,
     return e ? e : dir_remove(t, at, path);
 }
 
+/* What was renamed away is no mailbox any more, even if it cannot be emptied;
+ * a symbolic link to one leaves the mailbox itself alone. */
+static err remove_gone(struct task *t, struct store *st, str gone,
+                       struct arena *a)
+{
+    err e;
+
+    quota_forget(t, st);
+    if (!file_unlink(t, st->root, gone))
+        return dir_sync(t, st->root);
+    e = remove_tree(t, st->root, gone, a, 2);
+    return e ? e : dir_sync(t, st->root);
+}
+
 err store_delete(struct task *t, struct store *st, str name)
 {
     struct arena a;
@@ -291,9 +305,12 @@ err store_delete(struct task *t, struct store *st, str name)
     must(box_path(st, &a, name, &path));
     rt_random(t, &token, sizeof(token));
     gone = arena_fmt(&a, "..veredus-gone.%016" PRIx64, token);
-    e = file_rename(t, st->root, path, st->root, gone);
+    e = quota_lock(t, st);
     if (!e)
-        e = remove_tree(t, st->root, gone, &a, 2);
+        e = file_rename(t, st->root, path, st->root, gone);
+    if (!e)
+        e = remove_gone(t, st, gone, &a);
+    quota_unlock(st);
     arena_reset(&a);
     return e;
 }

@@ -85,24 +85,6 @@ static err location_path(struct task *t, struct arena *a,
     return OK;
 }
 
-/* Makes a directory and, if need be, those above it. */
-static err make_path(struct task *t, struct arena *a, str path, uint32_t mode)
-{
-    size_t slash;
-    err e = dir_make(t, NULL, path, mode);
-
-    for (size_t i = 1; e == ERR_ABSENT && i < path.n; i = slash + 1) {
-        str head;
-        slash = str_chr(str_skip(path, i), '/');
-        slash = slash == STR_NONE ? path.n : slash + i;
-        head = arena_str(a, str_head(path, slash));
-        err_ignore(dir_make(t, NULL, head, mode)); /* the last one tells */
-        if (slash == path.n)
-            e = dir_make(t, NULL, path, mode);
-    }
-    return e == ERR_DENIED ? OK : e;    /* there already */
-}
-
 static void store_done(void *object)
 {
     struct store *st = object;
@@ -134,7 +116,7 @@ err store_open(struct task *t, struct arena *a,
     st->path = path;
     e = dir_open(t, NULL, path, &st->root);
     if (e == ERR_ABSENT) {
-        e = make_path(t, a, path, st->dir_mode);
+        e = dir_make_path(t, NULL, path, st->dir_mode);
         if (!e)
             e = dir_open(t, NULL, path, &st->root);
     }
@@ -154,13 +136,15 @@ err box_dirs_make(struct task *t, struct store *st, struct dir *box)
 {
     static const str parts[] = { S_INIT("cur"), S_INIT("new"),
                                  S_INIT("tmp") };
+    bool made = false;
 
     for (size_t i = 0; i < 3; i++) {
         err e = dir_make(t, box, parts[i], st->dir_mode);
         if (e && e != ERR_DENIED)
             return e;
+        made |= !e;
     }
-    return OK;
+    return made ? dir_sync(t, box) : OK;
 }
 
 err box_dir_open(struct task *t, const struct store *st, str path,
@@ -201,6 +185,8 @@ err box_uid_validity(struct task *t, struct store *st, uint32_t *out)
     }
     if (!e)
         e = file_sync(t, f);
+    if (!e && n == 0)           /* it was made now */
+        e = dir_sync(t, st->root);
     file_close(f);
     arena_reset(&a);
     if (!e)

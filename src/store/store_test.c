@@ -315,25 +315,6 @@ TASK_TEST(store_deleted_under_a_view)
     place_close(t, &p);
 }
 
-TASK_TEST(store_quota_limits)
-{
-    struct place p;
-    struct delivery_options o = { .quota_bytes = 30 };
-    struct delivery *d;
-    struct arena a;
-
-    place_open(t, &p);
-    arena_init(&a, 0);
-    check_ok(maildir_deliver(t, &a, NULL, p.path, &o, &d));
-    check_ok(delivery_write(t, d, S("a: b\n\n01234567890123\n")));
-    check_ok(delivery_finish(t, d));
-    check_ok(maildir_deliver(t, &a, NULL, p.path, &o, &d));
-    check_ok(delivery_write(t, d, S("a: b\n\n01234567890123\n")));
-    check_int(delivery_finish(t, d), ERR_LIMIT);
-    arena_reset(&a);
-    place_close(t, &p);
-}
-
 static void mbox(struct task *t, struct place *p, str text, err want)
 {
     struct delivery_options o = { .sender = S("s@x"), .dotlock = true,
@@ -376,6 +357,54 @@ TASK_TEST(store_mbox)
     check_int(file_load(t, p.dir, S("mbox.lock"), &a, 10, &line),
               ERR_ABSENT);
     arena_reset(&a);
+    place_close(t, &p);
+}
+
+/* A delivery that was killed leaves what it had written: whatever that ends
+ * with, the next message is one of its own. */
+TASK_TEST(store_mbox_after_a_kill)
+{
+    static const str halves[] = {
+        S_INIT("A: b\n\nhalf"), S_INIT("A: b\n\nline\n"),
+        S_INIT("A: b\n\nwhole\n\n"), S_INIT("A"), S_INIT("\n"),
+        S_INIT(""),
+    };
+    struct delivery_options o = { .sender = S("s@x") };
+    struct delivery *d;
+    struct place p;
+    str text, old, big;
+
+    place_open(t, &p);
+    for (size_t i = 0; i < sizeof(halves) / sizeof(halves[0]); i++) {
+        check_ok(file_replace(t, p.dir, S("mbox"), halves[i], 0600));
+        mbox(t, &p, S("B: c\n\nbody\n"), OK);
+        check_ok(file_load(t, p.dir, S("mbox"), &p.a, 4096, &text));
+        check(str_starts(text, halves[i]));
+        text = str_skip(text, halves[i].n);
+        text = str_skip(text, str_find(text, S("From s@x")));
+        check(str_ends(text, S("\n\nbody\n\n")));
+        check(halves[i].n == 0
+              || str_eq(str_of(text.p - 2, 2), S("\n\n"))
+              || str_eq(halves[i], S("\n")));
+    }
+    /* what a kill leaves of a large one, and what a cancel does */
+    check_ok(file_replace(t, p.dir, S("mbox"), S("A: b\n\nold"), 0600));
+    big = arena_fmt(&p.a, "%065536d\n", 1);
+    check_ok(mbox_deliver(t, &p.a, p.dir, S("mbox"), &o, &d));
+    check_ok(delivery_write(t, d, big));
+    check_ok(delivery_write(t, d, big));
+    check_ok(file_load(t, p.dir, S("mbox"), &p.a, 1 << 20, &old));
+    check(old.n > 32768);
+    delivery_cancel(t, d);
+    check_ok(file_load(t, p.dir, S("mbox"), &p.a, 1 << 20, &text));
+    check_str(text, S("A: b\n\nold"));
+    check_ok(file_replace(t, p.dir, S("mbox"), old, 0600));
+    check_ok(mbox_deliver(t, &p.a, p.dir, S("mbox"), &o, &d));
+    check_ok(delivery_write(t, d, S("B: c\n\nnew\n")));
+    check_ok(delivery_finish(t, d));
+    check_ok(file_load(t, p.dir, S("mbox"), &p.a, 1 << 20, &text));
+    check(str_starts(str_skip(text, old.n), S("\n\nFrom s@x"))
+          || str_starts(str_skip(text, old.n), S("\nFrom s@x")));
     place_close(t, &p);
 }
 

@@ -158,9 +158,10 @@ static void deliver_maildir(struct task *t, struct piece *p,
 /* Makes the directories above path that are missing. */
 static void make_dirs(struct task *t, str path)
 {
-    for (size_t i = 1; i < path.n; i++)
-        if (path.p[i] == '/')   /* what cannot be made fails later */
-            err_ignore(dir_make(t, NULL, str_head(path, i), 0700));
+    size_t slash = str_rchr(path, '/');
+
+    if (slash != STR_NONE && slash)     /* what cannot be made fails later */
+        err_ignore(dir_make_path(t, NULL, str_head(path, slash), 0700));
 }
 
 static err check_mbox(struct task *t, const struct piece *p,

@@ -6,6 +6,7 @@
 
 #include "mail/date.h"
 #include "role/events.h"
+#include "role/mailstore.h"
 #include "rt/world.h"
 
 enum { HEAD_MAX = 16 * 1024 };
@@ -22,6 +23,7 @@ err mailbox_rules_read(struct task *t, const struct conf *c,
         .lock_s = (uint32_t)(conf_int(c, P_deliver_lock_attempts)
                              * conf_seconds(c, P_deliver_lock_delay)),
     };
+    TRY(mailstore_quota_read(t, c, &out->quota));
     for (size_t i = 0; i < items.n; i++) {
         if (str_ieq(items.p[i], S("dotlock")))
             out->dotlock = true;

@@ -11,6 +11,7 @@
 struct mailbox_rules {
     str host;
     uint64_t size_max;
+    uint64_t quota;         /* of whom no source gives one; 0: none */
     uint32_t lock_s;
     bool dotlock, fcntl_lock;
 };

@@ -17,7 +17,6 @@ struct virtual {
     str base, delimiters, host;
     uint32_t minimum_uid;
     bool quotas;            /* a source of users knows some */
-    bool quota_default;     /* mailstore_quota is set */
     struct mailbox_rules rules;
 };
 
@@ -51,7 +50,6 @@ static err virtual_open(struct task *t, struct transport *tr)
     v->minimum_uid = (uint32_t)conf_int(c, P_virtual_minimum_uid);
     TRY(mailbox_rules_read(t, c, P_virtual_mailbox_lock,
                            P_virtual_mailbox_limit, &v->rules));
-    v->quota_default = !str_empty(conf_str(c, P_mailstore_quota));
     v->quotas = tr->setup->deliver->auth && quotas_known(c);
     TRY(open_maps(t, tr, P_virtual_mailbox_maps, &v->mailboxes));
     TRY(open_maps(t, tr, P_virtual_uid_maps, &v->uids));
@@ -103,8 +101,8 @@ static bool find_id(struct task *t, struct run *r, const struct maps *m,
 }
 
 /* The quota of whom the mailbox is, with or without the address' extension;
- * 0: the one that stands in the Maildir, which readers write there when
- * mailstore_quota holds for those whom the directory gives none. */
+ * mailstore_quota for whom no source gives one, and for users of the host 0
+ * without it: the one that stands in the Maildir. */
 static err find_quota(struct task *t, struct run *r, const struct address *to,
                       uint64_t *quota)
 {
@@ -116,7 +114,7 @@ static err find_quota(struct task *t, struct run *r, const struct address *to,
     struct auth_user found;
     err e;
 
-    *quota = 0;
+    *quota = v->rules.quota;
     if (!v->quotas)
         return OK;
     e = auth_find(t, auth, &q, until, &r->memory, &found);
@@ -130,7 +128,8 @@ static err find_quota(struct task *t, struct run *r, const struct address *to,
     if (e == ERR_ABSENT)
         return OK;
     if (!e)
-        *quota = found.quota || v->quota_default ? found.quota : QUOTA_NONE;
+        *quota = found.quota ? found.quota
+                 : v->rules.quota ? v->rules.quota : QUOTA_NONE;
     return e;
 }
 
