@@ -51,9 +51,8 @@ err append_open(struct task *t, struct store *st, str name, struct arena *a,
 
     if (!(st->rights & RIGHT_INSERT))
         return why(t, ERR_DENIED, "mailbox is read-only");
-    if (!box_path(st, a, name, &path)
-        || dir_open(t, st->root, path, &ap->dir))
-        return ERR_ABSENT;
+    TRY(box_find(t, st, a, name, &path));
+    TRY(box_dir_open(t, st, path, &ap->dir));
     ap->st = st;
     ap->a = a;
     ap->name = box_canonical(st, a, name);

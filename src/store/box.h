@@ -34,8 +34,6 @@ struct store {
 
 struct target {
     struct index ix;
-    size_t name_n;
-    char name[];
 };
 
 struct uid_range {
@@ -62,6 +60,11 @@ struct view {
 /* The directory of a mailbox below the root ("." for INBOX), in a; false if
  * the name is not valid. */
 bool box_path(const struct store *st, struct arena *a, str name, str *path);
+
+/* The same for a mailbox that may be there under a name that we would not have
+ * given it.  ERR_ABSENT: the name is not valid. */
+err box_find(struct task *t, const struct store *st, struct arena *a,
+             str name, str *path);
 
 /* The other way; false for what is no mailbox's directory. */
 bool box_name(const struct store *st, struct arena *a, str path, str *name);
@@ -104,6 +107,11 @@ void box_target_close(struct store *st);
 
 /* A unique base for a new message, in a. */
 str box_fresh_name(struct task *t, struct store *st, struct arena *a);
+
+/* Whether the name leads to the mailbox whose index that is: somebody may have
+ * renamed it, and made another. */
+bool box_is_named(struct task *t, const struct store *st,
+                  const struct index *ix, str name);
 
 /* Bits for keyword names; make: new ones are recorded.  ix is locked. */
 err box_keywords(struct task *t, struct index *ix, const str *names,

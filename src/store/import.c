@@ -107,7 +107,7 @@ static err import_line(struct task *t, struct dir *dir, struct import *im,
     r.uid = *last = (uint32_t)uid;
     r.flags = name.flags;
     r.keywords = name.keywords & ((UINT64_C(1) << im->s->n_words) - 1);
-    r.size = name.has_wire ? name.wire : 0;
+    r.size = maildir_wire_size(&name, st.size);
     r.date_s = st.mtime_us / 1000000;
     buf_init(&plain, &im->scratch, MAILDIR_NAME_MAX * 2);
     maildir_name_put(&plain, str_skip(*path, 4), r.flags, r.keywords);

@@ -266,17 +266,26 @@ err box_open(struct task *t, struct store *st, str name, struct index *out)
     struct arena a;
     struct dir *dir = NULL;
     str path;
-    err e = ERR_ABSENT;
+    err e;
 
     if (!(st->rights & RIGHT_LOOKUP))
         return ERR_ABSENT;      /* unknown and forbidden look the same */
     arena_init(&a, 0);
-    if (box_path(st, &a, name, &path) && !box_dir_open(t, st, path, &dir)) {
+    e = box_find(t, st, &a, name, &path);
+    if (!e)
+        e = box_dir_open(t, st, path, &dir);
+    if (!e) {
         e = box_dirs_make(t, st, dir);
         if (!e)
             e = open_or_make(t, st, path, dir, out);
         else
             dir_close(dir);
+    }
+    if (e && e != ERR_ABSENT) {
+        str said = arena_str(&a, str_from(task_why(t)));
+
+        say(t, store_box_failed, STR(st->path), STR(path), STR(said));
+        e = why(t, e == ERR_DENIED ? ERR_IO : e, "%.*s", STR(said));
     }
     arena_reset(&a);
     return e;
@@ -320,18 +329,34 @@ void store_doze(struct store *st)
     box_target_close(st);
 }
 
+bool box_is_named(struct task *t, const struct store *st,
+                  const struct index *ix, str name)
+{
+    struct file_stat held, named;
+    struct arena a;
+    bool same = false;
+    str path;
+
+    arena_init(&a, 0);
+    if (!box_find(t, st, &a, name, &path)
+        && !file_stat_path(t, ix->dir, S("."), &held)
+        && !file_stat_path(t, st->root, arena_cat(&a, path, S("/.")),
+                           &named))
+        same = held.inode == named.inode && held.device == named.device;
+    arena_reset(&a);
+    return same;
+}
+
 /* Whether what we hold is still the mailbox of that name, as of now. */
 static bool target_is(struct task *t, struct store *st, str name)
 {
     struct target *tg = st->target;
 
-    if (!tg || !str_eq(str_of(tg->name, tg->name_n), name))
+    if (!tg || !box_is_named(t, st, &tg->ix, name))
         return false;
     tg->ix.s.n_seen = 0;        /* nobody looks: nothing to announce */
     index_sweep(&tg->ix.s);
-    /* a deleted mailbox stays readable through what we hold */
-    return !index_catch_up(t, &tg->ix) && !tg->ix.reset
-           && !store_exists(t, st, name);
+    return !index_catch_up(t, &tg->ix) && !tg->ix.reset;
 }
 
 err box_target(struct task *t, struct store *st, struct view *v, str name,
@@ -340,20 +365,18 @@ err box_target(struct task *t, struct store *st, struct view *v, str name,
     struct target *tg;
     err e;
 
-    if (v && view_is(v, st, name)) {
+    if (v && v->st == st && box_is_named(t, st, &v->ix, name)) {
         *out = &v->ix;
         return OK;
     }
     if (!target_is(t, st, name)) {
         box_target_close(st);
-        tg = heap_alloc(sizeof(*tg) + name.n);
+        tg = heap_alloc(sizeof(*tg));
         e = box_open(t, st, name, &tg->ix);
         if (e) {
             heap_free(tg);
             return e;
         }
-        memcpy(tg->name, name.p, name.n);
-        tg->name_n = name.n;
         st->target = tg;
     }
     *out = &st->target->ix;
@@ -366,7 +389,7 @@ str box_fresh_name(struct task *t, struct store *st, struct arena *a)
     struct buf b;
 
     buf_init(&b, a, MAILDIR_NAME_MAX * 4);
-    buf_fmt(&b, "%" PRId64 ".M%" PRId64 "P%" PRIu64 "Q%" PRIu32 ".",
+    buf_fmt(&b, "%" PRId64 ".M%06" PRId64 "P%" PRIu64 "Q%" PRIu32 ".",
             now / 1000000, now % 1000000,
             rt_random_below(t, UINT64_C(1) << 40), ++st->n_named);
     maildir_host_put(&b, str_head(st->host, 100));
