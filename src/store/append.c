@@ -178,6 +178,19 @@ static err place(struct task *t, struct append *ap, struct index *ix,
     return OK;
 }
 
+/* All keywords at once, since each new one is a frame of its own, and none of
+ * them is in use yet. */
+static err append_words(struct task *t, struct append *ap, struct index *ix)
+{
+    vec_of(str) names = { 0 };
+    uint64_t bits;
+
+    for (size_t i = 0; i < ap->list.n; i++)
+        for (size_t j = 0; j < ap->list.p[i].n_keywords; j++)
+            vec_push(ap->a, &names, ap->list.p[i].keywords[j]);
+    return box_keywords(t, ix, names.p, names.n, true, &bits);
+}
+
 static err commit_locked(struct task *t, struct append *ap, struct index *ix,
                          uint32_t *uids)
 {
@@ -185,14 +198,8 @@ static err commit_locked(struct task *t, struct append *ap, struct index *ix,
     uint64_t modseq = index_modseq_next(t, ix);
     uint32_t uid = ix->s.uid_next;
     size_t n = 0;
-    err e = OK;
+    err e = append_words(t, ap, ix);
 
-    /* first all keywords, since each new one is a frame of its own */
-    for (size_t i = 0; !e && i < ap->list.n; i++) {
-        uint64_t bits;
-        e = box_keywords(t, ix, ap->list.p[i].keywords,
-                         ap->list.p[i].n_keywords, true, &bits);
-    }
     if (!e && uid > UINT32_MAX - ap->list.n - 1)
         e = why(t, ERR_LIMIT, "no more UIDs");
     for (; !e && n < ap->list.n; n++) {
@@ -265,15 +272,20 @@ struct copy {
 /* The keywords in use get names in the target. */
 static err copy_words(struct task *t, struct copy *c)
 {
+    str names[INDEX_KEYWORDS_MAX];
+    size_t at[INDEX_KEYWORDS_MAX], n = 0;
     uint64_t used = 0;
 
     for (size_t i = 0; i < c->rows.n; i++)
         used |= view_row(c->v, c->rows.p[i])->keywords;
     for (size_t i = 0; i < view_n_keywords(c->v); i++) {
-        str name = arena_str(c->a, view_keyword(c->v, i));
-        if ((used >> i & 1) && name.n)
-            TRY(box_keywords(t, c->to, &name, 1, true, &c->words[i]));
+        names[n] = arena_str(c->a, view_keyword(c->v, i));
+        at[n] = i;
+        n += (used >> i & 1) && names[n].n;
     }
+    TRY(box_keywords(t, c->to, names, n, true, &used));
+    for (size_t i = 0; i < n; i++)
+        TRY(box_keywords(t, c->to, &names[i], 1, false, &c->words[at[i]]));
     return OK;
 }
 

@@ -9,6 +9,8 @@
  *   X  u32 uid, u64 modseq              gone
  *   S  u32 uid, u64 size                the wire size was counted
  *   K  str name                         the next keyword
+ *   W  u8 bit, str name                 that keyword, which no message has,
+ *                                       is another from here on
  *   D  i64 new, i64 cur, i64 checked    directory stamps
  *   R  u32 uid                          recent is what comes from here on
  *   N  u32 uid_next, u64 modseq         both at least so
@@ -238,6 +240,18 @@ static bool take_word(struct index_state *s, struct unpack *u,
     return true;
 }
 
+static bool take_other_word(struct index_state *s, struct unpack *u,
+                            const char *base)
+{
+    uint8_t bit = unpack_u8(u);
+    str name = unpack_str(u, KEYWORD_NAME_MAX);
+
+    if (u->bad || bit >= s->n_words)
+        return false;
+    s->words[bit] = (struct index_word){ (uint64_t)(name.p - base), name.n };
+    return true;
+}
+
 static bool take_record(struct index_state *s, struct unpack *u,
                         const char *base)
 {
@@ -253,6 +267,8 @@ static bool take_record(struct index_state *s, struct unpack *u,
         return take_gone(s, u);
     case 'K':
         return take_word(s, u, base);
+    case 'W':
+        return take_other_word(s, u, base);
     case 'S':
         r = index_row(s, unpack_u32(u));
         if (!r)
@@ -455,6 +471,13 @@ void index_put_size(struct buf *to, uint32_t uid, uint64_t size)
 void index_put_word(struct buf *to, str name)
 {
     pack_u8(to, 'K');
+    pack_str(to, name);
+}
+
+void index_put_other_word(struct buf *to, size_t bit, str name)
+{
+    pack_u8(to, 'W');
+    pack_u8(to, (uint8_t)bit);
     pack_str(to, name);
 }
 

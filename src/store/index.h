@@ -139,6 +139,7 @@ void index_put_flags(struct buf *to, const struct row *r, str name);
 void index_put_gone(struct buf *to, uint32_t uid, uint64_t modseq);
 void index_put_size(struct buf *to, uint32_t uid, uint64_t size);
 void index_put_word(struct buf *to, str name);
+void index_put_other_word(struct buf *to, size_t bit, str name);
 void index_put_stamp(struct buf *to, const struct index_stamp *stamp);
 void index_put_recent(struct buf *to, uint32_t from);
 void index_put_next(struct buf *to, uint32_t uid_next, uint64_t modseq);

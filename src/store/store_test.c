@@ -194,6 +194,62 @@ TASK_TEST(store_append_copy_move)
     place_close(t, &p);
 }
 
+static err flag(struct task *t, struct place *p, struct view *v,
+                enum flag_operation op, const str *words, size_t n)
+{
+    struct flag_change c = { .operation = op, .keywords = words,
+                             .n_keywords = n,
+                             .unchanged_since = UINT64_MAX };
+    struct seqs failed;
+    uint32_t one = 1;
+
+    return view_flags(t, v, (struct seqs){ &one, 1 }, &c, &p->a, &failed);
+}
+
+/* A refused command uses no bit up, and a keyword that no message has gives
+ * its bit back, to all sessions. */
+TASK_TEST(store_keywords_come_back)
+{
+    struct place p;
+    struct view *v, *w;
+    struct view_change change;
+    str words[80], last = S("Last");
+
+    place_open(t, &p);
+    deliver(t, &p, S("a: 1\n\n"));
+    deliver(t, &p, S("a: 2\n\n"));
+    check_ok(view_open(t, p.st, S("INBOX"), false, &v));
+    check_ok(view_open(t, p.st, S("INBOX"), false, &w));
+    for (size_t i = 0; i < 80; i++)
+        words[i] = arena_fmt(&p.a, "word%zu", i);
+    check_int(flag(t, &p, v, FLAGS_ADD, words, 65), ERR_LIMIT);
+    check_int(view_n_keywords(v), 0);
+    check_ok(flag(t, &p, v, FLAGS_ADD, words, 64));
+    check_int(flag(t, &p, v, FLAGS_ADD, &last, 1), ERR_LIMIT);
+    check_int(flag(t, &p, v, FLAGS_SET, words, 80), ERR_LIMIT);
+    check_ok(flag(t, &p, v, FLAGS_REMOVE, words + 10, 2));
+    check_ok(flag(t, &p, v, FLAGS_ADD, &last, 1));
+    check_int(view_keyword_bit(v, last), UINT64_C(1) << 10);
+    check_int(view_keyword_bit(v, words[10]), 0);
+    for (int i = 0; i < 200; i++) {
+        str name = arena_fmt(&p.a, "turn%d", i);
+
+        check_ok(flag(t, &p, v, FLAGS_ADD, &name, 1));
+        check_ok(flag(t, &p, v, FLAGS_REMOVE, &name, 1));
+    }
+    check_int(view_n_keywords(v), 64);
+    check_ok(view_refresh(t, w));
+    while (view_change_next(w, true, &change))
+        ;
+    check_str(view_keyword(w, 10), last);
+    check(view_row(w, 1)->keywords == view_row(v, 1)->keywords);
+    check(view_row(w, 1)->keywords >> 10 & 1);
+    check_int(view_row(w, 2)->keywords, 0);
+    view_close(v);
+    view_close(w);
+    place_close(t, &p);
+}
+
 TASK_TEST(store_doze_and_rewrite)
 {
     struct place p;
