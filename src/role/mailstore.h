@@ -13,4 +13,10 @@
 err mailstore_quota_read(struct task *t, const struct conf *c,
                          uint64_t *out);
 
+/* What is wrong when users of the host would not read where local(8) puts
+ * their mail: local as that service sees the configuration, reader as imapd or
+ * pop3d does.  Empty: nothing, or they have no such users. */
+str mailstore_disagreement(const struct conf *local,
+                           const struct conf *reader, struct arena *a);
+
 #endif
