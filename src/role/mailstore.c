@@ -26,7 +26,7 @@ err mailstore_quota_read(struct task *t, const struct conf *c,
     return OK;
 }
 
-/* --- where ------------------------------------------------------------------ */
+/* --- where --------------------------------------------------------------- */
 
 /* Whether local(8) itself writes the mailboxes of users that may log in. */
 static bool serves_host_users(const struct conf *local,

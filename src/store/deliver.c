@@ -47,6 +47,16 @@ static void maildir_done(void *object)
     spend(object);
 }
 
+/* A folder's mail counts where the folder is (Maildir++). */
+static err quota_root(struct task *t, struct dir *dir, struct dir **root)
+{
+    struct file_stat st;
+
+    *root = dir;
+    return file_stat_path(t, dir, S("maildirfolder"), &st)
+               ? OK : dir_open(t, dir, S(".."), root);
+}
+
 static err maildir_open(struct task *t, struct maildir_delivery *m,
                         struct dir *at, str path)
 {
@@ -62,10 +72,7 @@ static err maildir_open(struct task *t, struct maildir_delivery *m,
         || file_stat_path(t, m->dir, S("tmp"), &st)
         || file_stat_path(t, m->dir, S("cur"), &st))
         TRY(box_dirs_make(t, &m->st, m->dir));
-    /* a folder's mail counts where the folder is (Maildir++) */
-    m->st.root = m->dir;
-    if (!file_stat_path(t, m->dir, S("maildirfolder"), &st))
-        TRY(dir_open(t, m->dir, S(".."), &m->st.root));
+    TRY(quota_root(t, m->dir, &m->st.root));
     m->tmp = box_fresh_name(t, &m->st, m->a);
     return file_open(t, m->dir, arena_cat(m->a, S("tmp/"), m->tmp),
                      FILE_WRITE | FILE_CREATE | FILE_EXCLUSIVE,
@@ -187,6 +194,50 @@ static const struct delivery_kind kind = {
     "delivered to maildir", maildir_write, maildir_finish, maildir_cancel,
 };
 
+/* As much of a store as names and quota need. */
+static struct store store_of(struct arena *a,
+                             const struct delivery_options *o)
+{
+    bool none = o->quota_bytes == QUOTA_NONE;
+
+    return (struct store){
+        .a = a, .host = o->host.n ? o->host : S("localhost"),
+        .separator = '.',
+        .file_mode = o->file_mode ? o->file_mode : 0600,
+        .dir_mode = o->dir_mode ? o->dir_mode : 0700,
+        .quota_bytes = none ? 0 : o->quota_bytes,
+        .quota_messages = o->quota_messages,
+    };
+}
+
+static err room_check(struct task *t, struct store *st,
+                      const struct delivery_options *o, uint64_t size)
+{
+    if (o->quota_bytes != QUOTA_NONE)
+        quota_learn(t, st);
+    return quota_check(t, st, size, 1);
+}
+
+err maildir_room(struct task *t, struct arena *a, str path,
+                 const struct delivery_options *o, uint64_t size)
+{
+    struct store st = store_of(a, o);
+    struct dir *dir = NULL;
+    err e = dir_open(t, NULL, path, &dir);
+
+    if (e == ERR_ABSENT)
+        return st.quota_bytes && size > st.quota_bytes
+                   ? why(t, ERR_LIMIT, "Quota exceeded") : OK;
+    if (!e)
+        e = quota_root(t, dir, &st.root);
+    if (!e)
+        e = room_check(t, &st, o, size ? size : 1); /* none is empty */
+    if (st.root != dir)
+        dir_close(st.root);
+    dir_close(dir);
+    return e;
+}
+
 err maildir_deliver(struct task *t, struct arena *a, struct dir *at,
                     str path, const struct delivery_options *o,
                     struct delivery **out)
@@ -198,24 +249,14 @@ err maildir_deliver(struct task *t, struct arena *a, struct dir *at,
     m->a = a;
     m->group = o->group;
     m->size_max = o->size_max;
-    m->st = (struct store){
-        .a = a, .host = o->host.n ? o->host : S("localhost"),
-        .separator = '.',
-        .file_mode = o->file_mode ? o->file_mode : 0600,
-        .dir_mode = o->dir_mode ? o->dir_mode : 0700,
-        .quota_bytes = o->quota_bytes, .quota_messages = o->quota_messages,
-    };
+    m->st = store_of(a, o);
     buf_init(&m->out, NULL, WRITE_SIZE);
     while (path.n > 1 && path.p[path.n - 1] == '/')
         path.n--;
     arena_own(a, maildir_done, m);
     e = maildir_open(t, m, at, path);
-    if (m->st.quota_bytes == QUOTA_NONE)
-        m->st.quota_bytes = 0;
-    else if (!e)
-        quota_learn(t, &m->st);
     if (!e)
-        e = quota_check(t, &m->st, 0, 1);
+        e = room_check(t, &m->st, o, 0);
     if (e) {
         maildir_cancel(t, &m->d);
         return e;

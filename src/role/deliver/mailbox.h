@@ -39,6 +39,11 @@ struct mailbox {
 struct result_rcpt mailbox_deliver(struct task *t, struct run *r,
                                    const struct mailbox *box);
 
+/* Whether a message of that size may be delivered to it; true as well where
+ * nobody can tell. */
+bool mailbox_room(struct task *t, struct run *r, const struct mailbox *box,
+                  uint64_t size);
+
 /* What is written before a message. */
 struct marks {
     const struct address *sender; /* NULL: the envelope's */

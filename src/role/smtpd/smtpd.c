@@ -150,6 +150,7 @@ err role_smtpd_run(struct task *t, struct role *r)
     lookup = role_calls(r, &d->group, ROLE_lookup);
     d->dns = dns_remote(r->memory, lookup);
     d->opener = role_opener(r, lookup);
+    d->rooms = role_calls(r, &d->group, ROLE_deliver);
     d->auth = auth_remote(r->memory, role_calls(r, &d->group, ROLE_authd));
     if (r->control)
         group_go(&d->group, "control", control, r);
