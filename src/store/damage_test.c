@@ -232,5 +232,9 @@ TASK_TEST(damage_after_import)
     check(view_uid_validity(v) != 1234567);
     check_int(view_count(v), 1);
     view_close(v);
+    check_ok(file_unlink(t, p.dir, INDEX_NAME));    /* or gone altogether */
+    check_ok(view_open(t, p.st, S("INBOX"), false, &v));
+    check(view_uid_validity(v) != 1234567);
+    view_close(v);
     place_close(t, &p);
 }

@@ -83,6 +83,16 @@ static err files_of(struct task *t, struct dir *dir, struct import *im,
     return OK;
 }
 
+/* "P..." among the fields before the name: what POP3 clients know it by. */
+static void import_uidl(struct import *im, uint32_t uid, str fields)
+{
+    str word;
+
+    while (str_token(&fields, S(" "), &word))
+        if (word.p[0] == 'P' && word.n > 1 && word.n <= UIDL_MAX + 1)
+            index_put_uidl(im->frame, uid, str_skip(word, 1));
+}
+
 /* One known message, if its file is still there. */
 static err import_line(struct task *t, struct dir *dir, struct import *im,
                        str line, uint32_t *last)
@@ -116,6 +126,7 @@ static err import_line(struct task *t, struct dir *dir, struct import *im,
     else if (str_eq(buf_str(&plain), str_skip(*path, 4)))
         r.bits = ROW_PLAIN;
     index_put_row(im->frame, &r, str_skip(*path, 4));
+    import_uidl(im, r.uid, str_head(line, colon));
     arena_reset(&im->scratch);
     return OK;
 }

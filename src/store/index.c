@@ -7,6 +7,7 @@
  *   F  u32 uid, u64 modseq, u8 flags, u8 bits, u64 keywords, str name
  *      (empty: unchanged)               flags or name changed
  *   X  u32 uid, u64 modseq              gone
+ *   P  u32 uid, str uidl                what POP3 calls it; UIDs grow
  *   S  u32 uid, u64 size                the wire size was counted
  *   K  str name                         the next keyword
  *   W  u8 bit, str name                 that keyword, which no message has,
@@ -45,8 +46,11 @@ void index_state_free(struct index_state *s)
 {
     heap_free(s->rows.p);
     heap_free(s->words);
+    heap_free(s->uidls);
     s->rows = (struct rows){ 0 };
     s->words = NULL;
+    s->uidls = NULL;
+    s->n_uidls = 0;
 }
 
 static uint32_t header_crc(const char *h)
@@ -252,6 +256,23 @@ static bool take_other_word(struct index_state *s, struct unpack *u,
     return true;
 }
 
+static bool take_uidl(struct index_state *s, struct unpack *u,
+                      const char *base)
+{
+    uint32_t uid = unpack_u32(u);
+    str uidl = unpack_str(u, UIDL_MAX);
+    size_t n = s->n_uidls;
+
+    if (u->bad || (n && uid <= s->uidls[n - 1].uid))
+        return false;
+    if ((n & (n - 1)) == 0)     /* doubles */
+        s->uidls = heap_resize(s->uidls, (n ? 2 * n : 1)
+                                             * sizeof(*s->uidls));
+    s->uidls[s->n_uidls++] =
+        (struct index_uidl){ uid, (uint64_t)(uidl.p - base), uidl.n };
+    return true;
+}
+
 static bool take_record(struct index_state *s, struct unpack *u,
                         const char *base)
 {
@@ -267,6 +288,8 @@ static bool take_record(struct index_state *s, struct unpack *u,
         return take_gone(s, u);
     case 'K':
         return take_word(s, u, base);
+    case 'P':
+        return take_uidl(s, u, base);
     case 'W':
         return take_other_word(s, u, base);
     case 'S':
@@ -407,6 +430,24 @@ str index_name(str file, const struct row *r)
     return str_of(file.p + r->name_at, r->name_size);
 }
 
+str index_uidl(str file, const struct index_state *s, uint32_t uid)
+{
+    size_t low = 0, high = s->n_uidls;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (s->uidls[middle].uid < uid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == s->n_uidls || s->uidls[low].uid != uid
+        || s->uidls[low].at > file.n
+        || s->uidls[low].n > file.n - s->uidls[low].at)
+        return S("");
+    return str_of(file.p + s->uidls[low].at, s->uidls[low].n);
+}
+
 str index_word(str file, const struct index_state *s, size_t i)
 {
     must(i < s->n_words);
@@ -481,6 +522,13 @@ void index_put_other_word(struct buf *to, size_t bit, str name)
     pack_str(to, name);
 }
 
+void index_put_uidl(struct buf *to, uint32_t uid, str uidl)
+{
+    pack_u8(to, 'P');
+    pack_u32(to, uid);
+    pack_str(to, uidl);
+}
+
 void index_put_stamp(struct buf *to, const struct index_stamp *stamp)
 {
     pack_u8(to, 'D');
@@ -520,6 +568,11 @@ void index_put_all(struct buf *to, const struct index_state *s, str file,
         if (!(s->rows.p[i].bits & ROW_LOST))
             index_put_row(to, &s->rows.p[i],
                           index_name(file, &s->rows.p[i]));
+    for (size_t i = 0; i < s->n_uidls; i++) {
+        const struct row *r = index_row(s, s->uidls[i].uid);
+        if (r && !(r->bits & ROW_LOST))
+            index_put_uidl(to, r->uid, index_uidl(file, s, r->uid));
+    }
     if (!to->over) {
         str body = str_skip(buf_str(to), at + FRAME_HEAD);
         pack_u32_at(to, at, (uint32_t)body.n);

@@ -37,6 +37,7 @@ enum {
     INDEX_ROW_MIN = 40,         /* no record of a message is shorter */
     INDEX_KEYWORDS_MAX = 64,
     KEYWORD_NAME_MAX = 200,
+    UIDL_MAX = 70,              /* RFC 1939 */
 };
 
 enum row_bits {
@@ -76,6 +77,13 @@ struct index_word {
     size_t n;
 };
 
+/* What POP3 clients know a message by, where another server said so. */
+struct index_uidl {
+    uint32_t uid;
+    uint64_t at;
+    size_t n;
+};
+
 struct index_state {
     uint32_t uid_validity, uid_next, recent_from;
     uint32_t uid_floor;         /* as the header has it */
@@ -88,6 +96,8 @@ struct index_state {
     bool changed;               /* some row may have ROW_CHANGED */
     struct index_word *words;   /* keywords' names; heap */
     size_t n_words;
+    struct index_uidl *uidls;   /* by UID; heap */
+    size_t n_uidls;
     struct index_stamp stamp;
     size_t applied;             /* bytes of the file that are in here */
     size_t torn;                /* bytes behind them that are no frame */
@@ -126,8 +136,10 @@ void index_sweep(struct index_state *s);
 struct row *index_row(const struct index_state *s, uint32_t uid);
 size_t index_row_at(const struct index_state *s, uint32_t uid);
 
-/* Kept name of a row, a keyword's name; borrowed from the file's bytes. */
+/* Kept name of a row, its UIDL (or empty), a keyword's name; borrowed from the
+ * file's bytes. */
 str index_name(str file, const struct row *r);
+str index_uidl(str file, const struct index_state *s, uint32_t uid);
 str index_word(str file, const struct index_state *s, size_t i);
 
 /* Builds frames.  A frame is open between begin and end. */
@@ -138,6 +150,7 @@ void index_put_row(struct buf *to, const struct row *r, str name);
 void index_put_flags(struct buf *to, const struct row *r, str name);
 void index_put_gone(struct buf *to, uint32_t uid, uint64_t modseq);
 void index_put_size(struct buf *to, uint32_t uid, uint64_t size);
+void index_put_uidl(struct buf *to, uint32_t uid, str uidl);
 void index_put_word(struct buf *to, str name);
 void index_put_other_word(struct buf *to, size_t bit, str name);
 void index_put_stamp(struct buf *to, const struct index_stamp *stamp);

@@ -6,6 +6,10 @@
 
 #include "store/events.h"
 
+/* Stands in a mailbox whose UIDs were taken over from Dovecot: it is done
+ * once. */
+#define IMPORTED S("veredus-imported")
+
 enum { PATH_LEN_MAX = 4000, FRESH_MAX = 256 << 20 };
 
 static const struct store_special usual[] = {
@@ -202,6 +206,7 @@ static err box_index_make(struct task *t, struct store *st, struct dir *dir,
     struct index_state s;
     struct buf frame, whole;
     uint64_t generation;
+    struct file_stat mark;
     uint32_t uid_validity;
     char id[16];
     err e;
@@ -213,6 +218,8 @@ static err box_index_make(struct task *t, struct store *st, struct dir *dir,
     buf_init(&frame, NULL, FRESH_MAX);
     buf_init(&whole, NULL, FRESH_MAX);
     index_frame_begin(&frame);
+    /* an index that is gone gave out UIDs as well */
+    again |= !file_stat_path(t, dir, IMPORTED, &mark);
     e = scan_import(t, dir, !again, &s, &frame);
     index_put_next(&frame, s.uid_next, 1);
     index_frame_end(&frame);
@@ -222,6 +229,8 @@ static err box_index_make(struct task *t, struct store *st, struct dir *dir,
         e = why(t, ERR_LIMIT, "mailbox is too large");
     if (!e)
         e = index_create(t, dir, st->file_mode, buf_str(&whole));
+    if (!e && s.uid_validity != uid_validity)
+        e = file_replace(t, dir, IMPORTED, S(""), st->file_mode);
     buf_free(&frame);
     buf_free(&whole);
     return e;

@@ -287,13 +287,28 @@ TASK_TEST(store_doze_and_rewrite)
     place_close(t, &p);
 }
 
+/* The index without its history. */
+static void rewrite(struct task *t, struct place *p)
+{
+    struct index_state s;
+    struct buf b;
+    str old;
+
+    check_ok(file_load(t, p->dir, INDEX_NAME, &p->a, 1 << 20, &old));
+    check_ok(index_read(old, &s));
+    buf_init(&b, &p->a, 1 << 20);
+    index_put_all(&b, &s, old, 1);
+    index_state_free(&s);
+    check_ok(file_replace(t, p->dir, INDEX_NAME, buf_str(&b), 0600));
+}
+
 TASK_TEST(store_import)
 {
     struct place p;
     struct view *v;
     static const char list[] = "3 V1234567 N50 Gdeadbeef\n"
-                               "10 :100.a\n"
-                               "20 W77 :200.b:2,S\n"
+                               "10 Pold-uidl-1 :100.a\n"
+                               "20 W77 PX77 :200.b:2,S\n"
                                "30 :gone\n";
 
     place_open(t, &p);
@@ -315,6 +330,16 @@ TASK_TEST(store_import)
     check_int(view_row(v, 2)->flags, FLAG_SEEN);
     check_int(view_row(v, 2)->keywords, 2);
     check_str(view_keyword(v, 1), S("$Forwarded"));
+    check_str(view_uidl(v, 1), S("old-uidl-1"));
+    check_str(view_uidl(v, 2), S("X77"));
+    check_str(view_uidl(v, 3), S(""));
+    rewrite(t, &p);
+    view_close(v);
+    check_ok(view_open(t, p.st, S("INBOX"), false, &v));
+    check_int(view_uid_validity(v), 1234567);
+    check_str(view_uidl(v, 1), S("old-uidl-1"));
+    check_str(view_uidl(v, 2), S("X77"));
+    check_str(view_uidl(v, 3), S(""));
     view_close(v);
     place_close(t, &p);
 }

@@ -311,6 +311,11 @@ bool view_is(const struct view *v, const struct store *st, str name)
     return v->st == st && (inbox || str_eq(view_name(v), name));
 }
 
+str view_uidl(const struct view *v, uint32_t seq)
+{
+    return index_uidl(v->ix.map, &v->ix.s, view_row(v, seq)->uid);
+}
+
 str view_id(const struct view *v)
 {
     return str_of(v->ix.s.id, sizeof(v->ix.s.id));
