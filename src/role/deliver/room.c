@@ -7,9 +7,10 @@
 #include "role/deliver/room.h"
 
 #include "mail/address.h"
+#include "role/events.h"
 #include "role/room.h"
 
-enum { QUESTIONS_MAX = 200, ANSWER_MAX = 16 };
+enum { QUESTIONS_MAX = 200, ANSWER_MAX = 16, BACKLOG_MAX = 256 * 1024 };
 
 struct room_server {
     struct deliver *deliver;
@@ -76,6 +77,8 @@ static err start(struct task *t, struct task_group *g, struct room_server *s,
     fd_close(f->fd);
     if (f->type != ROOM_ASK)
         return why(t, ERR_PEER, "unknown question %u", f->type);
+    if (port_backlog(s->port) > BACKLOG_MAX)
+        return why(t, ERR_PEER, "answers are not read");
     q = heap_new(struct question);
     q->server = s;
     q->id = f->id;
@@ -106,6 +109,8 @@ static err serve(struct task *t, void *arg)
         if (!e)
             e = start(t, &g, s, &f);
     }
+    if (e == ERR_PEER)
+        say(t, role_error, task_why(t));
     /* I2 of deliver.h: what was begun ends, whoever asked */
     err_ignore(group_wait(t, &g, NEVER));
     group_close(t, &g);

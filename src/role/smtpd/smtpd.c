@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * The SMTP server.  Powers: accepted sockets; ports to qmgr, lookup and
- * authd.  No file system.  Never sees password tables or other roles' mail.
+ * The SMTP server.  Powers: accepted sockets; ports to qmgr, lookup, authd
+ * and deliver (who has room).  No file system.  Never sees password tables or
+ * other roles' mail.
  */
 #include "role/smtpd/smtpd.h"
 
