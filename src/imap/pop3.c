@@ -125,8 +125,14 @@ static err on_list(struct task *t, struct pop3 *p, str rest)
 
 static void put_uidl(struct pop3 *p, const char *head, uint32_t seq)
 {
-    conn_fmt(p->conn, "%s%" PRIu32 " %08" PRIx32 "%08" PRIx32 "\r\n", head,
-             seq, view_row(p->view, seq)->uid, view_uid_validity(p->view));
+    str kept = view_uidl(p->view, seq);
+
+    if (kept.n)
+        conn_fmt(p->conn, "%s%" PRIu32 " %.*s\r\n", head, seq, STR(kept));
+    else
+        conn_fmt(p->conn, "%s%" PRIu32 " %08" PRIx32 "%08" PRIx32 "\r\n",
+                 head, seq, view_row(p->view, seq)->uid,
+                 view_uid_validity(p->view));
 }
 
 static err on_uidl(struct task *t, struct pop3 *p, str rest)

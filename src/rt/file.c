@@ -302,6 +302,49 @@ static str dir_of(str path)
                                       : str_head(path, slash);
 }
 
+err dir_sync_above(struct task *t, struct dir *at, str path)
+{
+    struct dir *d;
+    err e = dir_open(t, at, dir_of(path), &d);
+
+    if (e)
+        return e == ERR_DENIED ? OK : e;
+    e = dir_sync(t, d);
+    dir_close(d);
+    return e;
+}
+
+static err make_lasting(struct task *t, struct dir *at, str path,
+                        uint32_t mode)
+{
+    err e = dir_make(t, at, path, mode);
+
+    return e ? e : dir_sync_above(t, at, path);
+}
+
+err dir_make_path(struct task *t, struct dir *at, str path, uint32_t mode)
+{
+    err e;
+
+    while (path.n > 1 && path.p[path.n - 1] == '/')
+        path.n--;
+    e = make_lasting(t, at, path, mode);
+    if (e == ERR_ABSENT) {
+        for (size_t i = 1; i < path.n; i++)
+            if (path.p[i] == '/')   /* the last one tells */
+                err_ignore(make_lasting(t, at, str_head(path, i), mode));
+        e = make_lasting(t, at, path, mode);
+    }
+    if (e == ERR_DENIED) {
+        struct file_stat st;        /* there already, or no right */
+        bool there = !file_stat_path(t, at, path, &st)
+                     && (st.is_dir || st.is_link);
+        /* asked again, so that the reason is the right one */
+        return there ? OK : dir_make(t, at, path, mode);
+    }
+    return e;
+}
+
 err file_replace(struct task *t, struct dir *at, str path, str bytes,
                  uint32_t mode)
 {

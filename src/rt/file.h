@@ -33,8 +33,14 @@ struct file_stat {
 err dir_open(struct task *t, struct dir *at, str path, struct dir **out);
 void dir_close(struct dir *d); /* NULL is fine */
 err dir_make(struct task *t, struct dir *at, str path, uint32_t mode);
+/* The same with what is missing above it; each name is on stable storage when
+ * it returns OK.  OK as well if it is there already. */
+err dir_make_path(struct task *t, struct dir *at, str path, uint32_t mode);
 err dir_remove(struct task *t, struct dir *at, str path);
 err dir_sync(struct task *t, struct dir *d);
+/* A new name on stable storage: syncs the directory that path is in.  One
+ * that may be written and not read is left to the system. */
+err dir_sync_above(struct task *t, struct dir *at, str path);
 
 /* The names in it but . and .., in byte order, allocated in a. */
 struct names { str *p; size_t n; };

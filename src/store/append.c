@@ -51,9 +51,8 @@ err append_open(struct task *t, struct store *st, str name, struct arena *a,
 
     if (!(st->rights & RIGHT_INSERT))
         return why(t, ERR_DENIED, "mailbox is read-only");
-    if (!box_path(st, a, name, &path)
-        || dir_open(t, st->root, path, &ap->dir))
-        return ERR_ABSENT;
+    TRY(box_find(t, st, a, name, &path));
+    TRY(box_dir_open(t, st, path, &ap->dir));
     ap->st = st;
     ap->a = a;
     ap->name = box_canonical(st, a, name);
@@ -155,17 +154,6 @@ static void unlink_all(struct task *t, struct dir *dir, const str *paths,
         err_ignore(file_unlink(t, dir, paths[i])); /* litter at worst */
 }
 
-static err dir_sync_at(struct task *t, struct dir *dir, str path)
-{
-    struct dir *d;
-    err e;
-
-    TRY(dir_open(t, dir, path, &d));
-    e = dir_sync(t, d);
-    dir_close(d);
-    return e;
-}
-
 /* Gives one new file its place and its row. */
 static err place(struct task *t, struct append *ap, struct index *ix,
                  const struct fresh *f, struct row *r, str *path)
@@ -190,6 +178,19 @@ static err place(struct task *t, struct append *ap, struct index *ix,
     return OK;
 }
 
+/* All keywords at once, since each new one is a frame of its own, and none of
+ * them is in use yet. */
+static err append_words(struct task *t, struct append *ap, struct index *ix)
+{
+    vec_of(str) names = { 0 };
+    uint64_t bits;
+
+    for (size_t i = 0; i < ap->list.n; i++)
+        for (size_t j = 0; j < ap->list.p[i].n_keywords; j++)
+            vec_push(ap->a, &names, ap->list.p[i].keywords[j]);
+    return box_keywords(t, ix, names.p, names.n, true, &bits);
+}
+
 static err commit_locked(struct task *t, struct append *ap, struct index *ix,
                          uint32_t *uids)
 {
@@ -197,14 +198,8 @@ static err commit_locked(struct task *t, struct append *ap, struct index *ix,
     uint64_t modseq = index_modseq_next(t, ix);
     uint32_t uid = ix->s.uid_next;
     size_t n = 0;
-    err e = OK;
+    err e = append_words(t, ap, ix);
 
-    /* first all keywords, since each new one is a frame of its own */
-    for (size_t i = 0; !e && i < ap->list.n; i++) {
-        uint64_t bits;
-        e = box_keywords(t, ix, ap->list.p[i].keywords,
-                         ap->list.p[i].n_keywords, true, &bits);
-    }
     if (!e && uid > UINT32_MAX - ap->list.n - 1)
         e = why(t, ERR_LIMIT, "no more UIDs");
     for (; !e && n < ap->list.n; n++) {
@@ -214,7 +209,7 @@ static err commit_locked(struct task *t, struct append *ap, struct index *ix,
     }
     ix->assigns = true;
     if (!e)
-        e = dir_sync_at(t, ix->dir, S("cur"));
+        e = dir_sync_above(t, ix->dir, S("cur/."));
     if (!e)
         e = scan_stamp(t, ix);
     if (!e)
@@ -230,14 +225,23 @@ err append_commit(struct task *t, struct append *ap, struct copied *out)
 {
     struct index *ix;
     uint32_t *uids = arena_array(ap->a, uint32_t, ap->list.n + 1);
+    err e;
 
     must(!ap->file);
     TRY(box_target(t, ap->st, NULL, ap->name, &ix));
-    TRY(box_lock(t, ix, false));
-    TRY(box_unlock(t, ix, commit_locked(t, ap, ix, uids)));
+    TRY(quota_lock(t, ap->st));
+    e = quota_check(t, ap->st, ap->bytes, ap->list.n);
+    if (!e)
+        e = box_lock(t, ix, false);
+    if (!e)
+        e = box_unlock(t, ix, commit_locked(t, ap, ix, uids));
+    if (!e)
+        quota_add(t, ap->st, (int64_t)ap->bytes, (int64_t)ap->list.n);
+    quota_unlock(ap->st);
+    TRY(e);
     *out = (struct copied){ ix->s.uid_validity, NULL, uids, ap->list.n };
     append_done(ap);
-    return quota_add(t, ap->st, (int64_t)ap->bytes, (int64_t)ap->list.n);
+    return OK;
 }
 
 void append_cancel(struct task *t, struct append *ap)
@@ -268,15 +272,20 @@ struct copy {
 /* The keywords in use get names in the target. */
 static err copy_words(struct task *t, struct copy *c)
 {
+    str names[INDEX_KEYWORDS_MAX];
+    size_t at[INDEX_KEYWORDS_MAX], n = 0;
     uint64_t used = 0;
 
     for (size_t i = 0; i < c->rows.n; i++)
         used |= view_row(c->v, c->rows.p[i])->keywords;
     for (size_t i = 0; i < view_n_keywords(c->v); i++) {
-        str name = arena_str(c->a, view_keyword(c->v, i));
-        if ((used >> i & 1) && name.n)
-            TRY(box_keywords(t, c->to, &name, 1, true, &c->words[i]));
+        names[n] = arena_str(c->a, view_keyword(c->v, i));
+        at[n] = i;
+        n += (used >> i & 1) && names[n].n;
     }
+    TRY(box_keywords(t, c->to, names, n, true, &used));
+    for (size_t i = 0; i < n; i++)
+        TRY(box_keywords(t, c->to, &names[i], 1, false, &c->words[at[i]]));
     return OK;
 }
 
@@ -365,7 +374,7 @@ static err copy_locked(struct task *t, struct copy *c)
     }
     c->to->assigns = true;
     if (!e)
-        e = dir_sync_at(t, c->to->dir, S("cur"));
+        e = dir_sync_above(t, c->to->dir, S("cur/."));
     if (!e)
         e = scan_stamp(t, c->to);
     if (!e)
@@ -377,42 +386,62 @@ static err copy_locked(struct task *t, struct copy *c)
     return e;
 }
 
+/* Copies, and looks anew if foreign hands renamed or removed a file. */
+static err copy_all(struct task *t, struct copy *c)
+{
+    for (int try = 0;; try++) {
+        err e;
+
+        TRY(box_lock(t, c->to, false));
+        e = box_unlock(t, c->to, copy_locked(t, c));
+        if (e != ERR_ABSENT || try > 0)
+            return e;
+        c->n = c->bytes = 0;
+        TRY(index_lock(t, &c->v->ix));
+        TRY(box_unlock(t, &c->v->ix, scan_run(t, &c->v->ix, SCAN_BOTH,
+                                              false)));
+    }
+}
+
+/* The quota is held.  What moves inside a user's mailboxes takes no more room
+ * than before. */
+static err copy_held(struct task *t, struct copy *c, bool move)
+{
+    struct store *st = c->v->st;
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < c->rows.n; i++)
+        bytes += quota_row_size(c->v->ix.map, view_row(c->v, c->rows.p[i]));
+    if (!move)
+        TRY(quota_check(t, st, bytes, c->rows.n));
+    TRY(copy_all(t, c));
+    quota_add(t, st, (int64_t)c->bytes, (int64_t)c->n);
+    return OK;
+}
+
 err view_copy(struct task *t, struct view *v, struct seqs rows, str to,
               bool move, struct arena *a, struct copied *out)
 {
     struct copy c = { .v = v, .a = a, .rows = rows };
     struct store *st = v->st;
+    err e;
 
     if (!(st->rights & RIGHT_INSERT)
         || (move && (v->read_only || !(v->rights & RIGHT_EXPUNGE))))
         return why(t, ERR_DENIED, "mailbox is read-only");
-    for (size_t i = 0; !move && i < rows.n; i++)
-        c.bytes += quota_row_size(v->ix.map, view_row(v, rows.p[i]));
-    TRY(quota_check(t, st, c.bytes, move ? 0 : rows.n));
-    c.bytes = 0;
     c.paths = arena_array(a, str, rows.n + 1);
     c.from_uids = arena_array(a, uint32_t, rows.n + 1);
     c.to_uids = arena_array(a, uint32_t, rows.n + 1);
     to = box_canonical(st, a, to);
     TRY(box_target(t, st, v, to, &c.to));
-    for (int try = 0;; try++) {
-        err e;
-
-        TRY(box_lock(t, c.to, false));
-        e = box_unlock(t, c.to, copy_locked(t, &c));
-        if (e == ERR_ABSENT && try == 0) {
-            /* renamed or removed by foreign hands: look, try once more */
-            c.n = c.bytes = 0;
-            TRY(index_lock(t, &v->ix));
-            TRY(box_unlock(t, &v->ix, scan_run(t, &v->ix, SCAN_BOTH,
-                                            false)));
-            continue;
-        }
-        TRY(e);
-        break;
+    TRY(quota_lock(t, st));
+    e = copy_held(t, &c, move);
+    if (!e) {
+        *out = (struct copied){ c.to->s.uid_validity, c.from_uids, c.to_uids,
+                                c.n };
+        if (move)
+            e = view_remove(t, v, rows, true);
     }
-    *out = (struct copied){ c.to->s.uid_validity, c.from_uids, c.to_uids,
-                            c.n };
-    TRY(quota_add(t, st, (int64_t)c.bytes, (int64_t)c.n));
-    return move ? view_remove(t, v, rows, true) : OK;
+    quota_unlock(st);
+    return e;
 }

@@ -17,6 +17,7 @@ enum { BOX_NAME_MAX = 240, LOCK_WAIT_S = 60, RANGES_MAX = 32 };
 struct store {
     struct arena *a;
     struct dir *root;
+    str path;                   /* of root */
     str host;
     char separator;
     int rights;
@@ -24,6 +25,7 @@ struct store {
     const struct store_special *specials;
     size_t n_specials;
     uint64_t quota_bytes, quota_messages;
+    struct file *quota_lock;    /* while it is held */
     struct watch_hub *watches;
     uint32_t n_named;           /* names given out */
     /* the mailbox last copied or appended to, kept open */
@@ -32,8 +34,6 @@ struct store {
 
 struct target {
     struct index ix;
-    size_t name_n;
-    char name[];
 };
 
 struct uid_range {
@@ -61,6 +61,11 @@ struct view {
  * the name is not valid. */
 bool box_path(const struct store *st, struct arena *a, str name, str *path);
 
+/* The same for a mailbox that may be there under a name that we would not have
+ * given it.  ERR_ABSENT: the name is not valid. */
+err box_find(struct task *t, const struct store *st, struct arena *a,
+             str name, str *path);
+
 /* The other way; false for what is no mailbox's directory. */
 bool box_name(const struct store *st, struct arena *a, str path, str *name);
 bool box_is_inbox(str name);
@@ -72,6 +77,11 @@ bool box_name_good(const struct store *st, str name);
 str box_canonical(const struct store *st, struct arena *a, str name);
 
 /* open.c */
+
+/* A mailbox's directory by its path below the root, which may be a symbolic
+ * link: somebody with the user's rights made it. */
+err box_dir_open(struct task *t, const struct store *st, str path,
+                 struct dir **out);
 
 /* A mailbox's index, made if it has none yet. */
 err box_open(struct task *t, struct store *st, str name, struct index *out);
@@ -98,6 +108,11 @@ void box_target_close(struct store *st);
 /* A unique base for a new message, in a. */
 str box_fresh_name(struct task *t, struct store *st, struct arena *a);
 
+/* Whether the name leads to the mailbox whose index that is: somebody may have
+ * renamed it, and made another. */
+bool box_is_named(struct task *t, const struct store *st,
+                  const struct index *ix, str name);
+
 /* Bits for keyword names; make: new ones are recorded.  ix is locked. */
 err box_keywords(struct task *t, struct index *ix, const str *names,
                  size_t n, bool make, uint64_t *bits);
@@ -115,11 +130,21 @@ void quota_learn(struct task *t, struct store *st);
  * any, what stood there goes. */
 err quota_tell(struct task *t, struct store *st);
 
-/* Usage changes by so much; ERR_LIMIT with why() if it must not. */
+/* Held from the check to the change and what is added for it; nothing where
+ * there is no quota.  Comes before the lock of an index. */
+err quota_lock(struct task *t, struct store *st);
+void quota_unlock(struct store *st);
+
+/* ERR_LIMIT with why() if so much more must not be. */
 err quota_check(struct task *t, struct store *st, uint64_t bytes,
                 uint64_t messages);
-err quota_add(struct task *t, struct store *st, int64_t bytes,
-              int64_t messages);
+
+/* Usage has changed by so much. */
+void quota_add(struct task *t, struct store *st, int64_t bytes,
+               int64_t messages);
+
+/* It has changed by what nobody counted. */
+void quota_forget(struct task *t, struct store *st);
 
 static inline str view_name(const struct view *v)
 {

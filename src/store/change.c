@@ -192,17 +192,25 @@ static err expunge_locked(struct task *t, struct view *v, struct seqs rows,
 err view_remove(struct task *t, struct view *v, struct seqs rows, bool all)
 {
     int64_t freed = 0, n = 0;
+    err e;
 
     TRY(box_lock(t, &v->ix, true));
-    TRY(box_unlock(t, &v->ix, expunge_locked(t, v, rows, all, &freed, &n)));
+    e = box_unlock(t, &v->ix, expunge_locked(t, v, rows, all, &freed, &n));
+    quota_add(t, v->st, -freed, -n);    /* files that went, if not all did */
+    TRY(e);
     v->phase = 0;               /* a new walk tells of it */
     v->walk = v->ix.s.n_seen;
-    return quota_add(t, v->st, -freed, -n);
+    return OK;
 }
 
 err view_expunge(struct task *t, struct view *v, struct seqs rows)
 {
+    err e;
+
     if (v->read_only || !(v->rights & RIGHT_EXPUNGE))
         return why(t, ERR_DENIED, "mailbox is read-only");
-    return view_remove(t, v, rows, false);
+    TRY(quota_lock(t, v->st));
+    e = view_remove(t, v, rows, false);
+    quota_unlock(v->st);
+    return e;
 }

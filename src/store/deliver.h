@@ -42,6 +42,11 @@ err maildir_deliver(struct task *t, struct arena *a, struct dir *at,
                     str path, const struct delivery_options *o,
                     struct delivery **out);
 
+/* Whether a message of that size may come into the Maildir at path; one that
+ * is not there yet is empty.  ERR_LIMIT with why(): it may not. */
+err maildir_room(struct task *t, struct arena *a, str path,
+                 const struct delivery_options *o, uint64_t size);
+
 /* path: the mbox file, made if missing (its directory is not). */
 err mbox_deliver(struct task *t, struct arena *a, struct dir *at, str path,
                  const struct delivery_options *o, struct delivery **out);

@@ -83,6 +83,16 @@ static err files_of(struct task *t, struct dir *dir, struct import *im,
     return OK;
 }
 
+/* "P..." among the fields before the name: what POP3 clients know it by. */
+static void import_uidl(struct import *im, uint32_t uid, str fields)
+{
+    str word;
+
+    while (str_token(&fields, S(" "), &word))
+        if (word.p[0] == 'P' && word.n > 1 && word.n <= UIDL_MAX + 1)
+            index_put_uidl(im->frame, uid, str_skip(word, 1));
+}
+
 /* One known message, if its file is still there. */
 static err import_line(struct task *t, struct dir *dir, struct import *im,
                        str line, uint32_t *last)
@@ -107,7 +117,7 @@ static err import_line(struct task *t, struct dir *dir, struct import *im,
     r.uid = *last = (uint32_t)uid;
     r.flags = name.flags;
     r.keywords = name.keywords & ((UINT64_C(1) << im->s->n_words) - 1);
-    r.size = name.has_wire ? name.wire : 0;
+    r.size = maildir_wire_size(&name, st.size);
     r.date_s = st.mtime_us / 1000000;
     buf_init(&plain, &im->scratch, MAILDIR_NAME_MAX * 2);
     maildir_name_put(&plain, str_skip(*path, 4), r.flags, r.keywords);
@@ -116,6 +126,7 @@ static err import_line(struct task *t, struct dir *dir, struct import *im,
     else if (str_eq(buf_str(&plain), str_skip(*path, 4)))
         r.bits = ROW_PLAIN;
     index_put_row(im->frame, &r, str_skip(*path, 4));
+    import_uidl(im, r.uid, str_head(line, colon));
     arena_reset(&im->scratch);
     return OK;
 }
@@ -142,8 +153,8 @@ static err import_rows(struct task *t, struct dir *dir, struct import *im)
     return OK;
 }
 
-err scan_import(struct task *t, struct dir *dir, struct index_state *s,
-                struct buf *frame)
+err scan_import(struct task *t, struct dir *dir, bool uids,
+                struct index_state *s, struct buf *frame)
 {
     struct import im = { .s = s, .frame = frame };
     err e;
@@ -152,7 +163,7 @@ err scan_import(struct task *t, struct dir *dir, struct index_state *s,
     arena_init(&im.scratch, 0);
     im.files = map_new(&im.a, false);
     e = import_words(t, dir, &im);
-    if (!e)
+    if (!e && uids)
         e = import_rows(t, dir, &im);
     arena_reset(&im.scratch);
     arena_reset(&im.a);

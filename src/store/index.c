@@ -7,8 +7,11 @@
  *   F  u32 uid, u64 modseq, u8 flags, u8 bits, u64 keywords, str name
  *      (empty: unchanged)               flags or name changed
  *   X  u32 uid, u64 modseq              gone
+ *   P  u32 uid, str uidl                what POP3 calls it; UIDs grow
  *   S  u32 uid, u64 size                the wire size was counted
  *   K  str name                         the next keyword
+ *   W  u8 bit, str name                 that keyword, which no message has,
+ *                                       is another from here on
  *   D  i64 new, i64 cur, i64 checked    directory stamps
  *   R  u32 uid                          recent is what comes from here on
  *   N  u32 uid_next, u64 modseq         both at least so
@@ -43,8 +46,11 @@ void index_state_free(struct index_state *s)
 {
     heap_free(s->rows.p);
     heap_free(s->words);
+    heap_free(s->uidls);
     s->rows = (struct rows){ 0 };
     s->words = NULL;
+    s->uidls = NULL;
+    s->n_uidls = 0;
 }
 
 static uint32_t header_crc(const char *h)
@@ -64,6 +70,7 @@ void index_header_put(struct buf *to, const struct index_state *s,
     put_u64(h + 16, s->generation);
     put_u64(h + 24, (uint64_t)made_us);
     memcpy(h + 32, s->id, sizeof(s->id));
+    put_u32(h + 48, s->uid_next);
     put_u32(h + 12, header_crc(h));
     buf_add(to, str_of(h, sizeof(h)));
 }
@@ -75,7 +82,20 @@ err index_header_read(str file, struct index_state *s)
         return ERR_CORRUPT;
     index_state_init(s, get_u32(file.p + 8), get_u64(file.p + 16),
                      file.p + 32);
+    s->uid_floor = get_u32(file.p + 48);
+    if (s->uid_floor > s->uid_next)
+        s->uid_next = s->uid_floor;
     return s->uid_validity ? OK : ERR_CORRUPT;
+}
+
+err index_read(str file, struct index_state *s)
+{
+    TRY(index_header_read(file, s));
+    index_replay(s, file);
+    if (s->applied > INDEX_HEADER_SIZE)
+        return OK;
+    index_state_free(s);
+    return ERR_CORRUPT;
 }
 
 size_t index_row_at(const struct index_state *s, uint32_t uid)
@@ -224,6 +244,35 @@ static bool take_word(struct index_state *s, struct unpack *u,
     return true;
 }
 
+static bool take_other_word(struct index_state *s, struct unpack *u,
+                            const char *base)
+{
+    uint8_t bit = unpack_u8(u);
+    str name = unpack_str(u, KEYWORD_NAME_MAX);
+
+    if (u->bad || bit >= s->n_words)
+        return false;
+    s->words[bit] = (struct index_word){ (uint64_t)(name.p - base), name.n };
+    return true;
+}
+
+static bool take_uidl(struct index_state *s, struct unpack *u,
+                      const char *base)
+{
+    uint32_t uid = unpack_u32(u);
+    str uidl = unpack_str(u, UIDL_MAX);
+    size_t n = s->n_uidls;
+
+    if (u->bad || (n && uid <= s->uidls[n - 1].uid))
+        return false;
+    if ((n & (n - 1)) == 0)     /* doubles */
+        s->uidls = heap_resize(s->uidls, (n ? 2 * n : 1)
+                                             * sizeof(*s->uidls));
+    s->uidls[s->n_uidls++] =
+        (struct index_uidl){ uid, (uint64_t)(uidl.p - base), uidl.n };
+    return true;
+}
+
 static bool take_record(struct index_state *s, struct unpack *u,
                         const char *base)
 {
@@ -239,6 +288,10 @@ static bool take_record(struct index_state *s, struct unpack *u,
         return take_gone(s, u);
     case 'K':
         return take_word(s, u, base);
+    case 'P':
+        return take_uidl(s, u, base);
+    case 'W':
+        return take_other_word(s, u, base);
     case 'S':
         r = index_row(s, unpack_u32(u));
         if (!r)
@@ -264,6 +317,26 @@ static bool take_record(struct index_state *s, struct unpack *u,
     }
 }
 
+/* Bytes behind the last right frame: a writer that died, or damage.  As many
+ * UIDs as could stand in them, or in the frame that they begin, are passed
+ * over (I5). */
+static void pass_torn(struct index_state *s, str torn)
+{
+    size_t rows = torn.n;
+    uint32_t left = UINT32_MAX - s->uid_next;
+
+    if (torn.n <= s->torn) {
+        s->torn = torn.n;
+        return;
+    }
+    s->torn = torn.n;
+    if (torn.n >= 4 && get_u32(torn.p) <= INDEX_FRAME_MAX
+        && get_u32(torn.p) > rows)
+        rows = get_u32(torn.p);
+    rows = rows / INDEX_ROW_MIN + 1;
+    s->uid_next += rows < left ? (uint32_t)rows : left;
+}
+
 void index_replay(struct index_state *s, str file)
 {
     while (file.n >= s->applied + FRAME_HEAD) {
@@ -284,6 +357,7 @@ void index_replay(struct index_state *s, str file)
                 break;
         s->applied += FRAME_HEAD + size;
     }
+    pass_torn(s, str_skip(file, s->applied));
     index_sweep(s);
 }
 
@@ -356,6 +430,24 @@ str index_name(str file, const struct row *r)
     return str_of(file.p + r->name_at, r->name_size);
 }
 
+str index_uidl(str file, const struct index_state *s, uint32_t uid)
+{
+    size_t low = 0, high = s->n_uidls;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (s->uidls[middle].uid < uid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == s->n_uidls || s->uidls[low].uid != uid
+        || s->uidls[low].at > file.n
+        || s->uidls[low].n > file.n - s->uidls[low].at)
+        return S("");
+    return str_of(file.p + s->uidls[low].at, s->uidls[low].n);
+}
+
 str index_word(str file, const struct index_state *s, size_t i)
 {
     must(i < s->n_words);
@@ -423,6 +515,20 @@ void index_put_word(struct buf *to, str name)
     pack_str(to, name);
 }
 
+void index_put_other_word(struct buf *to, size_t bit, str name)
+{
+    pack_u8(to, 'W');
+    pack_u8(to, (uint8_t)bit);
+    pack_str(to, name);
+}
+
+void index_put_uidl(struct buf *to, uint32_t uid, str uidl)
+{
+    pack_u8(to, 'P');
+    pack_u32(to, uid);
+    pack_str(to, uidl);
+}
+
 void index_put_stamp(struct buf *to, const struct index_stamp *stamp)
 {
     pack_u8(to, 'D');
@@ -462,6 +568,11 @@ void index_put_all(struct buf *to, const struct index_state *s, str file,
         if (!(s->rows.p[i].bits & ROW_LOST))
             index_put_row(to, &s->rows.p[i],
                           index_name(file, &s->rows.p[i]));
+    for (size_t i = 0; i < s->n_uidls; i++) {
+        const struct row *r = index_row(s, s->uidls[i].uid);
+        if (r && !(r->bits & ROW_LOST))
+            index_put_uidl(to, r->uid, index_uidl(file, s, r->uid));
+    }
     if (!to->over) {
         str body = str_skip(buf_str(to), at + FRAME_HEAD);
         pack_u32_at(to, at, (uint32_t)body.n);

@@ -7,17 +7,24 @@
  * FILE, little-endian:
  *   header  0 "VRDSIDX1"  8 u32 uidvalidity  12 u32 crc32c of the other 60
  *           16 u64 generation (anew at each rewrite)  24 i64 made (us)
- *           32 16 bytes mailbox id  48 zeros  64
+ *           32 16 bytes mailbox id
+ *           48 u32 floor: no UID below it is given out any more; 0: not said
+ *           52 zeros  64
  *   frames  u32 size of body, u32 crc32c of body, body: records (index.c)
  *
  * I1  A frame counts whole or not at all; the file ends before the first
- *     frame that is not right, and the next writer cuts it there.
+ *     frame that is not right, and the next writer cuts it there.  The first
+ *     frame was on stable storage before the file had its name: where it is
+ *     not right, nothing that the file says counts.
  * I2  Rows are in the order of their UIDs, and only grow at the end.  A row
  *     that is gone stays, ROW_LOST, while its place in the sequence is known
  *     to the client: below n_seen.
  * I3  Modseqs never go back, not even when the end of a file is lost: each
  *     is at least the wall clock in milliseconds.
  * I4  Reading is total: every input gives a state.
+ * I5  A file that is cut or damaged anywhere gives the UIDs that it gave, the
+ *     same or none, and none of them to another message: the floor and what
+ *     may have stood behind the last right frame stay unused.
  */
 #ifndef STORE_INDEX_H
 #define STORE_INDEX_H
@@ -30,6 +37,7 @@ enum {
     INDEX_ROW_MIN = 40,         /* no record of a message is shorter */
     INDEX_KEYWORDS_MAX = 64,
     KEYWORD_NAME_MAX = 200,
+    UIDL_MAX = 70,              /* RFC 1939 */
 };
 
 enum row_bits {
@@ -69,8 +77,16 @@ struct index_word {
     size_t n;
 };
 
+/* What POP3 clients know a message by, where another server said so. */
+struct index_uidl {
+    uint32_t uid;
+    uint64_t at;
+    size_t n;
+};
+
 struct index_state {
     uint32_t uid_validity, uid_next, recent_from;
+    uint32_t uid_floor;         /* as the header has it */
     uint64_t modseq, generation;
     char id[16];
     struct rows rows;
@@ -80,8 +96,11 @@ struct index_state {
     bool changed;               /* some row may have ROW_CHANGED */
     struct index_word *words;   /* keywords' names; heap */
     size_t n_words;
+    struct index_uidl *uidls;   /* by UID; heap */
+    size_t n_uidls;
     struct index_stamp stamp;
     size_t applied;             /* bytes of the file that are in here */
+    size_t torn;                /* bytes behind them that are no frame */
     size_t live;                /* about how long a rewritten file is */
 };
 
@@ -96,8 +115,13 @@ void index_header_put(struct buf *to, const struct index_state *s,
  * ERR_CORRUPT if it is none of ours. */
 err index_header_read(str file, struct index_state *s);
 
-/* Takes the frames after s->applied in. */
+/* Takes the frames after s->applied in; s->uid_next passes over what may have
+ * stood in bytes that are none. */
 void index_replay(struct index_state *s, str file);
+
+/* A whole file: its header and its frames.  ERR_CORRUPT: I1 does not hold for
+ * the first frame, or there is no header. */
+err index_read(str file, struct index_state *s);
 
 /* After a rewrite of the file: fresh holds its rows, old those that the
  * client knows.  fresh gets the marks and lost rows of old, whose rows are
@@ -112,8 +136,10 @@ void index_sweep(struct index_state *s);
 struct row *index_row(const struct index_state *s, uint32_t uid);
 size_t index_row_at(const struct index_state *s, uint32_t uid);
 
-/* Kept name of a row, a keyword's name; borrowed from the file's bytes. */
+/* Kept name of a row, its UIDL (or empty), a keyword's name; borrowed from the
+ * file's bytes. */
 str index_name(str file, const struct row *r);
+str index_uidl(str file, const struct index_state *s, uint32_t uid);
 str index_word(str file, const struct index_state *s, size_t i);
 
 /* Builds frames.  A frame is open between begin and end. */
@@ -124,7 +150,9 @@ void index_put_row(struct buf *to, const struct row *r, str name);
 void index_put_flags(struct buf *to, const struct row *r, str name);
 void index_put_gone(struct buf *to, uint32_t uid, uint64_t modseq);
 void index_put_size(struct buf *to, uint32_t uid, uint64_t size);
+void index_put_uidl(struct buf *to, uint32_t uid, str uidl);
 void index_put_word(struct buf *to, str name);
+void index_put_other_word(struct buf *to, size_t bit, str name);
 void index_put_stamp(struct buf *to, const struct index_stamp *stamp);
 void index_put_recent(struct buf *to, uint32_t from);
 void index_put_next(struct buf *to, uint32_t uid_next, uint64_t modseq);

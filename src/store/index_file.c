@@ -4,6 +4,8 @@
  */
 #include "store/index_file.h"
 
+#include "store/events.h"
+
 enum {
     LOCK_S = 60,
     REOPEN_MAX = 10,        /* rewrites that overtake us in a row */
@@ -38,9 +40,8 @@ static err load(struct task *t, struct index *ix)
     TRY(file_lock(t, ix->file, ix->locked, after_s(t, LOCK_S)));
     e = map_again(t, ix);
     if (!e)
-        e = index_header_read(ix->map, &fresh);
+        e = index_read(ix->map, &fresh);
     if (!e) {
-        index_replay(&fresh, ix->map);
         ix->inode = st.inode;
         if (ix->s.generation && fresh.uid_validity != ix->s.uid_validity)
             ix->reset = true;
@@ -56,12 +57,15 @@ static err load(struct task *t, struct index *ix)
     return e;
 }
 
-err index_open(struct task *t, struct dir *dir, uint32_t mode,
+err index_open(struct task *t, struct dir *dir, str place, uint32_t mode,
                struct index *out)
 {
     err e;
 
-    *out = (struct index){ .dir = dir, .mode = mode };
+    *out = (struct index){ .dir = dir, .mode = mode,
+                           .place = heap_alloc(place.n + 1) };
+    memcpy(out->place, place.p, place.n);
+    out->place[place.n] = 0;
     buf_init(&out->frame, NULL, INDEX_FRAME_MAX);
     e = load(t, out);
     if (e)
@@ -77,6 +81,8 @@ void index_close(struct index *ix)
     ix->file = NULL;
     dir_close(ix->dir);
     ix->dir = NULL;
+    heap_free(ix->place);
+    ix->place = NULL;
     buf_free(&ix->frame);
     index_state_free(&ix->s);
 }
@@ -89,33 +95,42 @@ static str temporary_name(struct task *t, struct arena *a)
     return arena_fmt(a, "%.*s.%016" PRIx64, STR(INDEX_TEMPORARY), token);
 }
 
-/* A complete file under another name, on stable storage. */
+/* A complete file under another name, on stable storage, and locked: whoever
+ * opens it once it has its own waits for us. */
 static err write_apart(struct task *t, struct dir *dir, str name,
-                       uint32_t mode, str bytes)
+                       uint32_t mode, str bytes, struct file **out)
 {
     struct file *f;
     err e;
 
-    TRY(file_open(t, dir, name, FILE_WRITE | FILE_CREATE | FILE_EXCLUSIVE,
+    TRY(file_open(t, dir, name,
+                  FILE_READ | FILE_WRITE | FILE_CREATE | FILE_EXCLUSIVE,
                   mode, &f));
     e = file_append(t, f, bytes);
     if (!e)
         e = file_sync(t, f);
-    file_close(f);
-    if (e)
+    if (!e)
+        e = file_lock(t, f, true, after_s(t, LOCK_S));
+    if (e) {
+        file_close(f);
         err_ignore(file_unlink(t, dir, name)); /* leave no litter */
-    return e;
+        return e;
+    }
+    *out = f;
+    return OK;
 }
 
 err index_create(struct task *t, struct dir *dir, uint32_t mode, str bytes)
 {
+    struct file *f = NULL;
     struct arena a;
     str name;
     err e;
 
     arena_init(&a, 0);
     name = temporary_name(t, &a);
-    e = write_apart(t, dir, name, mode, bytes);
+    e = write_apart(t, dir, name, mode, bytes, &f);
+    file_close(f);
     if (!e) {
         e = file_link(t, dir, name, dir, INDEX_NAME);
         if (e == ERR_DENIED)
@@ -123,7 +138,7 @@ err index_create(struct task *t, struct dir *dir, uint32_t mode, str bytes)
         err_ignore(file_unlink(t, dir, name)); /* linked or litter */
     }
     arena_reset(&a);
-    return e;
+    return e ? e : dir_sync(t, dir);
 }
 
 /* Replays what is past our end; a lock is held. */
@@ -154,16 +169,15 @@ err index_catch_up(struct task *t, struct index *ix)
     return e;
 }
 
-/* Bytes behind the last right frame: a writer that died, or damage.  UIDs may
- * have stood there that a client knows: none of them is given out again. */
-static err skip_damage(struct task *t, struct index *ix, uint64_t size)
+/* The next frame cuts them off; what they said of the directories may be gone
+ * with them, so all of it is looked at again. */
+static err skip_damage(struct task *t, struct index *ix)
 {
-    uint64_t lost = (size - ix->s.applied) / INDEX_ROW_MIN + 1;
-
-    if (lost >= UINT32_MAX - ix->s.uid_next)
-        return why(t, ERR_CORRUPT, "no UIDs are left behind the damage");
-    index_put_next(&ix->frame, ix->s.uid_next + (uint32_t)lost,
-                   index_modseq_next(t, ix));
+    say(t, store_index_torn, ix->place, ix->s.torn, ix->s.applied,
+        ix->s.uid_next);
+    index_put_next(&ix->frame, ix->s.uid_next, index_modseq_next(t, ix));
+    index_put_stamp(&ix->frame, &(struct index_stamp){ -1, -1, 0 });
+    ix->assigns = true;
     return index_commit(t, ix);
 }
 
@@ -181,8 +195,8 @@ err index_lock(struct task *t, struct index *ix)
             e = st.size == ix->s.applied ? OK : replay_new(t, ix);
             ix->locked = !e;
             index_frame_begin(&ix->frame);
-            if (!e && ix->map.n > ix->s.applied)
-                e = skip_damage(t, ix, ix->map.n);
+            if (!e && index_torn(ix))
+                e = skip_damage(t, ix);
             ix->locked = !e;
         } else {
             file_unlock(ix->file);
@@ -197,12 +211,45 @@ err index_lock(struct task *t, struct index *ix)
     return why(t, ERR_LATE, "index is rewritten all the time");
 }
 
-/* Drops the history. */
-static err rewrite(struct task *t, struct index *ix)
+/* The file that was written apart takes the name; it goes on as ours. */
+static err replace(struct task *t, struct index *ix, str name,
+                   struct file *fresh)
+{
+    struct index_state s = { 0 };
+    struct file_stat st;
+    str map = S("");
+    err e = file_stat_open(t, fresh, &st);
+
+    if (!e)
+        e = file_map(t, fresh, &map);
+    if (!e)
+        e = index_read(map, &s);
+    if (!e)
+        e = file_rename(t, ix->dir, name, ix->dir, INDEX_NAME);
+    if (e) {
+        file_unmap(map);
+        index_state_free(&s);
+        return e;
+    }
+    file_close(ix->file);
+    file_unmap(ix->map);
+    ix->file = fresh;
+    ix->map = map;
+    ix->inode = st.inode;
+    index_merge(&s, &ix->s);
+    ix->s = s;
+    /* what is written to it from now on must be found under the name */
+    return dir_sync(t, ix->dir);
+}
+
+/* Drops the history.  What is in the index stays in it if that fails, and
+ * sessions go on with the long one. */
+static void rewrite(struct task *t, struct index *ix)
 {
     struct arena a;
     struct buf all;
     struct index_state s = ix->s;
+    struct file *fresh = NULL;
     str name;
     err e;
 
@@ -213,41 +260,68 @@ static err rewrite(struct task *t, struct index *ix)
     index_put_all(&all, &s, ix->map, rt_wall(t));
     name = temporary_name(t, &a);
     e = all.over ? why(t, ERR_LIMIT, "index is too large")
-                 : write_apart(t, ix->dir, name, ix->mode, buf_str(&all));
-    if (!e) {
-        e = file_rename(t, ix->dir, name, ix->dir, INDEX_NAME);
-        if (e)
-            err_ignore(file_unlink(t, ix->dir, name)); /* litter */
+                 : write_apart(t, ix->dir, name, ix->mode, buf_str(&all),
+                               &fresh);
+    if (!e)
+        e = replace(t, ix, name, fresh);
+    if (e) {
+        ix->stays = true;
+        say(t, store_index_stays, ix->place, task_why(t));
+    }
+    if (e && fresh && fresh != ix->file) {
+        file_close(fresh);
+        err_ignore(file_unlink(t, ix->dir, name)); /* litter */
     }
     buf_free(&all);
     arena_reset(&a);
-    return e ? e : load(t, ix);
+}
+
+/* The floor goes with each frame that assigns UIDs, in one sector. */
+static err floor_raise(struct task *t, struct index *ix)
+{
+    struct buf h;
+    err e;
+
+    if (ix->s.uid_next <= ix->s.uid_floor)
+        return OK;
+    buf_init(&h, NULL, INDEX_HEADER_SIZE);
+    index_header_put(&h, &ix->s, (int64_t)get_u64(ix->map.p + 24));
+    e = file_write(t, ix->file, 0, buf_str(&h));
+    buf_free(&h);
+    if (!e)
+        ix->s.uid_floor = ix->s.uid_next;
+    return e;
+}
+
+/* Writes the frame; half of one, or one that is not known to be there, is cut
+ * off again, even where a disk is full. */
+static err frame_write(struct task *t, struct index *ix)
+{
+    err e = file_size_set(t, ix->file, ix->s.applied);
+
+    if (!e)
+        e = file_write(t, ix->file, ix->s.applied, buf_str(&ix->frame));
+    if (e)
+        err_ignore(file_size_set(t, ix->file, ix->s.applied));
+    return e;
 }
 
 err index_commit(struct task *t, struct index *ix)
 {
-    err e;
-
     must(ix->locked);
     if (ix->frame.over)
         return why(t, ERR_LIMIT, "index frame is too large");
     if (ix->frame.n <= FRAME_HEAD)
         return OK;
     index_frame_end(&ix->frame);
-    e = file_size_set(t, ix->file, ix->s.applied);
-    if (!e)
-        e = file_write(t, ix->file, ix->s.applied, buf_str(&ix->frame));
-    if (e) {
-        /* half a frame is no frame; a disk that is full may let us cut it */
-        err_ignore(file_size_set(t, ix->file, ix->s.applied));
-        return e;
-    }
+    TRY(frame_write(t, ix));
     TRY(replay_new(t, ix));
+    TRY(floor_raise(t, ix));
     if (ix->frame.cap > SLACK)
         buf_free(&ix->frame);
     index_frame_begin(&ix->frame);
-    if (ix->s.applied > 2 * ix->s.live + SLACK)
-        return rewrite(t, ix);
+    if (!ix->stays && ix->s.applied > 2 * ix->s.live + SLACK)
+        rewrite(t, ix);
     return OK;
 }
 

@@ -22,6 +22,7 @@
 struct index {
     struct index_state s;
     struct dir *dir;        /* the mailbox, owned */
+    char *place;            /* its path, for messages; heap */
     struct file *file;
     uint64_t inode;
     str map;                /* the file, at least s.applied bytes */
@@ -30,11 +31,13 @@ struct index {
     bool locked;
     bool assigns;           /* I4: to be synced after the commit */
     bool reset;             /* the mailbox was made anew under us */
+    bool stays;             /* it could not be rewritten: not tried again */
 };
 
-/* Opens the index in dir, which it takes over in any case.  ERR_ABSENT: there
- * is none yet (dir is closed); ERR_CORRUPT: it is not one of ours. */
-err index_open(struct task *t, struct dir *dir, uint32_t mode,
+/* Opens the index in dir, which it takes over in any case.  place: the path
+ * of dir, for messages.  ERR_ABSENT: there is none yet (dir is closed);
+ * ERR_CORRUPT: it is not one of ours, or damaged (index.h, I1). */
+err index_open(struct task *t, struct dir *dir, str place, uint32_t mode,
                struct index *out);
 void index_close(struct index *ix);
 
@@ -45,10 +48,16 @@ err index_create(struct task *t, struct dir *dir, uint32_t mode, str bytes);
  * nothing. */
 err index_catch_up(struct task *t, struct index *ix);
 
+/* Bytes of the file are no frame: who locks it next cuts them off. */
+static inline bool index_torn(const struct index *ix)
+{
+    return ix->s.torn > 0;
+}
+
 /* The exclusive lock, with the state as of now; a new frame is begun. */
 err index_lock(struct task *t, struct index *ix);
 
-/* Appends the frame, if anything is in it, and begins another. */
+/* Appends the frame, if anything is in it, and begins another.  */
 err index_commit(struct task *t, struct index *ix);
 
 /* Gives the lock back and syncs what must be (I4). */

@@ -62,8 +62,9 @@ static err list_boxes(struct task *t, struct listing *l)
         str name;
 
         if (!box_name(l->st, l->a, names.p[i], &name)
-            || file_stat_path(t, l->st->root, names.p[i], &st) || !st.is_dir)
-            continue;
+            || file_stat_path(t, l->st->root,
+                              arena_cat(l->a, names.p[i], S("/.")), &st))
+            continue;       /* no directory, nor a link to one */
         b = box_get(l, name, 0);
         b->attributes &= ~BOX_NOSELECT;
         b->attributes |= special_of(l->st, name);
@@ -221,8 +222,8 @@ err store_exists(struct task *t, struct store *st, str name)
     err e = ERR_ABSENT;
 
     arena_init(&a, 0);
-    if ((st->rights & RIGHT_LOOKUP) && box_path(st, &a, name, &path)
-        && !file_stat_path(t, st->root, path, &fs) && fs.is_dir)
+    if ((st->rights & RIGHT_LOOKUP) && !box_find(t, st, &a, name, &path)
+        && !file_stat_path(t, st->root, arena_cat(&a, path, S("/.")), &fs))
         e = OK;
     arena_reset(&a);
     return e;
@@ -240,7 +241,7 @@ err store_create(struct task *t, struct store *st, str name)
     arena_init(&a, 0);
     if (!box_name_good(st, name) || !box_path(st, &a, name, &path))
         e = ERR_SYNTAX;
-    else if (box_is_inbox(name))
+    else if (box_is_inbox(name) || !store_exists(t, st, name))
         e = ERR_DENIED;
     if (!e)
         e = dir_make(t, st->root, path, st->dir_mode);
@@ -276,6 +277,20 @@ static err remove_tree(struct task *t, struct dir *at, str path,
     return e ? e : dir_remove(t, at, path);
 }
 
+/* What was renamed away is no mailbox any more, even if it cannot be emptied;
+ * a symbolic link to one leaves the mailbox itself alone. */
+static err remove_gone(struct task *t, struct store *st, str gone,
+                       struct arena *a)
+{
+    err e;
+
+    quota_forget(t, st);
+    if (!file_unlink(t, st->root, gone))
+        return dir_sync(t, st->root);
+    e = remove_tree(t, st->root, gone, a, 2);
+    return e ? e : dir_sync(t, st->root);
+}
+
 err store_delete(struct task *t, struct store *st, str name)
 {
     struct arena a;
@@ -288,12 +303,16 @@ err store_delete(struct task *t, struct store *st, str name)
     TRY(store_exists(t, st, name));
     box_target_close(st);
     arena_init(&a, 0);
-    must(box_path(st, &a, name, &path));
+    e = box_find(t, st, &a, name, &path);
     rt_random(t, &token, sizeof(token));
     gone = arena_fmt(&a, "..veredus-gone.%016" PRIx64, token);
-    e = file_rename(t, st->root, path, st->root, gone);
     if (!e)
-        e = remove_tree(t, st->root, gone, &a, 2);
+        e = quota_lock(t, st);
+    if (!e)
+        e = file_rename(t, st->root, path, st->root, gone);
+    if (!e)
+        e = remove_gone(t, st, gone, &a);
+    quota_unlock(st);
     arena_reset(&a);
     return e;
 }
@@ -329,7 +348,7 @@ static err rename_one(struct task *t, struct store *st, struct arena *a,
 {
     str old, new;
 
-    if (!box_path(st, a, from, &old) || !box_path(st, a, to, &new))
+    if (box_find(t, st, a, from, &old) || !box_path(st, a, to, &new))
         return ERR_SYNTAX;
     if (!store_exists(t, st, to))
         return ERR_DENIED;

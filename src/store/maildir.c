@@ -19,6 +19,43 @@ str maildir_base(str name)
     return str_head(name, str_chr(name, ':'));
 }
 
+void maildir_arrival(str name, uint64_t *seconds, uint32_t *us)
+{
+    struct scan s = scan_of(name);
+    uint64_t n;
+
+    *seconds = 0;
+    *us = 0;
+    if (!scan_uint(&s, INT64_MAX, seconds)) {
+        *seconds = 0;
+        return;
+    }
+    if (scan_byte(&s, '.') && scan_byte(&s, 'M')
+        && scan_uint(&s, 999999, &n))
+        *us = (uint32_t)n;
+}
+
+uint64_t maildir_wire_size(const struct maildir_name *n, uint64_t size)
+{
+    bool good = n->has_wire && (!n->has_size || n->size == size)
+                && n->wire >= size && n->wire <= 2 * size;
+
+    return good ? n->wire : 0;
+}
+
+void maildir_base_sized(struct buf *to, str base, uint64_t size,
+                        uint64_t wire)
+{
+    str field;
+
+    str_cut(&base, ',', &field);
+    buf_add(to, field);
+    while (str_cut(&base, ',', &field))
+        if (!str_starts(field, S("S=")) && !str_starts(field, S("W=")))
+            buf_fmt(to, ",%.*s", STR(field));
+    buf_fmt(to, ",S=%" PRIu64 ",W=%" PRIu64, size, wire);
+}
+
 /* The letters after ":2,"; false if there is no such thing. */
 static bool info_of(str name, str *info)
 {

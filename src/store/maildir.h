@@ -39,6 +39,20 @@ struct maildir_name {
  * byte that no name should hold. */
 bool maildir_name_parse(str name, struct maildir_name *out);
 
+/* When a message arrived, as its name says: the seconds in front and the
+ * microseconds of ".M123456" behind them, with leading zeros or without;
+ * nought where it does not. */
+void maildir_arrival(str name, uint64_t *seconds, uint32_t *us);
+
+/* The wire size that a name tells of a file of that size; 0: none that can be
+ * believed. */
+uint64_t maildir_wire_size(const struct maildir_name *n, uint64_t size);
+
+/* Appends a base with other sizes in it, or with these where there were
+ * none. */
+void maildir_base_sized(struct buf *to, str base, uint64_t size,
+                        uint64_t wire);
+
 /* Only the base, for any name. */
 str maildir_base(str name);
 

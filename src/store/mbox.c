@@ -7,6 +7,9 @@
  *     the message, with ">" before each line that starts with "From "
  *     an empty line
  *
+ * A file that ends otherwise, since whoever wrote it was killed, gets the
+ * empty line first: the half message does not take the next one in.
+ *
  * The file is locked with fcntl and with "FILE.lock", as far as asked; a
  * directory where no file may be made does without the latter.  A lock file
  * older than STALE_S is taken away.  After an error the file gets its old
@@ -26,6 +29,7 @@ struct mbox_delivery {
     str path, lock;
     struct file *file;
     bool locked_dot;
+    bool made;                  /* the file was not there before */
     uint64_t start, offset, size_max;
     struct buf out;
     size_t matched;             /* of "From " at the line's start */
@@ -91,6 +95,22 @@ static err dotlock(struct task *t, struct mbox_delivery *m, when until)
     }
 }
 
+/* Whatever the file ends with, the next line begins a message. */
+static err begin_message(struct task *t, struct mbox_delivery *m)
+{
+    char end[2] = "\n\n";
+    size_t n = 0, want = m->start < 2 ? (size_t)m->start : 2;
+
+    if (want)
+        TRY(file_read(t, m->file, m->start - want, end + 2 - want, want,
+                      &n));
+    if (end[1] != '\n')
+        buf_add(&m->out, S("\n\n"));
+    else if (end[0] != '\n')
+        buf_byte(&m->out, '\n');
+    return OK;
+}
+
 /* Opens and locks the file that the name leads to once we have the lock. */
 static err mbox_open(struct task *t, struct mbox_delivery *m,
                      const struct delivery_options *o)
@@ -100,6 +120,7 @@ static err mbox_open(struct task *t, struct mbox_delivery *m,
 
     if (o->dotlock)
         TRY(dotlock(t, m, until));
+    m->made = file_stat_path(t, m->at, m->path, &st) == ERR_ABSENT;
     TRY(file_open(t, m->at, m->path, FILE_READ | FILE_WRITE | FILE_CREATE,
                   o->file_mode ? o->file_mode : 0600, &m->file));
     if (o->fcntl_lock)
@@ -115,7 +136,7 @@ static err mbox_open(struct task *t, struct mbox_delivery *m,
     if (st.n_links > 1)
         return why(t, ERR_DENIED, "file has %u hard links", st.n_links);
     m->start = m->offset = st.size;
-    return OK;
+    return begin_message(t, m);
 }
 
 static err write_out(struct task *t, struct mbox_delivery *m)
@@ -192,6 +213,8 @@ static err mbox_finish(struct task *t, struct delivery *d)
     e = write_out(t, m);
     if (!e)
         e = file_sync_aside(t, m->file);
+    if (!e && m->made)
+        e = dir_sync_above(t, m->at, m->path);
     if (e)
         mbox_cancel(t, d);
     else

@@ -4,6 +4,12 @@
  */
 #include "store/box.h"
 
+#include "store/events.h"
+
+/* Stands in a mailbox whose UIDs were taken over from Dovecot: it is done
+ * once. */
+#define IMPORTED S("veredus-imported")
+
 enum { PATH_LEN_MAX = 4000, FRESH_MAX = 256 << 20 };
 
 static const struct store_special usual[] = {
@@ -83,24 +89,6 @@ static err location_path(struct task *t, struct arena *a,
     return OK;
 }
 
-/* Makes a directory and, if need be, those above it. */
-static err make_path(struct task *t, struct arena *a, str path, uint32_t mode)
-{
-    size_t slash;
-    err e = dir_make(t, NULL, path, mode);
-
-    for (size_t i = 1; e == ERR_ABSENT && i < path.n; i = slash + 1) {
-        str head;
-        slash = str_chr(str_skip(path, i), '/');
-        slash = slash == STR_NONE ? path.n : slash + i;
-        head = arena_str(a, str_head(path, slash));
-        err_ignore(dir_make(t, NULL, head, mode)); /* the last one tells */
-        if (slash == path.n)
-            e = dir_make(t, NULL, path, mode);
-    }
-    return e == ERR_DENIED ? OK : e;    /* there already */
-}
-
 static void store_done(void *object)
 {
     struct store *st = object;
@@ -129,9 +117,10 @@ err store_open(struct task *t, struct arena *a,
     if (!st->host.n)
         st->host = S("localhost");
     TRY(location_path(t, a, o, &path));
+    st->path = path;
     e = dir_open(t, NULL, path, &st->root);
     if (e == ERR_ABSENT) {
-        e = make_path(t, a, path, st->dir_mode);
+        e = dir_make_path(t, NULL, path, st->dir_mode);
         if (!e)
             e = dir_open(t, NULL, path, &st->root);
     }
@@ -151,13 +140,28 @@ err box_dirs_make(struct task *t, struct store *st, struct dir *box)
 {
     static const str parts[] = { S_INIT("cur"), S_INIT("new"),
                                  S_INIT("tmp") };
+    bool made = false;
 
     for (size_t i = 0; i < 3; i++) {
         err e = dir_make(t, box, parts[i], st->dir_mode);
         if (e && e != ERR_DENIED)
             return e;
+        made |= !e;
     }
-    return OK;
+    return made ? dir_sync(t, box) : OK;
+}
+
+err box_dir_open(struct task *t, const struct store *st, str path,
+                 struct dir **out)
+{
+    struct arena a;
+    err e;
+
+    arena_init(&a, 0);
+    /* only a last component is not followed: "." is none */
+    e = dir_open(t, st->root, arena_cat(&a, path, S("/.")), out);
+    arena_reset(&a);
+    return e;
 }
 
 err box_uid_validity(struct task *t, struct store *st, uint32_t *out)
@@ -185,6 +189,8 @@ err box_uid_validity(struct task *t, struct store *st, uint32_t *out)
     }
     if (!e)
         e = file_sync(t, f);
+    if (!e && n == 0)           /* it was made now */
+        e = dir_sync(t, st->root);
     file_close(f);
     arena_reset(&a);
     if (!e)
@@ -192,12 +198,15 @@ err box_uid_validity(struct task *t, struct store *st, uint32_t *out)
     return e;
 }
 
-/* Writes the first index of a mailbox. */
-static err box_index_make(struct task *t, struct store *st, struct dir *dir)
+/* Writes the first index of a mailbox; again: the first after one that was
+ * damaged. */
+static err box_index_make(struct task *t, struct store *st, struct dir *dir,
+                          bool again)
 {
     struct index_state s;
     struct buf frame, whole;
     uint64_t generation;
+    struct file_stat mark;
     uint32_t uid_validity;
     char id[16];
     err e;
@@ -209,7 +218,9 @@ static err box_index_make(struct task *t, struct store *st, struct dir *dir)
     buf_init(&frame, NULL, FRESH_MAX);
     buf_init(&whole, NULL, FRESH_MAX);
     index_frame_begin(&frame);
-    e = scan_import(t, dir, &s, &frame);
+    /* an index that is gone gave out UIDs as well */
+    again |= !file_stat_path(t, dir, IMPORTED, &mark);
+    e = scan_import(t, dir, !again, &s, &frame);
     index_put_next(&frame, s.uid_next, 1);
     index_frame_end(&frame);
     index_header_put(&whole, &s, rt_wall(t));
@@ -218,8 +229,44 @@ static err box_index_make(struct task *t, struct store *st, struct dir *dir)
         e = why(t, ERR_LIMIT, "mailbox is too large");
     if (!e)
         e = index_create(t, dir, st->file_mode, buf_str(&whole));
+    if (!e && s.uid_validity != uid_validity)
+        e = file_replace(t, dir, IMPORTED, S(""), st->file_mode);
     buf_free(&frame);
     buf_free(&whole);
+    return e;
+}
+
+/* The index of dir, which it takes over in any case, made if it has none that
+ * can be believed.  One that was damaged has given out UIDs: what Dovecot knew
+ * before it is older, and is not taken again. */
+static err open_or_make(struct task *t, struct store *st, str path,
+                        struct dir *dir, struct index *out)
+{
+    struct arena a;
+    str place;
+    err e;
+
+    arena_init(&a, 0);
+    place = str_eq(path, S(".")) ? st->path
+                                 : arena_fmt(&a, "%.*s/%.*s", STR(st->path),
+                                             STR(path));
+    e = index_open(t, dir, place, st->file_mode, out);
+    if (e == ERR_ABSENT || e == ERR_CORRUPT) {
+        bool damaged = e == ERR_CORRUPT;
+
+        e = box_dir_open(t, st, path, &dir);
+        if (!e && damaged) {
+            say(t, store_index_bad, STR(place));
+            e = file_rename(t, dir, INDEX_NAME, dir, S("veredus-index.bad"));
+        }
+        if (!e)
+            e = box_index_make(t, st, dir, damaged);
+        if (!e)
+            e = index_open(t, dir, place, st->file_mode, out);
+        else
+            dir_close(dir);
+    }
+    arena_reset(&a);
     return e;
 }
 
@@ -228,35 +275,26 @@ err box_open(struct task *t, struct store *st, str name, struct index *out)
     struct arena a;
     struct dir *dir = NULL;
     str path;
-    err e = ERR_ABSENT;
+    err e;
 
     if (!(st->rights & RIGHT_LOOKUP))
         return ERR_ABSENT;      /* unknown and forbidden look the same */
     arena_init(&a, 0);
-    if (box_path(st, &a, name, &path))
-        e = dir_open(t, st->root, path, &dir);
+    e = box_find(t, st, &a, name, &path);
+    if (!e)
+        e = box_dir_open(t, st, path, &dir);
     if (!e) {
-        e = index_open(t, dir, st->file_mode, out);
-        dir = NULL;             /* the index has it, or closed it */
-    } else {
-        e = ERR_ABSENT;
-    }
-    if (e == ERR_ABSENT || e == ERR_CORRUPT) {
-        bool corrupt = e == ERR_CORRUPT;
-        if (!box_path(st, &a, name, &path)
-            || dir_open(t, st->root, path, &dir)) {
-            arena_reset(&a);
-            return ERR_ABSENT;
-        }
         e = box_dirs_make(t, st, dir);
-        if (!e && corrupt)
-            e = file_rename(t, dir, INDEX_NAME, dir, S("veredus-index.bad"));
         if (!e)
-            e = box_index_make(t, st, dir);
-        if (e)
-            dir_close(dir);
+            e = open_or_make(t, st, path, dir, out);
         else
-            e = index_open(t, dir, st->file_mode, out);
+            dir_close(dir);
+    }
+    if (e && e != ERR_ABSENT) {
+        str said = arena_str(&a, str_from(task_why(t)));
+
+        say(t, store_box_failed, STR(st->path), STR(path), STR(said));
+        e = why(t, e == ERR_DENIED ? ERR_IO : e, "%.*s", STR(said));
     }
     arena_reset(&a);
     return e;
@@ -300,18 +338,34 @@ void store_doze(struct store *st)
     box_target_close(st);
 }
 
+bool box_is_named(struct task *t, const struct store *st,
+                  const struct index *ix, str name)
+{
+    struct file_stat held, named;
+    struct arena a;
+    bool same = false;
+    str path;
+
+    arena_init(&a, 0);
+    if (!box_find(t, st, &a, name, &path)
+        && !file_stat_path(t, ix->dir, S("."), &held)
+        && !file_stat_path(t, st->root, arena_cat(&a, path, S("/.")),
+                           &named))
+        same = held.inode == named.inode && held.device == named.device;
+    arena_reset(&a);
+    return same;
+}
+
 /* Whether what we hold is still the mailbox of that name, as of now. */
 static bool target_is(struct task *t, struct store *st, str name)
 {
     struct target *tg = st->target;
 
-    if (!tg || !str_eq(str_of(tg->name, tg->name_n), name))
+    if (!tg || !box_is_named(t, st, &tg->ix, name))
         return false;
     tg->ix.s.n_seen = 0;        /* nobody looks: nothing to announce */
     index_sweep(&tg->ix.s);
-    /* a deleted mailbox stays readable through what we hold */
-    return !index_catch_up(t, &tg->ix) && !tg->ix.reset
-           && !store_exists(t, st, name);
+    return !index_catch_up(t, &tg->ix) && !tg->ix.reset;
 }
 
 err box_target(struct task *t, struct store *st, struct view *v, str name,
@@ -320,20 +374,18 @@ err box_target(struct task *t, struct store *st, struct view *v, str name,
     struct target *tg;
     err e;
 
-    if (v && view_is(v, st, name)) {
+    if (v && v->st == st && box_is_named(t, st, &v->ix, name)) {
         *out = &v->ix;
         return OK;
     }
     if (!target_is(t, st, name)) {
         box_target_close(st);
-        tg = heap_alloc(sizeof(*tg) + name.n);
+        tg = heap_alloc(sizeof(*tg));
         e = box_open(t, st, name, &tg->ix);
         if (e) {
             heap_free(tg);
             return e;
         }
-        memcpy(tg->name, name.p, name.n);
-        tg->name_n = name.n;
         st->target = tg;
     }
     *out = &st->target->ix;
@@ -346,58 +398,9 @@ str box_fresh_name(struct task *t, struct store *st, struct arena *a)
     struct buf b;
 
     buf_init(&b, a, MAILDIR_NAME_MAX * 4);
-    buf_fmt(&b, "%" PRId64 ".M%" PRId64 "P%" PRIu64 "Q%" PRIu32 ".",
+    buf_fmt(&b, "%" PRId64 ".M%06" PRId64 "P%" PRIu64 "Q%" PRIu32 ".",
             now / 1000000, now % 1000000,
             rt_random_below(t, UINT64_C(1) << 40), ++st->n_named);
     maildir_host_put(&b, str_head(st->host, 100));
     return buf_str(&b);
-}
-
-/* dovecot-keywords, so that others read the letters as we do. */
-static err keywords_write(struct task *t, struct index *ix)
-{
-    struct arena a;
-    struct buf b;
-    err e;
-
-    arena_init(&a, 0);
-    buf_init(&b, &a, 64 * 1024);
-    for (size_t i = 0; i < ix->s.n_words && i < MAILDIR_LETTERS; i++)
-        if (index_word(ix->map, &ix->s, i).n)
-            buf_fmt(&b, "%zu %.*s\n", i, STR(index_word(ix->map, &ix->s, i)));
-    e = file_replace(t, ix->dir, S("dovecot-keywords"), buf_str(&b),
-                     ix->mode);
-    arena_reset(&a);
-    return e;
-}
-
-static uint64_t keyword_bit(const struct index *ix, str name)
-{
-    for (size_t i = 0; i < ix->s.n_words; i++)
-        if (str_ieq(index_word(ix->map, &ix->s, i), name))
-            return UINT64_C(1) << i;
-    return 0;
-}
-
-err box_keywords(struct task *t, struct index *ix, const str *names,
-                 size_t n, bool make, uint64_t *bits)
-{
-    bool made = false;
-
-    *bits = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint64_t bit = keyword_bit(ix, names[i]);
-
-        if (!bit && make) {
-            if (ix->s.n_words == INDEX_KEYWORDS_MAX
-                || names[i].n > KEYWORD_NAME_MAX)
-                return why(t, ERR_LIMIT, "too many keywords");
-            index_put_word(&ix->frame, names[i]);
-            TRY(index_commit(t, ix));
-            bit = keyword_bit(ix, names[i]);
-            made = true;
-        }
-        *bits |= bit;
-    }
-    return made ? keywords_write(t, ix) : OK;
 }

@@ -222,13 +222,15 @@ static size_t n_missing(const struct index *ix)
 static int found_order(const void *a, const void *b)
 {
     const struct found *x = a, *y = b;
-    uint64_t s = 0, u = 0;
-    struct scan p = scan_of(x->whole), q = scan_of(y->whole);
+    uint64_t s, u;
+    uint32_t s_us, u_us;
 
-    /* by the seconds in front, so that arrival orders the UIDs */
-    if (scan_uint(&p, INT64_MAX, &s) && scan_uint(&q, INT64_MAX, &u)
-        && s != u)
+    maildir_arrival(x->whole, &s, &s_us);
+    maildir_arrival(y->whole, &u, &u_us);
+    if (s != u)
         return s < u ? -1 : 1;
+    if (s_us != u_us)
+        return s_us < u_us ? -1 : 1;
     return str_cmp(x->whole, y->whole);
 }
 
@@ -258,7 +260,7 @@ static err add_rows(struct task *t, struct scan_job *job)
         r = (struct row){ .uid = uid++, .modseq = job->modseq,
                           .flags = f->name.flags,
                           .keywords = keywords_known(ix, f->name.keywords),
-                          .size = f->name.has_wire ? f->name.wire : 0,
+                          .size = maildir_wire_size(&f->name, st.size),
                           .date_s = st.mtime_us / 1000000 };
         if (f->in_new)
             r.bits = ROW_IN_NEW;

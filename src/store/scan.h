@@ -29,9 +29,9 @@ err scan_stamp(struct task *t, struct index *ix);
 
 /* Reads dovecot-uidlist and dovecot-keywords of a mailbox that has no index
  * yet.  *s gets uidvalidity, next UID and keywords; records for the known
- * messages that exist are put into *frame. */
-err scan_import(struct task *t, struct dir *dir, struct index_state *s,
-                struct buf *frame);
+ * messages that exist are put into *frame.  uids false: keywords alone. */
+err scan_import(struct task *t, struct dir *dir, bool uids,
+                struct index_state *s, struct buf *frame);
 
 /* The path of a row's file, "cur/..." or "new/...", in a. */
 str scan_path(struct arena *a, str map, const struct row *r);

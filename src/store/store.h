@@ -155,6 +155,8 @@ uint64_t view_modseq(const struct view *v);
 bool view_read_only(const struct view *v);
 int view_rights(const struct view *v);
 bool view_is(const struct view *v, const struct store *st, str name);
+/* What POP3 clients know a message by since another server had it; or empty. */
+str view_uidl(const struct view *v, uint32_t seq);
 str view_id(const struct view *v);  /* 16 bytes, unlike any other's */
 size_t view_n_keywords(const struct view *v);
 str view_keyword(const struct view *v, size_t i);

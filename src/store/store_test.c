@@ -3,84 +3,7 @@
  * The store on a real directory: delivery, views, changes, what others do
  * behind our back.
  */
-#include "store/deliver.h"
-#include "store/index_file.h"
-#include "store/store.h"
-#include "test/unit/check.h"
-
-struct place {
-    struct arena a;
-    str path;
-    struct dir *dir;
-    struct store *st;
-};
-
-static void place_open(struct task *t, struct place *p)
-{
-    struct store_options o = { .host = S("host.test"), .user = S("u@d.test"),
-                               .home = S("/nonexistent") };
-
-    arena_init(&p->a, 0);
-    p->path = arena_fmt(&p->a, "/tmp/veredus-store-%016" PRIx64,
-                        rt_random_below(t, UINT64_MAX));
-    o.location = arena_cat(&p->a, S("maildir:"), p->path);
-    check_ok(store_open(t, &p->a, &o, &p->st));
-    check_ok(dir_open(t, NULL, p->path, &p->dir));
-}
-
-static void remove_all(struct task *t, struct dir *at, str path)
-{
-    struct arena a;
-    struct names names;
-    struct dir *d;
-
-    arena_init(&a, 0);
-    if (!dir_open(t, at, path, &d)) {
-        check_ok(dir_list(t, d, &a, &names));
-        for (size_t i = 0; i < names.n; i++)
-            if (file_unlink(t, d, names.p[i]))
-                remove_all(t, d, names.p[i]);
-        dir_close(d);
-        check_ok(dir_remove(t, at, path));
-    }
-    arena_reset(&a);
-}
-
-static void place_close(struct task *t, struct place *p)
-{
-    str path;
-
-    dir_close(p->dir);
-    path = arena_str(&p->a, p->path);
-    remove_all(t, NULL, path);
-    arena_reset(&p->a);
-}
-
-static void deliver(struct task *t, struct place *p, str text)
-{
-    struct delivery_options o = { .host = S("host.test") };
-    struct delivery *d;
-    struct arena a;
-
-    arena_init(&a, 0);
-    check_ok(maildir_deliver(t, &a, NULL, p->path, &o, &d));
-    check_ok(delivery_write(t, d, text));
-    check_ok(delivery_finish(t, d));
-    arena_reset(&a);
-}
-
-/* The only name in a directory, or the first. */
-static str first_name(struct task *t, struct place *p, str path, size_t *n)
-{
-    struct names names;
-    struct dir *d;
-
-    check_ok(dir_open(t, p->dir, path, &d));
-    check_ok(dir_list(t, d, &p->a, &names));
-    dir_close(d);
-    *n = names.n;
-    return names.n ? names.p[0] : S("");
-}
+#include "store/fixture.h"
 
 TASK_TEST(store_delivery_and_view)
 {
@@ -110,20 +33,6 @@ TASK_TEST(store_delivery_and_view)
     check_int(view_recent(v), 0);
     view_close(v);
     place_close(t, &p);
-}
-
-static void set_flags(struct task *t, struct place *p, struct view *v,
-                      uint32_t seq, enum flag_operation op, uint8_t flags,
-                      str keyword)
-{
-    struct flag_change c = { .operation = op, .flags = flags,
-                             .keywords = &keyword,
-                             .n_keywords = keyword.n > 0,
-                             .unchanged_since = UINT64_MAX };
-    struct seqs failed;
-
-    check_ok(view_flags(t, v, (struct seqs){ &seq, 1 }, &c, &p->a, &failed));
-    check_int(failed.n, 0);
 }
 
 TASK_TEST(store_flags_between_sessions)
@@ -285,6 +194,62 @@ TASK_TEST(store_append_copy_move)
     place_close(t, &p);
 }
 
+static err flag(struct task *t, struct place *p, struct view *v,
+                enum flag_operation op, const str *words, size_t n)
+{
+    struct flag_change c = { .operation = op, .keywords = words,
+                             .n_keywords = n,
+                             .unchanged_since = UINT64_MAX };
+    struct seqs failed;
+    uint32_t one = 1;
+
+    return view_flags(t, v, (struct seqs){ &one, 1 }, &c, &p->a, &failed);
+}
+
+/* A refused command uses no bit up, and a keyword that no message has gives
+ * its bit back, to all sessions. */
+TASK_TEST(store_keywords_come_back)
+{
+    struct place p;
+    struct view *v, *w;
+    struct view_change change;
+    str words[80], last = S("Last");
+
+    place_open(t, &p);
+    deliver(t, &p, S("a: 1\n\n"));
+    deliver(t, &p, S("a: 2\n\n"));
+    check_ok(view_open(t, p.st, S("INBOX"), false, &v));
+    check_ok(view_open(t, p.st, S("INBOX"), false, &w));
+    for (size_t i = 0; i < 80; i++)
+        words[i] = arena_fmt(&p.a, "word%zu", i);
+    check_int(flag(t, &p, v, FLAGS_ADD, words, 65), ERR_LIMIT);
+    check_int(view_n_keywords(v), 0);
+    check_ok(flag(t, &p, v, FLAGS_ADD, words, 64));
+    check_int(flag(t, &p, v, FLAGS_ADD, &last, 1), ERR_LIMIT);
+    check_int(flag(t, &p, v, FLAGS_SET, words, 80), ERR_LIMIT);
+    check_ok(flag(t, &p, v, FLAGS_REMOVE, words + 10, 2));
+    check_ok(flag(t, &p, v, FLAGS_ADD, &last, 1));
+    check_int(view_keyword_bit(v, last), UINT64_C(1) << 10);
+    check_int(view_keyword_bit(v, words[10]), 0);
+    for (int i = 0; i < 200; i++) {
+        str name = arena_fmt(&p.a, "turn%d", i);
+
+        check_ok(flag(t, &p, v, FLAGS_ADD, &name, 1));
+        check_ok(flag(t, &p, v, FLAGS_REMOVE, &name, 1));
+    }
+    check_int(view_n_keywords(v), 64);
+    check_ok(view_refresh(t, w));
+    while (view_change_next(w, true, &change))
+        ;
+    check_str(view_keyword(w, 10), last);
+    check(view_row(w, 1)->keywords == view_row(v, 1)->keywords);
+    check(view_row(w, 1)->keywords >> 10 & 1);
+    check_int(view_row(w, 2)->keywords, 0);
+    view_close(v);
+    view_close(w);
+    place_close(t, &p);
+}
+
 TASK_TEST(store_doze_and_rewrite)
 {
     struct place p;
@@ -322,13 +287,28 @@ TASK_TEST(store_doze_and_rewrite)
     place_close(t, &p);
 }
 
+/* The index without its history. */
+static void rewrite(struct task *t, struct place *p)
+{
+    struct index_state s;
+    struct buf b;
+    str old;
+
+    check_ok(file_load(t, p->dir, INDEX_NAME, &p->a, 1 << 20, &old));
+    check_ok(index_read(old, &s));
+    buf_init(&b, &p->a, 1 << 20);
+    index_put_all(&b, &s, old, 1);
+    index_state_free(&s);
+    check_ok(file_replace(t, p->dir, INDEX_NAME, buf_str(&b), 0600));
+}
+
 TASK_TEST(store_import)
 {
     struct place p;
     struct view *v;
     static const char list[] = "3 V1234567 N50 Gdeadbeef\n"
-                               "10 :100.a\n"
-                               "20 W77 :200.b:2,S\n"
+                               "10 Pold-uidl-1 :100.a\n"
+                               "20 W77 PX77 :200.b:2,S\n"
                                "30 :gone\n";
 
     place_open(t, &p);
@@ -350,6 +330,16 @@ TASK_TEST(store_import)
     check_int(view_row(v, 2)->flags, FLAG_SEEN);
     check_int(view_row(v, 2)->keywords, 2);
     check_str(view_keyword(v, 1), S("$Forwarded"));
+    check_str(view_uidl(v, 1), S("old-uidl-1"));
+    check_str(view_uidl(v, 2), S("X77"));
+    check_str(view_uidl(v, 3), S(""));
+    rewrite(t, &p);
+    view_close(v);
+    check_ok(view_open(t, p.st, S("INBOX"), false, &v));
+    check_int(view_uid_validity(v), 1234567);
+    check_str(view_uidl(v, 1), S("old-uidl-1"));
+    check_str(view_uidl(v, 2), S("X77"));
+    check_str(view_uidl(v, 3), S(""));
     view_close(v);
     place_close(t, &p);
 }
@@ -406,25 +396,6 @@ TASK_TEST(store_deleted_under_a_view)
     place_close(t, &p);
 }
 
-TASK_TEST(store_quota_limits)
-{
-    struct place p;
-    struct delivery_options o = { .quota_bytes = 30 };
-    struct delivery *d;
-    struct arena a;
-
-    place_open(t, &p);
-    arena_init(&a, 0);
-    check_ok(maildir_deliver(t, &a, NULL, p.path, &o, &d));
-    check_ok(delivery_write(t, d, S("a: b\n\n01234567890123\n")));
-    check_ok(delivery_finish(t, d));
-    check_ok(maildir_deliver(t, &a, NULL, p.path, &o, &d));
-    check_ok(delivery_write(t, d, S("a: b\n\n01234567890123\n")));
-    check_int(delivery_finish(t, d), ERR_LIMIT);
-    arena_reset(&a);
-    place_close(t, &p);
-}
-
 static void mbox(struct task *t, struct place *p, str text, err want)
 {
     struct delivery_options o = { .sender = S("s@x"), .dotlock = true,
@@ -467,6 +438,54 @@ TASK_TEST(store_mbox)
     check_int(file_load(t, p.dir, S("mbox.lock"), &a, 10, &line),
               ERR_ABSENT);
     arena_reset(&a);
+    place_close(t, &p);
+}
+
+/* A delivery that was killed leaves what it had written: whatever that ends
+ * with, the next message is one of its own. */
+TASK_TEST(store_mbox_after_a_kill)
+{
+    static const str halves[] = {
+        S_INIT("A: b\n\nhalf"), S_INIT("A: b\n\nline\n"),
+        S_INIT("A: b\n\nwhole\n\n"), S_INIT("A"), S_INIT("\n"),
+        S_INIT(""),
+    };
+    struct delivery_options o = { .sender = S("s@x") };
+    struct delivery *d;
+    struct place p;
+    str text, old, big;
+
+    place_open(t, &p);
+    for (size_t i = 0; i < sizeof(halves) / sizeof(halves[0]); i++) {
+        check_ok(file_replace(t, p.dir, S("mbox"), halves[i], 0600));
+        mbox(t, &p, S("B: c\n\nbody\n"), OK);
+        check_ok(file_load(t, p.dir, S("mbox"), &p.a, 4096, &text));
+        check(str_starts(text, halves[i]));
+        text = str_skip(text, halves[i].n);
+        text = str_skip(text, str_find(text, S("From s@x")));
+        check(str_ends(text, S("\n\nbody\n\n")));
+        check(halves[i].n == 0
+              || str_eq(str_of(text.p - 2, 2), S("\n\n"))
+              || str_eq(halves[i], S("\n")));
+    }
+    /* what a kill leaves of a large one, and what a cancel does */
+    check_ok(file_replace(t, p.dir, S("mbox"), S("A: b\n\nold"), 0600));
+    big = arena_fmt(&p.a, "%065536d\n", 1);
+    check_ok(mbox_deliver(t, &p.a, p.dir, S("mbox"), &o, &d));
+    check_ok(delivery_write(t, d, big));
+    check_ok(delivery_write(t, d, big));
+    check_ok(file_load(t, p.dir, S("mbox"), &p.a, 1 << 20, &old));
+    check(old.n > 32768);
+    delivery_cancel(t, d);
+    check_ok(file_load(t, p.dir, S("mbox"), &p.a, 1 << 20, &text));
+    check_str(text, S("A: b\n\nold"));
+    check_ok(file_replace(t, p.dir, S("mbox"), old, 0600));
+    check_ok(mbox_deliver(t, &p.a, p.dir, S("mbox"), &o, &d));
+    check_ok(delivery_write(t, d, S("B: c\n\nnew\n")));
+    check_ok(delivery_finish(t, d));
+    check_ok(file_load(t, p.dir, S("mbox"), &p.a, 1 << 20, &text));
+    check(str_starts(str_skip(text, old.n), S("\n\nFrom s@x"))
+          || str_starts(str_skip(text, old.n), S("\nFrom s@x")));
     place_close(t, &p);
 }
 

@@ -12,6 +12,7 @@
 #include "store/box.h"
 
 #include "mail/mime.h"
+#include "store/events.h"
 
 enum phase { WALK_EXPUNGE, WALK_FLAGS, WALK_EXISTS, WALK_DONE };
 
@@ -75,7 +76,7 @@ err view_refresh(struct task *t, struct view *v)
     if (e == ERR_ABSENT || (!e && v->ix.reset))
         return why(t, ERR_CORRUPT, "mailbox was deleted");
     TRY(e);
-    needed = dirs != 0;
+    needed = dirs != 0 || index_torn(&v->ix);
     if (!v->read_only)
         needed |= s->n_in_new > 0 || s->recent_from < s->uid_next;
     if (needed)
@@ -310,6 +311,11 @@ bool view_is(const struct view *v, const struct store *st, str name)
     return v->st == st && (inbox || str_eq(view_name(v), name));
 }
 
+str view_uidl(const struct view *v, uint32_t seq)
+{
+    return index_uidl(v->ix.map, &v->ix.s, view_row(v, seq)->uid);
+}
+
 str view_id(const struct view *v)
 {
     return str_of(v->ix.s.id, sizeof(v->ix.s.id));
@@ -352,6 +358,74 @@ static err map_row(struct task *t, struct view *v, uint32_t seq, str *out)
     return e;
 }
 
+/* The reason goes into the log with the path, and on to the client. */
+static void read_failed(struct task *t, struct view *v, uint32_t seq)
+{
+    struct arena a;
+    str path, said;
+
+    arena_init(&a, 0);
+    said = arena_str(&a, str_from(task_why(t)));
+    path = scan_path(&a, v->ix.map, view_row(v, seq));
+    say(t, store_message_failed, v->ix.place, STR(path), STR(said));
+    arena_reset(&a);
+}
+
+/* Gives a file whose name tells a wrong size the right one; its UID stays. */
+static err mend_locked(struct task *t, struct view *v, uint32_t seq,
+                       uint64_t size, uint64_t wire)
+{
+    struct index *ix = &v->ix;
+    struct row r = *view_row(v, seq);
+    struct arena a;
+    struct buf base, name;
+    str from, to;
+    err e;
+
+    if ((r.bits & (ROW_LOST | ROW_IN_NEW)))
+        return OK;
+    arena_init(&a, 0);
+    from = scan_path(&a, ix->map, &r);
+    buf_init(&base, &a, MAILDIR_NAME_MAX);
+    buf_init(&name, &a, MAILDIR_NAME_MAX);
+    maildir_base_sized(&base, maildir_base(str_skip(from, 4)), size, wire);
+    buf_add(&base, str_skip(from, 4 + maildir_base(str_skip(from, 4)).n));
+    maildir_name_put(&name, buf_str(&base), r.flags, r.keywords);
+    to = arena_cat(&a, S("cur/"), buf_str(&name));
+    e = name.over || base.over ? OK : file_rename(t, ix->dir, from, ix->dir,
+                                                  to);
+    if (!e && !name.over && !base.over) {
+        say(t, store_size_mended, ix->place, STR(from), STR(to));
+        r.bits = (uint8_t)((r.bits & ~ROW_SAVED) | ROW_PLAIN);
+        index_put_flags(&ix->frame, &r, buf_str(&name));
+        index_put_size(&ix->frame, r.uid, wire);
+        e = scan_stamp(t, ix);
+    }
+    arena_reset(&a);
+    return e;
+}
+
+/* What was read is not as large as the name said. */
+static void mend_size(struct task *t, struct view *v, uint32_t seq,
+                      str bytes)
+{
+    struct row *r = &v->ix.s.rows.p[seq - 1];
+    struct mime_span all;
+    struct maildir_name name;
+
+    if (!maildir_name_parse(index_name(v->ix.map, r), &name)
+        || !(name.has_size || name.has_wire)
+        || ((!name.has_size || name.size == bytes.n)
+            && (!name.has_wire || maildir_wire_size(&name, bytes.n))))
+        return;
+    all = mime_span_of(bytes);
+    r->size = mime_wire_size(&all);
+    if (v->read_only || box_lock(t, &v->ix, true))
+        return;                 /* whoever may write will do it */
+    if (!box_unlock(t, &v->ix, mend_locked(t, v, seq, bytes.n, r->size)))
+        quota_add(t, v->st, (int64_t)(bytes.n - name.size), 0);
+}
+
 err view_message(struct task *t, struct view *v, uint32_t seq,
                  struct message *out)
 {
@@ -372,8 +446,12 @@ err view_message(struct task *t, struct view *v, uint32_t seq,
     }
     if (e == ERR_ABSENT) {
         out->lost = true;
-        e = OK;
+        return OK;
     }
+    if (e)
+        read_failed(t, v, seq);
+    else
+        mend_size(t, v, seq, out->bytes);
     return e;
 }
 

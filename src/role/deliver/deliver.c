@@ -5,6 +5,7 @@
 #include "role/deliver/deliver.h"
 
 #include "auth/auth.h"
+#include "role/deliver/room.h"
 #include "role/deliver/spawner.h"
 #include "role/events.h"
 #include "table/face.h"
@@ -56,6 +57,8 @@ static void take_ports(struct task *t, struct deliver *d)
 {
     struct role_port *p;
 
+    while (d->setup && (p = role_port_take(d->role, ROLE_smtpd)))
+        room_port(d, p->port);
     while ((p = role_port_take(d->role, ROLE_qmgr))) {
         struct jobs_port *j;
         if (p->number == ROLE_SUBMISSIONS) {

@@ -45,6 +45,8 @@ enum hand_kind {
     HAND_MAILDIR,
     HAND_MBOX,
     HAND_COMMAND,
+    HAND_ROOM,              /* delivers nothing: has the Maildir room for
+                               size_max more bytes? */
     N_HAND_KINDS
 };
 

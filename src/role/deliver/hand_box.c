@@ -155,12 +155,24 @@ static void deliver_maildir(struct task *t, struct piece *p,
     sync_give(s, done->end == HAND_LATER);
 }
 
+static void look_for_room(struct task *t, struct piece *p,
+                          struct hand_done *done)
+{
+    struct delivery_options o = { .host = p->work.host,
+                                  .quota_bytes = p->work.quota };
+    err e = maildir_room(t, &p->memory, p->work.path, &o, p->work.size_max);
+
+    *done = e ? piece_failed(t, p, end_of(t, e))
+              : (struct hand_done){ .end = HAND_SENT };
+}
+
 /* Makes the directories above path that are missing. */
 static void make_dirs(struct task *t, str path)
 {
-    for (size_t i = 1; i < path.n; i++)
-        if (path.p[i] == '/')   /* what cannot be made fails later */
-            err_ignore(dir_make(t, NULL, str_head(path, i), 0700));
+    size_t slash = str_rchr(path, '/');
+
+    if (slash != STR_NONE && slash)     /* what cannot be made fails later */
+        err_ignore(dir_make_path(t, NULL, str_head(path, slash), 0700));
 }
 
 static err check_mbox(struct task *t, const struct piece *p,
@@ -256,6 +268,8 @@ void piece_box(struct task *t, struct piece *p, struct hand_done *done)
         *done = (struct hand_done){ .end = HAND_SENT };
     else if (p->work.kind == HAND_MAILDIR)
         deliver_maildir(t, p, done);
+    else if (p->work.kind == HAND_ROOM)
+        look_for_room(t, p, done);
     else if (wait_turn(t, p))
         *done = piece_failed(t, p, HAND_LATER); /* only at this hand's end */
     else {

@@ -64,6 +64,7 @@ static struct result_rcpt to_mailbox(struct task *t, struct carrying *c,
         .original = leaf->to.original,
         .delivered = c->l->delivered_in & DELIVERED_FILE,
         .own = !file && conf_bool(conf, P_strict_mailbox_ownership),
+        .quota = file ? 0 : c->l->rules.quota,
         .is_file = file,
         .strict = !leaf->root_only,
     };

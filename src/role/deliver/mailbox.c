@@ -6,7 +6,9 @@
 
 #include "mail/date.h"
 #include "role/events.h"
+#include "role/mailstore.h"
 #include "rt/world.h"
+#include "store/deliver.h"
 
 enum { HEAD_MAX = 16 * 1024 };
 
@@ -22,6 +24,7 @@ err mailbox_rules_read(struct task *t, const struct conf *c,
         .lock_s = (uint32_t)(conf_int(c, P_deliver_lock_attempts)
                              * conf_seconds(c, P_deliver_lock_delay)),
     };
+    TRY(mailstore_quota_read(t, c, &out->quota));
     for (size_t i = 0; i < items.n; i++) {
         if (str_ieq(items.p[i], S("dotlock")))
             out->dotlock = true;
@@ -133,4 +136,31 @@ struct result_rcpt mailbox_deliver(struct task *t, struct run *r,
     e = hand_do(t, h, &w, &source, &r->memory, &done);
     hand_give(h);
     return e ? run_no_hand(t, r) : verdict_of(r, box, maildir, &done);
+}
+
+static err write_nothing(struct task *t, void *self, struct hand_body *to)
+{
+    (void)t;
+    (void)self;
+    (void)to;
+    return OK;
+}
+
+bool mailbox_room(struct task *t, struct run *r, const struct mailbox *box,
+                  uint64_t size)
+{
+    struct hand_work w = { .kind = HAND_ROOM, .path = box->path,
+                           .host = box->rules->host, .quota = box->quota,
+                           .size_max = size };
+    struct hand_source nothing = { .write = write_nothing };
+    struct hand_done done;
+    struct hand *h;
+    err e;
+
+    if (!str_ends(box->path, S("/")) || box->quota == QUOTA_NONE
+        || hand_take(t, r->deliver, &box->owner, &h))
+        return true;
+    e = hand_do(t, h, &w, &nothing, &r->memory, &done);
+    hand_give(h);
+    return e || done.end != HAND_FULL;
 }

@@ -11,6 +11,7 @@
 struct mailbox_rules {
     str host;
     uint64_t size_max;
+    uint64_t quota;         /* of whom no source gives one; 0: none */
     uint32_t lock_s;
     bool dotlock, fcntl_lock;
 };
@@ -37,6 +38,11 @@ struct mailbox {
 /* Delivers to it; the verdict is in the run. */
 struct result_rcpt mailbox_deliver(struct task *t, struct run *r,
                                    const struct mailbox *box);
+
+/* Whether a message of that size may be delivered to it; true as well where
+ * nobody can tell. */
+bool mailbox_room(struct task *t, struct run *r, const struct mailbox *box,
+                  uint64_t size);
 
 /* What is written before a message. */
 struct marks {

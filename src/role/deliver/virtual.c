@@ -7,17 +7,17 @@
 #include "auth/auth.h"
 #include "mail/reply.h"
 #include "role/deliver/mailbox.h"
+#include "role/deliver/room.h"
 #include "role/events.h"
 #include "store/deliver.h"
 
 enum { QUOTA_WAIT_S = 30 };
 
 struct virtual {
-    struct maps mailboxes, uids, gids;
+    struct maps mailboxes, uids, gids, aliases;
     str base, delimiters, host;
     uint32_t minimum_uid;
     bool quotas;            /* a source of users knows some */
-    bool quota_default;     /* mailstore_quota is set */
     struct mailbox_rules rules;
 };
 
@@ -51,11 +51,13 @@ static err virtual_open(struct task *t, struct transport *tr)
     v->minimum_uid = (uint32_t)conf_int(c, P_virtual_minimum_uid);
     TRY(mailbox_rules_read(t, c, P_virtual_mailbox_lock,
                            P_virtual_mailbox_limit, &v->rules));
-    v->quota_default = !str_empty(conf_str(c, P_mailstore_quota));
     v->quotas = tr->setup->deliver->auth && quotas_known(c);
     TRY(open_maps(t, tr, P_virtual_mailbox_maps, &v->mailboxes));
     TRY(open_maps(t, tr, P_virtual_uid_maps, &v->uids));
     TRY(open_maps(t, tr, P_virtual_gid_maps, &v->gids));
+    TRY(maps_open(t, tr->setup->tables, &tr->setup->memory,
+                  conf_param(P_virtual_alias_maps)->name,
+                  conf_str(tr->conf, P_virtual_alias_maps), &v->aliases));
     tr->self = v;
     return OK;
 }
@@ -103,8 +105,8 @@ static bool find_id(struct task *t, struct run *r, const struct maps *m,
 }
 
 /* The quota of whom the mailbox is, with or without the address' extension;
- * 0: the one that stands in the Maildir, which readers write there when
- * mailstore_quota holds for those whom the directory gives none. */
+ * mailstore_quota for whom no source gives one, and for users of the host 0
+ * without it: the one that stands in the Maildir. */
 static err find_quota(struct task *t, struct run *r, const struct address *to,
                       uint64_t *quota)
 {
@@ -116,7 +118,7 @@ static err find_quota(struct task *t, struct run *r, const struct address *to,
     struct auth_user found;
     err e;
 
-    *quota = 0;
+    *quota = v->rules.quota;
     if (!v->quotas)
         return OK;
     e = auth_find(t, auth, &q, until, &r->memory, &found);
@@ -130,47 +132,79 @@ static err find_quota(struct task *t, struct run *r, const struct address *to,
     if (e == ERR_ABSENT)
         return OK;
     if (!e)
-        *quota = found.quota || v->quota_default ? found.quota : QUOTA_NONE;
+        *quota = found.quota ? found.quota
+                 : v->rules.quota ? v->rules.quota : QUOTA_NONE;
     return e;
+}
+
+/* The recipient's mailbox.  False: *x says why there is none, or none now. */
+static bool find_box(struct task *t, struct run *r,
+                     const struct recipient *to, struct mailbox *box,
+                     struct result_rcpt *x)
+{
+    const struct virtual *v = r->transport->self;
+    str address = arena_lower(&r->memory, to->address.text), value;
+    err e = find(t, r, &v->mailboxes, address, &value);
+
+    *box = (struct mailbox){
+        .rules = &v->rules,
+        .user = address,
+        .delivered_to = to->address,
+        .original = to->original,
+        .delivered = true,
+        .own = conf_bool(r->transport->conf, P_strict_mailbox_ownership),
+        .make_dirs = true,
+    };
+    if (e == ERR_ABSENT) {
+        *x = run_verdict(r, OUTCOME_BOUNCED, "5.1.1",
+                         arena_fmt(&r->memory, "unknown user: \"%.*s\"",
+                                   STR(address)));
+        return false;
+    }
+    if (e) {
+        run_warn(t, r, str_from(task_why(t)));
+        *x = run_verdict(r, OUTCOME_DEFERRED, "4.3.0",
+                         S("temporary table failure"));
+        return false;
+    }
+    if (!find_id(t, r, &v->uids, "uid", address, v->minimum_uid,
+                 &box->owner.uid, x)
+        || !find_id(t, r, &v->gids, "gid", address, 1, &box->owner.gid, x))
+        return false;
+    if (find_quota(t, r, &to->address, &box->quota)) {
+        run_warn(t, r, str_from(task_why(t)));
+        *x = run_verdict(r, OUTCOME_DEFERRED, "4.3.0",
+                         S("the user's quota is not known now"));
+        return false;
+    }
+    box->path = arena_fmt(&r->memory, "%.*s/%.*s", STR(v->base), STR(value));
+    return true;
 }
 
 static struct result_rcpt deliver_one(struct task *t, struct run *r,
                                       const struct recipient *to)
 {
-    const struct virtual *v = r->transport->self;
-    str address = arena_lower(&r->memory, to->address.text), value;
-    struct owner owner = { 0 };
-    struct mailbox box = { .rules = &v->rules };
+    struct mailbox box;
     struct result_rcpt x;
-    err e = find(t, r, &v->mailboxes, address, &value);
 
-    if (e == ERR_ABSENT)
-        return run_verdict(r, OUTCOME_BOUNCED, "5.1.1",
-                           arena_fmt(&r->memory, "unknown user: \"%.*s\"",
-                                     STR(address)));
-    if (e) {
-        run_warn(t, r, str_from(task_why(t)));
-        return run_verdict(r, OUTCOME_DEFERRED, "4.3.0",
-                           S("temporary table failure"));
-    }
-    if (!find_id(t, r, &v->uids, "uid", address, v->minimum_uid, &owner.uid,
-                 &x)
-        || !find_id(t, r, &v->gids, "gid", address, 1, &owner.gid, &x))
-        return x;
-    if (find_quota(t, r, &to->address, &box.quota)) {
-        run_warn(t, r, str_from(task_why(t)));
-        return run_verdict(r, OUTCOME_DEFERRED, "4.3.0",
-                           S("the user's quota is not known now"));
-    }
-    box.owner = owner;
-    box.user = address;
-    box.path = arena_fmt(&r->memory, "%.*s/%.*s", STR(v->base), STR(value));
-    box.delivered_to = to->address;
-    box.original = to->original;
-    box.delivered = true;
-    box.own = conf_bool(r->transport->conf, P_strict_mailbox_ownership);
-    box.make_dirs = true;
-    return mailbox_deliver(t, r, &box);
+    return find_box(t, r, to, &box, &x) ? mailbox_deliver(t, r, &box) : x;
+}
+
+/* An alias is somebody else's mailbox, or several. */
+bool virtual_room(struct task *t, struct run *r, const struct address *to,
+                  uint64_t size)
+{
+    const struct virtual *v = r->transport->self;
+    struct recipient rcpt = { .address = *to };
+    struct mailbox box;
+    struct result_rcpt x;
+    str address = arena_lower(&r->memory, to->text), value;
+
+    if (find(t, r, &v->aliases, address, &value) != ERR_ABSENT
+        || find(t, r, &v->mailboxes, address, &value))
+        return true;
+    return !find_box(t, r, &rcpt, &box, &x)
+           || mailbox_room(t, r, &box, size);
 }
 
 static void virtual_deliver(struct task *t, struct run *r)

@@ -5,6 +5,7 @@
 #include "role/imapd/imapd.h"
 
 #include "auth/sasl.h"
+#include "role/mailstore.h"
 #include "role/tls.h"
 
 static void open_tls(struct task *t, struct imapd *d, struct door_epoch *e,
@@ -16,28 +17,6 @@ static void open_tls(struct task *t, struct imapd *d, struct door_epoch *e,
     };
 
     role_tls_server(t, &e->memory, &p, &l->tls);
-}
-
-/* "500M": bytes, or with K, M, G, T behind the number; empty: none. */
-static err quota_of(struct task *t, const struct conf *c, uint64_t *out)
-{
-    str text = conf_str(c, P_mailstore_quota);
-    struct scan s = scan_of(text);
-    size_t unit = 0;
-    bool good = str_empty(text);
-
-    *out = 0;
-    if (!good && scan_uint(&s, UINT64_C(1) << 50, out)) {
-        if (!scan_done(&s))
-            unit = str_chr(S("BKMGT"), upper((char)scan_next(&s)));
-        good = scan_done(&s) && unit <= 4
-               && *out <= (UINT64_C(1) << 60) >> (10 * unit);
-    }
-    if (!good)
-        return why(t, ERR_SYNTAX, "mailstore_quota: \"%.*s\" is not a number "
-                   "of bytes, like 500M", STR(text));
-    *out <<= 10 * unit;
-    return OK;
 }
 
 static err open_listener(struct task *t, struct imapd *d,
@@ -64,7 +43,7 @@ static err open_listener(struct task *t, struct imapd *d,
     l->sasl_flags = sasl_flags_of(own);
     l->mechanisms = sasl_offer(l->sasl_flags);
     l->limit = (uint32_t)s->limit;
-    TRY(quota_of(t, own, &l->quota));
+    TRY(mailstore_quota_read(t, own, &l->quota));
     open_tls(t, d, e, index, l);
     if (l->wrapped && !l->tls)
         return why(t, ERR_SYNTAX, "master.cf: line %d: TLS wrapper mode "

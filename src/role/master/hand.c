@@ -15,6 +15,7 @@ static const struct { enum role_kind a, b; uint32_t number; } talks[] = {
     { ROLE_smtpd, ROLE_qmgr, 0 },
     { ROLE_smtpd, ROLE_lookup, 0 },
     { ROLE_smtpd, ROLE_authd, 0 },
+    { ROLE_smtpd, ROLE_deliver, 0 },
     { ROLE_qmgr, ROLE_smtpc, 0 },
     { ROLE_qmgr, ROLE_deliver, 0 },
     { ROLE_qmgr, ROLE_deliver, ROLE_SUBMISSIONS },

@@ -171,6 +171,7 @@ static err open_listener(struct task *t, struct smtpd *d, struct epoch *e,
     l->sasl_flags = sasl_flags(c, P_smtpd_sasl_security_options);
     l->sasl_flags_tls = sasl_flags(c, P_smtpd_sasl_tls_security_options);
     l->limit = (uint32_t)l->service->limit;
+    listener_room(l);
     open_tls(t, d, e, l);
     set_options(l, &e->memory);
     if (l->pickup) {

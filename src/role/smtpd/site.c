@@ -290,7 +290,7 @@ static struct reply on_rcpt(struct task *t, struct smtp_session *s,
 {
     struct visit *v = visit_of(s);
     struct policy_facts f;
-    struct reply r;
+    struct reply r, full;
 
     visit_facts(v, &f);
     f.has_recipient = true;
@@ -298,6 +298,9 @@ static struct reply on_rcpt(struct task *t, struct smtp_session *s,
     r = judge(t, v, POLICY_RECIPIENT, &f);
     if (r.code >= 400)
         return r;
+    full = visit_room(t, v, &m->address, v->mail.params.size);
+    if (full.code)
+        return full;
     if (content_id(t, v))
         return REPLY(451, "4.3.0", "Error: queue file write error");
     say_client(t, v);
@@ -346,6 +349,8 @@ static struct reply on_end(struct task *t, struct smtp_session *s, size_t i)
     f.where = S("END-OF-MESSAGE");
     only_recipient(v, &f);
     r = judge(t, v, POLICY_END_OF_DATA, &f);
+    if (!r.code)
+        r = visit_room_end(t, v);
     if (r.code)
         return r;
     return content_end(t, v);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * The SMTP server.  Powers: accepted sockets; ports to qmgr, lookup and
- * authd.  No file system.  Never sees password tables or other roles' mail.
+ * The SMTP server.  Powers: accepted sockets; ports to qmgr, lookup, authd
+ * and deliver (who has room).  No file system.  Never sees password tables or
+ * other roles' mail.
  */
 #include "role/smtpd/smtpd.h"
 
@@ -150,6 +151,7 @@ err role_smtpd_run(struct task *t, struct role *r)
     lookup = role_calls(r, &d->group, ROLE_lookup);
     d->dns = dns_remote(r->memory, lookup);
     d->opener = role_opener(r, lookup);
+    d->rooms = role_calls(r, &d->group, ROLE_deliver);
     d->auth = auth_remote(r->memory, role_calls(r, &d->group, ROLE_authd));
     if (r->control)
         group_go(&d->group, "control", control, r);

@@ -82,6 +82,7 @@ struct listener_settings {
     int sasl_flags, sasl_flags_tls; /* in clear, with TLS */
     struct match_list *sasl_exceptions; /* clients that are offered none */
     uint32_t limit;             /* sessions at once; 0: none */
+    int full_code;              /* for mailboxes without room; 0: not asked */
 };
 
 struct epoch {
@@ -99,6 +100,7 @@ struct smtpd {
     struct queue_link *queue;
     bool queue_came;            /* there was a port to qmgr once */
     struct auth *auth;
+    struct calls *rooms;        /* deliver tells who has room */
     struct dns *dns;
     struct table_opener opener; /* asks lookup: we open no path */
     struct epoch *epoch;
@@ -187,6 +189,15 @@ void received_put(struct task *t, struct visit *v, struct buf *to);
 
 /* pickup.c: rest is what follows XPICKUP. */
 struct reply pickup_whose(struct visit *v, str rest);
+
+/* room.c */
+void listener_room(struct listener_settings *l);
+/* Code 0: there is room for a message of that size (0: not known), as far as
+ * can be told. */
+struct reply visit_room(struct task *t, struct visit *v,
+                        const struct address *to, uint64_t size);
+/* After the message: a refusal if none of its recipients has room. */
+struct reply visit_room_end(struct task *t, struct visit *v);
 
 /* auth.c */
 struct reply visit_auth(struct task *t, struct smtp_session *s, str mech,

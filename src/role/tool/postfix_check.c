@@ -7,6 +7,7 @@
 #include "role/tool/postfix.h"
 
 #include "policy/policy.h"
+#include "role/mailstore.h"
 #include "role/places.h"
 #include "role/service.h"
 #include "role/tool/queue_talk.h"
@@ -284,6 +285,38 @@ static void check_policies(struct check *c)
     }
 }
 
+static struct conf *conf_of(struct check *c, const struct service *s)
+{
+    struct conf_findings findings = { 0 };
+    struct conf *own;
+
+    return conf_of_service(&c->a, c->p->conf, s, &findings, &own)
+               ? c->p->conf : own;
+}
+
+/* Users of the host read where their mail is put. */
+static void check_mailstore(struct check *c)
+{
+    struct services all = conf_services(c->p->conf);
+    struct conf *local = c->p->conf;
+
+    for (size_t i = 0; i < all.n; i++)
+        if (str_eq(all.p[i].name, S("local")))
+            local = conf_of(c, &all.p[i]);
+    for (size_t i = 0; i < all.n; i++) {
+        const struct service *s = &all.p[i];
+        str text = S("");
+
+        if (str_eq(s->command, S("imapd")) || str_eq(s->command, S("pop3d")))
+            text = mailstore_disagreement(local, conf_of(c, s), &c->a);
+        if (text.n) {
+            postfix_say(c->t, POSTFIX_WARN, "service \"%.*s\": %.*s",
+                        STR(s->name), STR(text));
+            break;
+        }
+    }
+}
+
 static int run(struct task *t, struct postfix *p, bool fix)
 {
     struct check c = { .t = t, .p = p, .fix = fix };
@@ -298,6 +331,7 @@ static int run(struct task *t, struct postfix *p, bool fix)
             check_tables(&c);
             check_access_tables(&c);
             check_policies(&c);
+            check_mailstore(&c);
         }
     }
     arena_reset(&c.a);
