@@ -13,6 +13,7 @@ enum {
     WHY_MAX = 1024,
     SWEEP_US = 4 * 1000 * 1000,
     IDLE_US = 2 * 1000 * 1000,
+    BREATH_US = 2 * 1000,
 };
 
 void world_init(struct world *w, const struct world_ops *ops)
@@ -72,6 +73,7 @@ static struct task *task_new(struct world *w, const char *name,
 static void run(struct world *w, struct task *t)
 {
     w->current = t;
+    w->run_since = 0;
     t->trimmed = false;
     w->unswept = true;
     task_switch_in(w, t);
@@ -99,8 +101,9 @@ static struct task *ready_take(struct world *w)
 
 static void ready_run(struct world *w)
 {
-    for (int round = 0; round < ROUNDS_MAX && !list_empty(&w->ready);
-         round++) {
+    w->tired = false;
+    for (int round = 0; round < ROUNDS_MAX && !w->tired
+                        && !list_empty(&w->ready); round++) {
         struct link *last = w->ready.prev;
         bool more = true;
         while (more && !list_empty(&w->ready)) {
@@ -317,6 +320,19 @@ err task_yield(struct task *t)
     task_wake(t, OK);
     task_switch_out(t, false);
     return t->stopped ? ERR_STOPPED : OK;
+}
+
+void task_breathe(struct task *t)
+{
+    struct world *w = t->world;
+    when now = w->ops->clock(w);
+
+    if (!w->run_since)
+        w->run_since = now; /* what ran before the first look is not long */
+    if (t->stopped || now - w->run_since < BREATH_US)
+        return;
+    w->tired = true;
+    err_ignore(task_yield(t)); /* the next wait tells of a stop */
 }
 
 err task_sleep(struct task *t, when until)

@@ -34,6 +34,12 @@ static int64_t real_wall(struct world *w)
     return rw->wall_us;
 }
 
+static when real_clock(struct world *w)
+{
+    (void)w;
+    return clock_us(CLOCK_MONOTONIC) + 1;
+}
+
 static void real_random(struct world *w, void *p, size_t n)
 {
     char *to = p;
@@ -209,6 +215,7 @@ err err_of_errno(int number)
 const struct world_ops real_ops = {
     .poll = real_poll,
     .wall = real_wall,
+    .clock = real_clock,
     .random = real_random,
     .offload = real_offload,
     .log_write = real_log_write,
