@@ -41,7 +41,6 @@ err imap_drain(struct task *t, struct imap *im)
 {
     err e = conn_drain(t, im->conn, imap_until(t, im));
 
-    task_breathe(t);
     if (!e && task_stopped(t))
         e = ERR_STOPPED;
 

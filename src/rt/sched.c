@@ -29,6 +29,7 @@ void world_init(struct world *w, const struct world_ops *ops)
 
 void world_done(struct world *w)
 {
+    must_report_with(NULL, NULL);
     heap_done(&w->timers);
     stacks_drop(w);
     buf_free(&w->log.lines);

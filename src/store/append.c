@@ -158,8 +158,10 @@ err append_end(struct task *t, struct append *ap)
 static void unlink_all(struct task *t, struct dir *dir, const str *paths,
                        size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         err_ignore(file_unlink(t, dir, paths[i])); /* litter at worst */
+        task_breathe(t);
+    }
 }
 
 static err dir_sync_at(struct task *t, struct dir *dir, str path)
@@ -218,6 +220,7 @@ static err commit_locked(struct task *t, struct append *ap, struct index *ix,
         struct row r = { .uid = uid, .modseq = modseq };
         e = place(t, ap, ix, &ap->list.p[n], &r, &paths[n]);
         uids[n] = uid++;
+        task_breathe(t);
     }
     ix->assigns = true;
     if (!e)
@@ -369,6 +372,7 @@ static err copy_locked(struct task *t, struct copy *c)
     for (size_t i = 0; !e && i < c->rows.n; i++) {
         struct row r = { .uid = uid++, .modseq = modseq };
         e = copy_row(t, c, c->rows.p[i], &r);
+        task_breathe(t);
     }
     c->to->assigns = true;
     if (!e)
