@@ -18,6 +18,7 @@ struct appending {
     str name;
     err failed;             /* the first thing that went wrong */
     str refusal;            /* an answer already known */
+    bool asked;             /* the client was told to send the message */
     bool binary;            /* the message comes as literal8 */
     bool after_cr;          /* of that: the last byte was CR */
 };
@@ -150,7 +151,8 @@ static err one_message(struct task *t, struct appending *p, struct args *x,
         else if (!fails(p, OK))
             p->failed = append_begin(t, p->ap, &plan);
     }
-    if (!fails(p, OK)) {
+    p->asked = !fails(p, OK);
+    if (p->asked) {
         TRY(ask(t, im, body));
         return body_in(t, p, body->size);
     }
@@ -200,7 +202,7 @@ static err messages_in(struct task *t, struct appending *p)
         if (now.size == 0 && !fails(p, OK))
             p->refusal = S("NO [CANNOT] Can't save a zero byte message.");
         TRY(one_message(t, p, &x, &now));
-        if (fails(p, OK) && now.sync && !(p->failed == ERR_END))
+        if (fails(p, OK) && now.sync && !p->asked)
             return OK;      /* the client never sends it */
         TRY(next_message(t, p, &body, &line));
         if (body.there)

@@ -62,6 +62,7 @@ static struct task *task_new(struct world *w, const char *name,
 {
     struct task *t = task_memory(w);
 
+    w->n_tasks++;
     t->fn = fn;
     t->arg = arg;
     t->name = name;
@@ -82,6 +83,7 @@ static void run(struct world *w, struct task *t)
     if (t->ended) {
         list_del(&t->all);
         task_memory_free(w, t);
+        w->n_tasks--;
     }
 }
 
@@ -232,6 +234,7 @@ static void task_vanish(struct task *t)
         list_del(&t->ready);
     list_del(&t->all);
     heap_free(t->why);
+    t->world->n_tasks--;
     task_memory_free(t->world, t);
 }
 

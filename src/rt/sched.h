@@ -126,6 +126,7 @@ struct world {
     struct task *current;
     char *stacks;           /* free list through their first words */
     size_t n_stacks;
+    size_t n_tasks;         /* living ones */
     struct log_state log;
     size_t (*choose)(struct world *w, size_t n); /* which ready task runs
                                next; NULL: the first */

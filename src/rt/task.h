@@ -50,6 +50,11 @@ err task_yield(struct task *t);
 void task_breathe(struct task *t);
 err task_sleep(struct task *t, when until);
 
+/* Whether this process can take on another task that opens so many
+ * descriptors, and keep some for everything else.  Who takes on work that
+ * can be refused asks first. */
+bool rt_room(struct task *t, uint32_t n_fds);
+
 /* Whether this task was cancelled: for long computations. */
 bool task_stopped(struct task *t);
 
