@@ -12,6 +12,7 @@ import os
 import re
 import resource
 import shutil
+import smtplib
 import socket
 import sys
 import tempfile
@@ -227,6 +228,30 @@ def test_log_lines():
         s.close()
         h.inst.wait_log(r"logout: user=<u@example\.com>, in=\d+ out=\d+, "
                         r"rip=127\.0\.0\.1: connection closed")
+
+
+def test_a_long_header_takes_little_memory():
+    """Measured without sanitizers, which keep what was freed."""
+    program = os.path.join(os.path.dirname(__file__), "..", "build/release",
+                           "veredus")
+    inst = Instance(extra={"local_header_rewrite_clients":
+                           "permit_mynetworks",
+                           "message_size_limit": "50000000"})
+    try:
+        inst.start(os.path.abspath(program))
+        with smtplib.SMTP("127.0.0.1", inst.smtp_port, timeout=120) as c:
+            line = "".join(f"To: user{i}@somewhere.example.org\r\n"
+                           for i in range(240000))
+            c.sendmail("a@example.com", "postmaster@example.com",
+                       "Subject: x\r\n" + line + "\r\nbody\r\n")
+        most = 0
+        for pid in inst.role_pids()["smtpd"]:
+            with open(f"/proc/{pid}/status") as f:
+                most = max(most, int(re.search(r"VmHWM:\s+(\d+)",
+                                               f.read())[1]))
+        assert most < 100000, f"smtpd took {most} KiB"
+    finally:
+        inst.stop()
 
 
 def main():
