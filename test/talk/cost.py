@@ -130,7 +130,7 @@ ROWS_FEW = 2000
 # What a client asks of a mailbox of ROWS_FEW messages.
 COMMANDS = {
     "same_ranges": (8000, ranges("FETCH %s (UID)", lambda i: "1:*")),
-    "uid_ranges": (8000, ranges("UID FETCH %s (UID)",
+    "uid_ranges": (4000, ranges("UID FETCH %s (UID)",
                                 lambda i: f"{i + 1}:{i + 3}")),
     "search_ranges": (8000, ranges("SEARCH UNDELETED UID %s",
                                    lambda i: f"{2 * i + 1}")),
