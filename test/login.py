@@ -175,8 +175,11 @@ def test_clients_that_leave(house):
 
 def test_garbage_before_login(house):
     w = imaps(house)
-    for _ in range(25):
-        w.say("GET / HTTP/1.1")
+    try:
+        for _ in range(25):
+            w.say("GET / HTTP/1.1")
+    except OSError:
+        pass            # it has heard enough already
     lines = []
     while not lines or lines[-1]:
         lines.append(w.line())

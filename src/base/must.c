@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static int report_fd = STDERR_FILENO; /* tidy: set once at start */
+static void (*report)(void *, const char *); /* tidy: set when the log is */
+static void *report_arg;                     /* tidy: opened */
 
-void must_report_to(int fd)
+void must_report_with(void (*fn)(void *arg, const char *text), void *arg)
 {
-    report_fd = fd;
+    report = fn;
+    report_arg = arg;
 }
 
 _Noreturn void must_failed(const char *what, const char *file, int line)
@@ -22,10 +24,16 @@ _Noreturn void must_failed(const char *what, const char *file, int line)
     char text[512];
     int n = snprintf(text, sizeof(text), "panic: %s:%d: %s\n", file, line,
                      what);
+    void (*fn)(void *, const char *) = report;
 
     if (n > 0)
-        (void)!write(report_fd, text, (size_t)n < sizeof(text)
-                                          ? (size_t)n : sizeof(text));
+        (void)!write(STDERR_FILENO, text, (size_t)n < sizeof(text)
+                                              ? (size_t)n : sizeof(text));
+    report = NULL;          /* whoever fails on the way ends here */
+    if (fn) {
+        snprintf(text, sizeof(text), "%s:%d: %s", file, line, what);
+        fn(report_arg, text);
+    }
     abort();
 }
 

@@ -21,8 +21,8 @@ _Noreturn void must_failed(const char *what, const char *file, int line);
 /* Marks a place that cannot be reached. */
 #define must_not_reach() must_failed("not reached", __FILE__, __LINE__)
 
-/* Where to write the last words of a role that dies on a must; stderr until
- * somebody sets another descriptor. */
-void must_report_to(int fd);
+/* Who hears the last words of a process that dies on a must, besides stderr:
+ * the log.  fn may be NULL; it is called once. */
+void must_report_with(void (*fn)(void *arg, const char *text), void *arg);
 
 #endif

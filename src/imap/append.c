@@ -18,7 +18,27 @@ struct appending {
     str name;
     err failed;             /* the first thing that went wrong */
     str refusal;            /* an answer already known */
+    bool asked;             /* the client was told to send the message */
+    bool binary;            /* the message comes as literal8 */
+    bool after_cr;          /* of that: the last byte was CR */
 };
+
+/* Mailboxes know lines; a LF that ends none would come back as CR LF.  What
+ * may be any bytes is refused rather than changed (RFC 3516 section 4). */
+static void check_binary(struct appending *p, str piece)
+{
+    size_t at;
+
+    while ((at = str_chr(piece, '\n')) != STR_NONE) {
+        bool bare = at ? piece.p[at - 1] != '\r' : !p->after_cr;
+        if (bare)
+            p->refusal = S("NO [UNKNOWN-CTE] Lines must end with CR LF");
+        p->after_cr = false;
+        piece = str_skip(piece, at + 1);
+    }
+    if (piece.n)
+        p->after_cr = piece.p[piece.n - 1] == '\r';
+}
 
 /* The client is asked for a literal it waits with. */
 static err ask(struct task *t, struct imap *im,
@@ -82,6 +102,8 @@ static err body_in(struct task *t, struct appending *p, uint64_t size)
         TRY(conn_piece(t, p->im->conn, size < PIECE ? (size_t)size : PIECE,
                        until, &piece));
         size -= piece.n;
+        if (p->binary)
+            check_binary(p, piece);
         if (!p->failed)
             p->failed = append_piece(t, p->ap, piece);
     }
@@ -91,7 +113,7 @@ static err body_in(struct task *t, struct appending *p, uint64_t size)
 }
 
 /* "(\Seen) "date" {123}": the arguments of one message. */
-static bool take_plan(struct args *x, struct append_plan *plan)
+static bool take_plan(struct args *x, struct append_plan *plan, bool *binary)
 {
     struct flag_list flags = { 0 };
 
@@ -107,8 +129,7 @@ static bool take_plan(struct args *x, struct append_plan *plan)
     plan->flags = flags.flags;
     plan->keywords = flags.keywords;
     plan->n_keywords = flags.n_keywords;
-    if (args_maybe(x, '~'))     /* literal8: the same here */
-        return args_peek(x) == '{' || args_fail(x, "Invalid arguments");
+    *binary = args_maybe(x, '~');
     return args_peek(x) == '{' || args_fail(x, "Invalid arguments");
 }
 
@@ -119,7 +140,8 @@ static err one_message(struct task *t, struct appending *p, struct args *x,
     struct imap *im = p->im;
     struct append_plan plan;
 
-    if (!fails(p, OK) && !take_plan(x, &plan)) {
+    p->after_cr = false;
+    if (!fails(p, OK) && !take_plan(x, &plan, &p->binary)) {
         p->cmd->args.error = x->error;
         p->failed = ERR_SYNTAX;
     } else if (!fails(p, OK)) {
@@ -129,7 +151,8 @@ static err one_message(struct task *t, struct appending *p, struct args *x,
         else if (!fails(p, OK))
             p->failed = append_begin(t, p->ap, &plan);
     }
-    if (!fails(p, OK)) {
+    p->asked = !fails(p, OK);
+    if (p->asked) {
         TRY(ask(t, im, body));
         return body_in(t, p, body->size);
     }
@@ -157,9 +180,13 @@ static err next_message(struct task *t, struct appending *p,
         return OK;
     if (imap_literal_find(*line, body) && str_starts(*line, S(" ")))
         return OK;
-    *body = (struct imap_literal){ 0 };
     p->cmd->args.error = "Extra arguments";
     fails(p, ERR_SYNTAX);
+    if (body->there && !body->sync) {   /* it is on its way: no command */
+        TRY(skip_bytes(t, p->im, body->size));
+        TRY(skip_rest(t, p->im));
+    }
+    *body = (struct imap_literal){ 0 };
     return OK;
 }
 
@@ -175,11 +202,12 @@ static err messages_in(struct task *t, struct appending *p)
         if (now.size == 0 && !fails(p, OK))
             p->refusal = S("NO [CANNOT] Can't save a zero byte message.");
         TRY(one_message(t, p, &x, &now));
-        if (fails(p, OK) && now.sync && !(p->failed == ERR_END))
+        if (fails(p, OK) && now.sync && !p->asked)
             return OK;      /* the client never sends it */
         TRY(next_message(t, p, &body, &line));
         if (body.there)
-            x = args_of(&p->im->scratch, str_skip(line, 1));
+            x = args_of(&p->im->scratch,
+                        str_skip(line, str_span(line, S(" "))));
     }
     return OK;
 }

@@ -6,6 +6,8 @@
 
 #include "mail/date.h"
 
+#include <stdlib.h>
+
 bool args_fail(struct args *x, const char *error)
 {
     if (!x->error)
@@ -28,20 +30,71 @@ bool args_byte(struct args *x, char c)
     return args_maybe(x, c) || args_fail(x, "Invalid arguments");
 }
 
+static void skip_blanks(struct args *x)
+{
+    while (scan_byte(&x->in, ' '))
+        continue;
+}
+
 bool args_space(struct args *x)
 {
-    if (args_maybe(x, ' '))
+    if (args_maybe(x, ' ')) {
+        skip_blanks(x);
         return true;
+    }
     return args_fail(x, scan_done(&x->in) ? "Missing arguments"
                                           : "Invalid arguments");
+}
+
+bool args_open(struct args *x)
+{
+    if (!args_maybe(x, '('))
+        return false;
+    skip_blanks(x);
+    return true;
+}
+
+bool args_close(struct args *x)
+{
+    struct scan before = x->in;
+
+    if (x->error)
+        return false;
+    skip_blanks(x);
+    if (scan_byte(&x->in, ')'))
+        return true;
+    x->in = before;
+    return false;
+}
+
+bool args_begin(struct args *x)
+{
+    return args_open(x) || args_fail(x, "Invalid arguments");
+}
+
+bool args_finish(struct args *x)
+{
+    return args_close(x) || args_fail(x, "Invalid arguments");
+}
+
+bool args_more(struct args *x)
+{
+    struct scan before = x->in;
+
+    if (!args_maybe(x, ' '))
+        return false;
+    skip_blanks(x);
+    if (!scan_done(&x->in) && scan_peek(&x->in) != ')')
+        return true;
+    x->in = before;
+    return false;
 }
 
 bool args_end(struct args *x)
 {
     if (x->error)
         return false;
-    while (scan_byte(&x->in, ' '))
-        ;                       /* some clients leave blanks there */
+    skip_blanks(x);             /* some clients leave blanks there */
     return scan_done(&x->in) || args_fail(x, "Extra arguments");
 }
 
@@ -180,9 +233,11 @@ static bool set_number(struct args *x, uint32_t *out)
         *out = UINT32_MAX;
         return true;
     }
-    if (x->error || !scan_uint(&x->in, UINT32_MAX - 1, &n) || !n)
+    if (x->error || !scan_uint(&x->in, UINT32_MAX, &n) || !n)
         return args_fail(x, "Invalid message set");
-    *out = (uint32_t)n;
+    /* the largest number stands for '*'; as a number it names nothing, and
+     * neither does the one before it */
+    *out = n == UINT32_MAX ? UINT32_MAX - 1 : (uint32_t)n;
     return true;
 }
 
@@ -212,22 +267,50 @@ bool args_set(struct args *x, struct set *out)
     return !x->error;
 }
 
-bool set_has(const struct set *s, uint32_t n, uint32_t last)
+static int range_order(const void *a, const void *b)
 {
-    for (size_t i = 0; i < s->n; i++) {
-        uint32_t from = s->p[i].from, to = s->p[i].to;
+    const struct set_range *x = a, *y = b;
 
+    return x->from < y->from ? -1 : x->from > y->from;
+}
+
+struct set set_resolve(struct arena *a, const struct set *s, uint32_t last)
+{
+    struct set_range *p = arena_array(a, struct set_range, s->n + 1);
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->n; i++) {
+        struct set_range r = s->p[i];
         /* "5:*" where 3 is the last one means 3:5 */
-        if (to == UINT32_MAX) {
-            to = last > from ? last : from;
-            from = from < last ? from : last;
-            if (s->p[i].from == UINT32_MAX)
-                from = to = last;
+        if (r.to == UINT32_MAX) {
+            r.to = r.from == UINT32_MAX || r.from < last ? last : r.from;
+            r.from = r.from < last ? r.from : last;
         }
-        if (n >= from && n <= to)
-            return true;
+        p[i] = r;
     }
-    return false;
+    if (s->n)
+        qsort(p, s->n, sizeof(*p), range_order);
+    for (size_t i = 0; i < s->n; i++) {
+        if (n && p[i].from <= p[n - 1].to)
+            p[n - 1].to = p[i].to > p[n - 1].to ? p[i].to : p[n - 1].to;
+        else
+            p[n++] = p[i];
+    }
+    return (struct set){ p, n, s->saved };
+}
+
+bool set_has(const struct set *s, uint32_t n)
+{
+    size_t low = 0, high = s->n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (s->p[middle].to < n)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < s->n && s->p[low].from <= n;
 }
 
 static const struct {
@@ -255,11 +338,11 @@ static bool system_flag(struct args *x, struct flag_list *out)
 
 bool args_flags(struct args *x, struct flag_list *out)
 {
-    bool list = args_maybe(x, '(');
+    bool list = args_open(x);
     vec_of(str) keywords = { 0 };
 
     *out = (struct flag_list){ 0 };
-    if (list && args_maybe(x, ')'))
+    if (list && args_close(x))
         return true;
     do {
         str word;
@@ -274,8 +357,8 @@ bool args_flags(struct args *x, struct flag_list *out)
         if (word.n > 100 || keywords.n >= 64)
             return args_fail(x, "Too many or too long flags");
         vec_push(x->a, &keywords, word);
-    } while (args_maybe(x, ' '));
-    if (list && !args_byte(x, ')'))
+    } while (args_more(x));
+    if (list && !args_finish(x))
         return false;
     out->keywords = keywords.p;
     out->n_keywords = keywords.n;

@@ -27,8 +27,18 @@ static inline struct args args_of(struct arena *a, str text)
 /* Sets the error unless there is one; returns false. */
 bool args_fail(struct args *x, const char *error);
 
-/* One space. */
+/* A space; more than one are taken as one. */
 bool args_space(struct args *x);
+
+/* The beginning and the end of a list, with blanks inside: if it is there,
+ * and if it must be. */
+bool args_open(struct args *x);
+bool args_close(struct args *x);
+bool args_begin(struct args *x);
+bool args_finish(struct args *x);
+
+/* Blanks and then another member of a list, or of the command. */
+bool args_more(struct args *x);
 
 /* A byte that must be there; one that may. */
 bool args_byte(struct args *x, char c);
@@ -68,8 +78,10 @@ struct set {
 };
 bool args_set(struct args *x, struct set *out);
 
-/* Whether n is in the set, where '*' is last. */
-bool set_has(const struct set *s, uint32_t n, uint32_t last);
+/* The same numbers, where '*' is last, as ranges that ascend and lie apart.
+ * Then set_has is quick. */
+struct set set_resolve(struct arena *a, const struct set *s, uint32_t last);
+bool set_has(const struct set *resolved, uint32_t n);
 
 /* "(\Seen work)" or, without list, bare flags to the end. */
 struct flag_list {

@@ -44,12 +44,13 @@ static void check_set(str text, uint32_t n, uint32_t last, bool want)
 {
     struct arena a;
     struct args x;
-    struct set set;
+    struct set set, resolved;
 
     arena_init(&a, 0);
     x = args_of(&a, text);
     check(args_set(&x, &set) && args_end(&x));
-    check_int(set_has(&set, n, last), want);
+    resolved = set_resolve(&a, &set, last);
+    check_int(set_has(&resolved, n), want);
     arena_reset(&a);
 }
 
@@ -71,6 +72,12 @@ TEST(args_sets)
     check_set(S("*"), 9, 9, true);
     check_set(S("*"), 8, 9, false);
     check_set(S("*:2"), 1, 9, false);
+    check_set(S("9,1:3,2:7,*:4"), 8, 9, true);
+    check_set(S("9,1:3,2:7,5"), 8, 9, false);
+    check_set(S("9,1:3,2:7,5"), 7, 9, true);
+    check_set(S("4294967295"), 9, 9, false);    /* no '*' */
+    check_set(S("4294967295:*"), 9, 9, true);
+    check_set(S("2:4294967295"), 9, 9, true);
     arena_init(&a, 0);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         x = args_of(&a, bad[i]);

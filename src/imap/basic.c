@@ -51,19 +51,8 @@ err imap_on_login_again(struct task *t, struct imap *im,
 err imap_on_id(struct task *t, struct imap *im, struct imap_command *cmd)
 {
     struct args *x = &cmd->args;
-    str name, value;
 
-    args_space(x);
-    if (args_maybe(x, '(')) {
-        while (!x->error && !args_maybe(x, ')')) {
-            args_string(x, &name);
-            args_space(x);
-            args_nstring(x, &value);
-            args_maybe(x, ' ');
-        }
-    } else {
-        args_nstring(x, &name);
-    }
+    imap_id_read(x);
     if (!args_end(x))
         return imap_bad(t, im, cmd);
     conn_fmt(im->conn, "* ID (\"name\" \"%.*s\" \"version\" \"%.*s\")\r\n",
@@ -77,11 +66,11 @@ err imap_on_enable(struct task *t, struct imap *im, struct imap_command *cmd)
     bool condstore = false;
     str word;
 
+    args_space(x);
     do {
-        args_space(x);
         args_atom(x, &word);
         condstore |= !x->error && str_ieq(word, S("CONDSTORE"));
-    } while (args_peek(x) == ' ');
+    } while (args_more(x));
     if (!args_end(x))
         return imap_bad(t, im, cmd);
     conn_put(im->conn, S("* ENABLED"));
@@ -165,7 +154,9 @@ err imap_on_getquotaroot(struct task *t, struct imap *im,
     args_astring(&cmd->args, &name);
     if (!args_end(&cmd->args))
         return imap_bad(t, im, cmd);
-    e = store_exists(t, im->st, name);
+    /* one need not be there: its root is known before it is made (RFC 9208
+     * section 4.1.2) */
+    e = store_name_valid(im->st, name) ? OK : ERR_SYNTAX;
     if (!e)
         e = quota_limited(t, im, &limited);
     if (e)

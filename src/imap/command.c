@@ -4,7 +4,7 @@
  */
 #include "imap/command.h"
 
-enum { LINE_PIECE = 8 * 1024, SKIP_MAX = 64 << 20 };
+enum { LINE_PIECE = 8 * 1024, SKIP_MAX = 64 << 20, TAIL = 32 };
 
 bool imap_literal_find(str line, struct imap_literal *out)
 {
@@ -88,7 +88,23 @@ struct reading {
     const struct imap_limits *limits;
     struct buf text;
     bool over;
+    char tail[TAIL];        /* how the line ends, kept or not */
+    size_t n_tail;
 };
+
+/* Remembers what may announce a literal. */
+static void tail_add(struct reading *r, str piece)
+{
+    size_t keep;
+
+    if (piece.n > TAIL)
+        piece = str_skip(piece, piece.n - TAIL);
+    keep = TAIL - piece.n < r->n_tail ? TAIL - piece.n : r->n_tail;
+    memmove(r->tail, r->tail + r->n_tail - keep, keep);
+    if (piece.n)
+        memcpy(r->tail + keep, piece.p, piece.n);
+    r->n_tail = keep + piece.n;
+}
 
 /* Reads a line to its end. */
 static err read_line(struct task *t, struct reading *r, when until)
@@ -96,8 +112,10 @@ static err read_line(struct task *t, struct reading *r, when until)
     enum line_end end;
     str piece;
 
+    r->n_tail = 0;
     do {
         TRY(conn_line(t, r->conn, LINE_PIECE, until, &piece, &end));
+        tail_add(r, piece);
         if (r->over || r->text.n + piece.n > r->limits->command_max)
             r->over = true;
         else
@@ -111,7 +129,8 @@ static err read_literal(struct task *t, struct reading *r, uint64_t size,
 {
     str piece;
 
-    buf_add(&r->text, S("\r\n"));
+    if (!r->over)
+        buf_add(&r->text, S("\r\n"));
     while (size) {
         TRY(conn_piece(t, r->conn, size < LINE_PIECE ? (size_t)size
                                                      : LINE_PIECE,
@@ -131,7 +150,7 @@ static err next_literal(struct task *t, struct reading *r, struct arena *a,
     struct imap_literal lit;
 
     *done = true;
-    if (!imap_literal_find(buf_str(&r->text), &lit))
+    if (!imap_literal_find(str_of(r->tail, r->n_tail), &lit))
         return OK;
     if (!r->over && imap_is_append_body(a, buf_str(&r->text))) {
         out->body = lit;
@@ -172,4 +191,21 @@ err imap_command_read(struct task *t, struct conn *c, struct arena *a,
     out->body = body;
     out->too_long = r.over;
     return r.over ? ERR_SYNTAX : e;
+}
+
+bool imap_id_read(struct args *x)
+{
+    str name, value;
+
+    args_space(x);
+    if (!args_open(x))
+        return args_nstring(x, &name);
+    if (args_close(x))
+        return true;
+    do {
+        args_string(x, &name);
+        args_space(x);
+        args_nstring(x, &value);
+    } while (args_more(x));
+    return args_finish(x);
 }

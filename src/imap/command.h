@@ -48,4 +48,8 @@ bool imap_literal_find(str line, struct imap_literal *out);
 /* Whether a literal here is the message of an APPEND. */
 bool imap_is_append_body(struct arena *a, str text);
 
+/* The arguments of ID (RFC 2971): pairs of strings, or NIL.  What the client
+ * says of itself is read and not kept. */
+bool imap_id_read(struct args *x);
+
 #endif

@@ -13,7 +13,8 @@
 
 enum { BAD_MAX = 20 };
 
-static const struct imap_limits limits = { 16 * 1024, 4 * 1024, 0 };
+/* Room for an ID of 30 fields with values of 1,024 bytes (RFC 2971). */
+static const struct imap_limits limits = { 40 * 1024, 4 * 1024, 0 };
 
 static void put_capabilities(struct login *l)
 {
@@ -113,7 +114,7 @@ static err on_authenticate(struct task *t, struct login *l,
     err e;
 
     if (args_space(&cmd->args) && args_atom(&cmd->args, &mech)
-        && args_maybe(&cmd->args, ' ')) {
+        && args_more(&cmd->args)) {
         has_initial = true;
         initial = str_rtrim(scan_rest(&cmd->args.in));
     }
@@ -161,6 +162,11 @@ static err on_command(struct task *t, struct login *l,
         TRY(conn_flush(t, l->conn, login_until(t, l)));
         return ERR_END;
     } else if (str_eq(name, S("ID"))) {
+        if (!imap_id_read(&cmd->args) || !args_end(&cmd->args)) {
+            reply(l, cmd, S("BAD Error in IMAP command ID: Invalid "
+                            "arguments."));
+            return OK;
+        }
         conn_fmt(l->conn, "* ID (\"name\" \"%.*s\")\r\n", STR(l->product));
         reply(l, cmd, S("OK ID completed."));
     } else if (str_eq(name, S("STARTTLS"))) {

@@ -44,6 +44,7 @@ static err idle(struct task *t, struct imap *im)
     when end = imap_until(t, im), still = after_s(t, STILL_S);
     bool dozing = false, input = false;
 
+    imap_message_close(&im->message);   /* nobody goes on reading it now */
     while (!input) {
         when until = !dozing ? after_s(t, DOZE_S) : still;
         err e;

@@ -23,6 +23,8 @@ enum list_options {
 
 struct list_job {
     int options, status_items;
+    struct map *above;      /* levels with a mailbox below that is selected
+                               and that no pattern matches */
     str patterns[PATTERNS_MAX];
     size_t n;
 };
@@ -41,7 +43,7 @@ static bool parse_selection(struct args *x, struct list_job *job)
     str word;
 
     job->options |= LIST_EXTENDED;
-    if (args_maybe(x, ')'))
+    if (args_close(x))
         return true;
     do {
         size_t i;
@@ -52,17 +54,17 @@ static bool parse_selection(struct args *x, struct list_job *job)
         if (i == 4)
             return args_fail(x, "Unknown selection option");
         job->options |= known[i].option;
-    } while (args_maybe(x, ' '));
+    } while (args_more(x));
     if ((job->options & SELECT_RECURSIVE)
         && !(job->options & (SELECT_SUBSCRIBED | SELECT_SPECIAL)))
         return args_fail(x, "RECURSIVEMATCH must not be the only selection "
                             "option");
-    return args_byte(x, ')');
+    return args_finish(x);
 }
 
 static bool parse_patterns(struct args *x, struct list_job *job)
 {
-    if (!args_maybe(x, '(')) {
+    if (!args_open(x)) {
         job->n = 1;
         return args_pattern(x, &job->patterns[0]);
     }
@@ -72,22 +74,22 @@ static bool parse_patterns(struct args *x, struct list_job *job)
             return args_fail(x, "Too many patterns");
         if (!args_pattern(x, &job->patterns[job->n++]))
             return false;
-    } while (args_maybe(x, ' '));
-    return args_byte(x, ')');
+    } while (args_more(x));
+    return args_finish(x);
 }
 
 static bool parse_return(struct args *x, struct list_job *job)
 {
     str word;
 
-    if (!args_maybe(x, ' '))
+    if (!args_more(x))
         return true;
     if (!args_atom(x, &word) || !str_ieq(word, S("RETURN")))
         return args_fail(x, "Expected RETURN");
     job->options |= LIST_EXTENDED;
     args_space(x);
-    args_byte(x, '(');
-    if (args_maybe(x, ')'))
+    args_begin(x);
+    if (args_close(x))
         return true;
     do {
         if (!args_atom(x, &word))
@@ -106,8 +108,8 @@ static bool parse_return(struct args *x, struct list_job *job)
         } else {
             return args_fail(x, "Unknown return option");
         }
-    } while (args_maybe(x, ' '));
-    return args_byte(x, ')');
+    } while (args_more(x));
+    return args_finish(x);
 }
 
 /* The reference goes in front of each pattern. */
@@ -116,7 +118,7 @@ static bool parse(struct imap *im, struct args *x, struct list_job *job)
     str reference;
 
     args_space(x);
-    if (!(job->options & LIST_LSUB) && args_maybe(x, '(')) {
+    if (!(job->options & LIST_LSUB) && args_open(x)) {
         if (!parse_selection(x, job))
             return false;
         args_space(x);
@@ -187,28 +189,54 @@ static void put_box(struct imap *im, const struct list_job *job, str name,
     conn_fmt(im->conn, ") \"%c\" ", store_separator(im->st));
     imap_put_astring(im, name);
     if (child_info)
-        conn_put(im->conn, S(" (CHILDINFO (\"SUBSCRIBED\"))"));
+        conn_put(im->conn, job->options & SELECT_SUBSCRIBED
+                     ? S(" (CHILDINFO (\"SUBSCRIBED\"))")
+                     : S(" (CHILDINFO (\"SPECIAL-USE\"))"));
     conn_put(im->conn, S("\r\n"));
+}
+
+/* Whether the selection options mean it. */
+static bool selected(const struct list_job *job, int attributes)
+{
+    if ((job->options & SELECT_SUBSCRIBED) && !(attributes & BOX_SUBSCRIBED))
+        return false;
+    return !(job->options & SELECT_SPECIAL) || (attributes & BOX_SPECIAL);
+}
+
+/* For RECURSIVEMATCH (RFC 5258 section 4): a child that is told of itself
+ * needs no word from its parent. */
+static void find_above(struct imap *im, struct list_job *job,
+                       const struct boxes *boxes)
+{
+    char sep = store_separator(im->st);
+
+    for (size_t i = 0; i < boxes->n; i++) {
+        str name = boxes->p[i].name;
+        size_t at;
+
+        if (!selected(job, boxes->p[i].attributes) || matches(im, job, name))
+            continue;
+        while ((at = str_rchr(name, sep)) != STR_NONE) {
+            name = str_head(name, at);
+            if (map_put(job->above, name, job))
+                break;          /* and what is above it too */
+        }
+    }
 }
 
 /* Whether a mailbox is told of. */
 static bool wanted(const struct imap *im, const struct list_job *job,
                    const struct box *b, bool *child_info)
 {
-    int o = job->options;
-
-    *child_info = false;
+    *child_info = (job->options & SELECT_RECURSIVE)
+                  && map_get(job->above, b->name);
     if (!matches(im, job, b->name))
         return false;
-    if (o & SELECT_SUBSCRIBED) {
-        *child_info = (o & SELECT_RECURSIVE)
-                      && (b->attributes & BOX_CHILD_SUBSCRIBED);
-        if (!(b->attributes & BOX_SUBSCRIBED) && !*child_info)
-            return false;
-    } else if (b->attributes & BOX_ABSENT) {
+    if (*child_info)
+        return true;
+    if ((b->attributes & BOX_ABSENT) && !(job->options & SELECT_SUBSCRIBED))
         return false;
-    }
-    return !(o & SELECT_SPECIAL) || (b->attributes & BOX_SPECIAL);
+    return selected(job, b->attributes);
 }
 
 /* The answer to LIST "" "": the separator.  A reference is no level of its
@@ -217,6 +245,19 @@ static void put_root(struct imap *im, bool lsub)
 {
     conn_fmt(im->conn, "* %s (\\Noselect) \"%c\" \"\"\r\n",
              lsub ? "LSUB" : "LIST", store_separator(im->st));
+}
+
+/* Levels that are no mailboxes, above subscribed ones that are gone. */
+static void levels_above(struct imap *im, const struct list_job *job,
+                         struct map *told)
+{
+    size_t at = 0;
+    void *value;
+    str name;
+
+    while (map_next(job->above, &at, &name, &value))
+        if (!map_get(told, name) && matches(im, job, name))
+            put_box(im, job, name, BOX_NOSELECT | BOX_CHILDREN, true);
 }
 
 /* LSUB with '%' also tells of levels above what is subscribed where that
@@ -249,11 +290,15 @@ static err list(struct task *t, struct imap *im, struct list_job *job)
     struct boxes boxes;
 
     TRY(store_list(t, im->st, &im->scratch, &boxes));
+    job->above = map_new(&im->scratch, false);
+    if (job->options & SELECT_RECURSIVE)
+        find_above(im, job, &boxes);
     for (size_t i = 0; i < boxes.n; i++) {
         const struct box *b = &boxes.p[i];
         int attributes = b->attributes;
         bool child_info;
 
+        task_breathe(t);
         if (!wanted(im, job, b, &child_info))
             continue;
         map_put(told, b->name, told);
@@ -268,6 +313,8 @@ static err list(struct task *t, struct imap *im, struct list_job *job)
         }
         TRY(imap_drain(t, im));
     }
+    if (job->options & SELECT_RECURSIVE)
+        levels_above(im, job, told);
     if (job->options & LIST_LSUB)
         lsub_levels(im, job, &boxes, told);
     return OK;

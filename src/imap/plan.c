@@ -81,28 +81,28 @@ static bool take_fields(struct planning *p, struct plan_item *it,
                         struct buf *label)
 {
     struct args *x = p->x;
-    vec_of(str) fields = { 0 };
+    struct map *fields = map_new(x->a, true);
+    size_t n = 0;
     str name;
 
     args_space(x);
-    args_byte(x, '(');
+    args_begin(x);
     buf_add(label, S(" ("));
     do {
         if (!args_astring(x, &name))
             return false;
-        if (!name.n || fields.n == FIELDS_MAX
+        if (!name.n || n == FIELDS_MAX
             || str_any(name, S("\r\n\":{")) != STR_NONE)
             return args_fail(x, "Invalid header name");
-        if (fields.n)
+        if (n++)
             buf_byte(label, ' ');
         for (size_t i = 0; i < name.n; i++)
             buf_byte(label, upper(name.p[i]));
-        vec_push(x->a, &fields, name);
-    } while (args_maybe(x, ' '));
+        map_put(fields, name, fields);
+    } while (args_more(x));
     buf_byte(label, ')');
-    it->fields = fields.p;
-    it->n_fields = fields.n;
-    return args_byte(x, ')');
+    it->fields = fields;
+    return args_finish(x);
 }
 
 static bool take_path(struct planning *p, struct plan_item *it,
@@ -216,6 +216,7 @@ static bool add_section(struct planning *p, str name)
                          ? NEED_TREE | NEED_MESSAGE : NEED_MESSAGE;
     if (!peek && it.kind != ITEM_BINARY_SIZE)
         p->plan.needs |= SETS_SEEN;
+    p->plan.partial |= it.partial;
     it.label = buf_str(&label);
     return add(p, it);
 }
@@ -258,9 +259,9 @@ static bool take_modifiers(struct planning *p)
     struct args *x = p->x;
     str word;
 
-    if (!args_maybe(x, ' '))
+    if (!args_more(x))
         return true;
-    args_byte(x, '(');
+    args_begin(x);
     do {
         if (!args_atom(x, &word))
             return false;
@@ -272,8 +273,8 @@ static bool take_modifiers(struct planning *p)
         if (!p->plan.changed_since)
             return args_fail(x, "Invalid CHANGEDSINCE");
         p->plan.modseq = true;
-    } while (args_maybe(x, ' '));
-    return args_byte(x, ')');
+    } while (args_more(x));
+    return args_finish(x);
 }
 
 bool plan_parse(struct args *x, bool uid, struct plan *out)
@@ -283,13 +284,13 @@ bool plan_parse(struct args *x, bool uid, struct plan *out)
 
     if (uid)
         add_simple(&p, ITEM_UID, "UID", 0);
-    if (args_maybe(x, '(')) {
+    if (args_open(x)) {
         do {
             /* UID is there already: once is enough */
             if (!add_item(&p))
                 return false;
-        } while (args_maybe(x, ' '));
-        args_byte(x, ')');
+        } while (args_more(x));
+        args_finish(x);
     } else if (!add_macro(&p, &macro) || (!macro && !add_item(&p))) {
         return false;
     }

@@ -26,8 +26,7 @@ struct plan_item {
     enum section_kind section;
     const uint32_t *path;
     size_t n_path;
-    const str *fields;
-    size_t n_fields;
+    const struct map *fields;   /* names, in any case */
     bool partial;
     uint64_t from, max;
     str label;              /* "BODY[1.2.HEADER]<0>", as it is answered */
@@ -47,6 +46,7 @@ struct plan {
     uint64_t changed_since; /* 0: all */
     bool flags;             /* FLAGS is among the items */
     bool modseq_item;       /* MODSEQ is */
+    bool partial;           /* some section is asked for in part */
     bool modseq;            /* it is, or CHANGEDSINCE was given */
 };
 

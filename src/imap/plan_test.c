@@ -90,10 +90,13 @@ TEST(search_programs)
     check(!search(&a, S(" ()"), &p));
     check(!search(&a, S(" SUBJECT"), &p));
     check(!search(&a, S(" LARGER x"), &p));
-    buf_init(&deep, &a, 1000);
-    for (int i = 0; i < SEARCH_DEPTH_MAX + 1; i++)
+    buf_init(&deep, &a, 1 << 20);
+    for (int i = 0; i < SEARCH_NODES_MAX - 2; i++)
         buf_add(&deep, S(" NOT"));
     buf_add(&deep, S(" ALL"));
-    check(!search(&a, buf_str(&deep), &p));
+    check(search(&a, buf_str(&deep), &p));
+    check_int(p.p[p.n - 1].yes, SEARCH_HIT);    /* an even number of NOTs */
+    check_int(p.p[p.n - 1].no, SEARCH_MISS);
+    check(!search(&a, arena_cat(&a, S(" NOT"), buf_str(&deep)), &p));
     arena_reset(&a);
 }

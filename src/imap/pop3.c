@@ -84,6 +84,7 @@ static err totals(struct task *t, struct pop3 *p, uint64_t *bytes)
             continue;
         TRY(view_size(t, p->view, i, &size));
         *bytes += size;
+        task_breathe(t);
     }
     return view_sizes_keep(t, p->view);
 }

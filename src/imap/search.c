@@ -1,62 +1,36 @@
 /* SPDX-License-Identifier: ISC
  *
  * SEARCH: running the program of keys over rows.  What the index knows is
- * asked before any file is opened: within a conjunction keys are tried in two
- * passes, the cheap ones first.
+ * asked before any file is opened.  What looks into large messages is done
+ * aside, and many rows are not gone through in one breath.
  */
 #include "imap/search.h"
 
 #include "imap/session.h"
+#include "mail/address.h"
 #include "mail/date.h"
 #include "rt/world.h"
+
+enum { ADDRESSES_MAX = 1 << 20 };   /* bytes of a field that are looked at */
 
 struct search_run {
     struct task *t;
     struct imap *im;
     const struct search_plan *plan;
-    struct arena a;             /* one row's */
     uint32_t seq;
     const struct row *row;
-    uint32_t count, last_uid;
     int64_t now_s;
-    bool opened;
-    struct message message;
-    const struct mime_part *root;
+    struct imap_message message;
     err e;
 };
 
-static bool is_cheap(enum key_kind kind)
+/* The message of this row; false if there is none to look at. */
+static bool opened(struct search_run *r)
 {
-    return kind < KEY_SENT_BEFORE || kind == KEY_OLDER || kind == KEY_YOUNGER
-           || kind == KEY_MODSEQ || kind == KEY_EMAILID
-           || kind == KEY_THREADID;
-}
-
-/* Whether nothing below needs a file. */
-static bool all_cheap(const struct search_key *key)
-{
-    for (size_t i = 0; i < key->size; i++)
-        if (!is_cheap(key[i].kind))
-            return false;
-    return true;
-}
-
-static str header_of(struct search_run *r)
-{
-    if (!r->opened && !r->e) {
-        r->e = view_message(r->t, r->im->view, r->seq, &r->message);
-        r->opened = true;
-        r->row = view_row(r->im->view, r->seq);
-    }
-    return str_head(r->message.bytes, mime_header_size(r->message.bytes));
-}
-
-static const struct mime_part *tree_of(struct search_run *r)
-{
-    header_of(r);
-    if (!r->root)
-        r->root = mime_parse(&r->a, r->message.bytes);
-    return r->root;
+    if (!r->e)
+        r->e = imap_message_open(r->t, r->im->view, r->seq, &r->message);
+    r->row = view_row(r->im->view, r->seq);
+    return !r->e && !r->message.message.lost;
 }
 
 /* Days since 1970 of a moment as this machine's calendar has it. */
@@ -67,13 +41,13 @@ static int64_t local_day(struct search_run *r, int64_t s)
 }
 
 /* The day that the Date: field names, in its own zone. */
-static bool sent_day(struct search_run *r, int64_t *day)
+static bool sent_day(str header, int64_t *day)
 {
     struct date d;
     str value;
     int64_t s;
 
-    if (!mime_field_find(header_of(r), S("Date"), &value)
+    if (!mime_field_find(header, S("Date"), &value)
         || !date_parse(str_trim(value), &d))
         return false;
     s = date_seconds(&d) + d.zone_s;
@@ -81,14 +55,10 @@ static bool sent_day(struct search_run *r, int64_t *day)
     return true;
 }
 
-static bool date_holds(struct search_run *r, const struct search_key *k)
+static bool day_holds(const struct search_key *k, int64_t day)
 {
-    int64_t want = (int64_t)k->n, day;
+    int64_t want = (int64_t)k->n;
 
-    if (k->kind <= KEY_SINCE)
-        day = local_day(r, r->row->date_s);
-    else if (!sent_day(r, &day))
-        return false;
     switch (k->kind) {
     case KEY_BEFORE:
     case KEY_SENT_BEFORE:
@@ -101,9 +71,8 @@ static bool date_holds(struct search_run *r, const struct search_key *k)
     }
 }
 
-static bool header_holds(struct search_run *r, const struct search_key *k)
+static bool header_holds(str header, const struct search_key *k)
 {
-    str header = header_of(r);
     struct mime_field f;
 
     while (mime_field_next(&header, &f))
@@ -111,6 +80,70 @@ static bool header_holds(struct search_run *r, const struct search_key *k)
             && mime_value_holds(f.value, &k->needle))
             return true;
     return false;
+}
+
+static bool address_holds(str header, const struct search_key *k)
+{
+    struct mime_field f;
+    struct arena a;
+    bool hit = false;
+
+    arena_init(&a, 0);
+    while (!hit && mime_field_next(&header, &f)) {
+        struct buf b;
+        if (!str_ieq(f.name, k->name))
+            continue;
+        buf_init(&b, &a, ADDRESSES_MAX);
+        address_list_put(&b, mime_unfold(&a, str_head(f.value,
+                                                      ADDRESSES_MAX / 2)));
+        hit = mime_value_holds(buf_str(&b), &k->needle);
+        arena_reset(&a);
+    }
+    return hit;
+}
+
+/* A key that needs the bytes, asked aside. */
+struct looking {
+    const struct imap_message *m;
+    const struct search_key *k;
+    bool hit;
+};
+
+static void look(void *arg)
+{
+    struct looking *l = arg;
+    const struct search_key *k = l->k;
+    str header = imap_message_header(l->m);
+    int64_t day;
+
+    switch (k->kind) {
+    case KEY_HEADER:
+        l->hit = header_holds(header, k);
+        break;
+    case KEY_ADDRESS:
+        l->hit = address_holds(header, k);
+        break;
+    case KEY_BODY:
+    case KEY_TEXT:
+        l->hit = mime_message_holds(l->m->message.bytes, l->m->root,
+                                    &k->needle, k->kind == KEY_TEXT);
+        break;
+    default:
+        l->hit = sent_day(header, &day) && day_holds(k, day);
+        break;
+    }
+}
+
+static bool message_holds(struct search_run *r, const struct search_key *k)
+{
+    struct looking l = { .m = &r->message, .k = k };
+
+    if (!opened(r))
+        return false;
+    if (k->kind == KEY_BODY || k->kind == KEY_TEXT)
+        imap_message_tree(r->t, &r->message);
+    imap_aside(r->t, r->message.message.bytes.n, look, &l);
+    return l.hit;
 }
 
 static bool size_holds(struct search_run *r, const struct search_key *k)
@@ -137,13 +170,22 @@ static bool saved_has(const struct imap *im, uint32_t uid)
     return low < im->n_saved && im->saved[low] == uid;
 }
 
+static bool email_id_is(struct imap *im, uint32_t uid, str id)
+{
+    struct arena a;
+    bool same;
+
+    arena_init(&a, 0);
+    same = str_eq(id, imap_email_id(im, &a, uid));
+    arena_reset(&a);
+    return same;
+}
+
 static bool set_holds(struct search_run *r, const struct search_key *k)
 {
     if (k->set.saved)
         return saved_has(r->im, r->row->uid);
-    return k->kind == KEY_UID
-               ? set_has(&k->set, r->row->uid, r->last_uid)
-               : set_has(&k->set, r->seq, r->count);
+    return set_has(&k->set, k->kind == KEY_UID ? r->row->uid : r->seq);
 }
 
 static bool leaf_holds(struct search_run *r, const struct search_key *k)
@@ -180,50 +222,46 @@ static bool leaf_holds(struct search_run *r, const struct search_key *k)
     case KEY_MODSEQ:
         return row->modseq >= k->n;
     case KEY_EMAILID:
-        return str_eq(k->name, imap_email_id(r->im, &r->im->scratch,
-                                             row->uid));
+        return email_id_is(r->im, row->uid, k->name);
     case KEY_THREADID:
         return false;           /* there are none */
-    case KEY_HEADER:
-        return header_holds(r, k);
-    case KEY_BODY:
-    case KEY_TEXT:
-        tree_of(r);
-        return mime_message_holds(r->message.bytes, r->root, &k->needle,
-                                  k->kind == KEY_TEXT);
+    case KEY_BEFORE:
+    case KEY_ON:
+    case KEY_SINCE:
+        return day_holds(k, local_day(r, row->date_s));
     case KEY_ALL:
         return true;
     default:
-        return date_holds(r, k);
+        return message_holds(r, k);
     }
 }
 
-static bool holds(struct search_run *r, const struct search_key *k);
-
-/* The operands of a conjunction: those that need no file first. */
-static bool and_holds(struct search_run *r, const struct search_key *k)
+/* Whether the program holds for the row. */
+static bool holds(struct search_run *r)
 {
-    for (int pass = 0; pass < 2; pass++)
-        for (size_t i = 1; i < k->size; i += k[i].size)
-            if (all_cheap(&k[i]) == (pass == 0) && !holds(r, &k[i]))
-                return false;
-    return true;
+    const struct search_key *p = r->plan->p;
+    size_t at = 0;
+
+    while (at < r->plan->n && !r->e) {
+        if (p[at].first)
+            at = p[at].first;
+        else
+            at = leaf_holds(r, &p[at]) ? p[at].yes : p[at].no;
+    }
+    return at == SEARCH_HIT && !r->e;
 }
 
-/* Recursion is bounded by SEARCH_DEPTH_MAX, in the parser. */
-static bool holds(struct search_run *r, const struct search_key *k)
+/* What '*' means, and sets as set_has wants them. */
+static void resolve_sets(struct imap *im, struct search_plan *plan)
 {
-    if (r->e)
-        return false;
-    switch (k->kind) {
-    case KEY_AND:
-        return and_holds(r, k);
-    case KEY_OR:
-        return holds(r, &k[1]) || holds(r, &k[1 + k[1].size]);
-    case KEY_NOT:
-        return !holds(r, &k[1]);
-    default:
-        return leaf_holds(r, k);
+    uint32_t count = view_count(im->view);
+    uint32_t last_uid = count ? view_row(im->view, count)->uid : 0;
+
+    for (size_t i = 0; i < plan->n; i++) {
+        struct search_key *k = &plan->p[i];
+        if (k->kind == KEY_SEQ || k->kind == KEY_UID)
+            k->set = set_resolve(&im->scratch, &k->set,
+                                 k->kind == KEY_UID ? last_uid : count);
     }
 }
 
@@ -231,40 +269,38 @@ static err run(struct task *t, struct imap *im,
                const struct search_plan *plan, uint32_t *hits, size_t *n)
 {
     struct search_run r = { .t = t, .im = im, .plan = plan };
+    uint32_t count = view_count(im->view);
 
     *n = 0;
-    r.count = view_count(im->view);
-    r.last_uid = r.count ? view_row(im->view, r.count)->uid : 0;
     r.now_s = rt_wall(t) / 1000000;
-    arena_init(&r.a, 0);
-    for (r.seq = 1; r.seq <= r.count && !r.e; r.seq++) {
+    for (r.seq = 1; r.seq <= count && !r.e; r.seq++) {
         r.row = view_row(im->view, r.seq);
         if ((r.row->bits & ROW_LOST))
             continue;
-        if (holds(&r, plan->p))
+        if (holds(&r))
             hits[(*n)++] = r.seq;
-        if (r.opened) {
-            message_close(&r.message);
-            arena_reset(&r.a);
-            r.opened = false;
-            r.root = NULL;
-            if (task_stopped(t))
-                r.e = ERR_STOPPED;
-            else if (!r.e)
-                r.e = task_yield(t);    /* others have mail to read too */
-        }
+        imap_message_close(&r.message);
+        task_breathe(t);        /* others have mail to read too */
+        if (!r.e && task_stopped(t))
+            r.e = ERR_STOPPED;
     }
-    arena_reset(&r.a);
     return r.e ? r.e : view_sizes_keep(t, im->view);
 }
 
-static uint64_t highest_modseq(struct imap *im, const uint32_t *hits,
-                               size_t n)
+/* What MODSEQ means beside MIN or MAX alone is theirs (RFC 7162 section
+ * 3.1.5), else the highest of all. */
+static uint64_t highest_modseq(struct imap *im, int returns,
+                               const uint32_t *hits, size_t n)
 {
+    bool ends = (returns & (RETURN_MIN | RETURN_MAX))
+                && !(returns & (RETURN_ALL | RETURN_COUNT));
     uint64_t highest = 0;
 
     for (size_t i = 0; i < n; i++) {
         uint64_t modseq = view_row(im->view, hits[i])->modseq;
+        if (ends && !(i == 0 && (returns & RETURN_MIN))
+            && !(i == n - 1 && (returns & RETURN_MAX)))
+            continue;
         highest = modseq > highest ? modseq : highest;
     }
     return highest;
@@ -344,6 +380,7 @@ err imap_on_search(struct task *t, struct imap *im, struct imap_command *cmd)
                                        "Unknown charset"));
     if (plan.modseq)
         imap_use_condstore(im);
+    resolve_sets(im, &plan);
     hits = arena_array(&im->scratch, uint32_t, view_count(im->view) + 1);
     e = run(t, im, &plan, hits, &n);
     if (e) {
@@ -353,7 +390,8 @@ err imap_on_search(struct task *t, struct imap *im, struct imap_command *cmd)
     }
     if (plan.returns & RETURN_SAVE)
         save(im, &plan, hits, n);
-    modseq = plan.modseq ? highest_modseq(im, hits, n) : 0;
+    modseq = plan.modseq ? highest_modseq(im, plan.returns, hits,
+                                             n) : 0;
     out = arena_array(&im->scratch, uint32_t, n + 1);
     for (size_t i = 0; i < n; i++)
         out[i] = uid ? view_row(im->view, hits[i])->uid : hits[i];

@@ -3,8 +3,9 @@
  * SEARCH keys as a program: parsed once, run for each row.
  *
  * The keys stand in prefix order; NOT, OR and groups say by .size how many
- * nodes they and their operands take, so that running needs no recursion
- * deeper than SEARCH_DEPTH_MAX.
+ * nodes they and their operands take.  Each knows where to go on when it
+ * holds and when it does not, so that running needs no recursion however
+ * deep they are nested, and stops as soon as the answer is known.
  */
 #ifndef IMAP_SEARCH_H
 #define IMAP_SEARCH_H
@@ -12,7 +13,10 @@
 #include "imap/args.h"
 #include "mail/mime_text.h"
 
-enum { SEARCH_DEPTH_MAX = 32, SEARCH_NODES_MAX = 2000 };
+enum { SEARCH_NODES_MAX = 20000 };
+
+/* Where the program ends. */
+enum { SEARCH_HIT = SEARCH_NODES_MAX, SEARCH_MISS };
 
 enum key_kind {
     KEY_ALL, KEY_AND, KEY_OR, KEY_NOT,
@@ -24,12 +28,15 @@ enum key_kind {
     KEY_OLDER, KEY_YOUNGER,
     KEY_LARGER, KEY_SMALLER, KEY_MODSEQ,
     KEY_EMAILID, KEY_THREADID,
-    KEY_HEADER, KEY_BODY, KEY_TEXT,
+    KEY_HEADER, KEY_ADDRESS, KEY_BODY, KEY_TEXT,
 };
 
 struct search_key {
     enum key_kind kind;
     size_t size;            /* nodes, with those below */
+    size_t yes, no;         /* the node to go on at, or the end */
+    size_t first;           /* NOT, OR, groups: the operand to begin with */
+    bool cheap;             /* no file is needed for it and those below */
     uint64_t n;             /* flag, day, size, seconds, modseq */
     struct set set;
     str name;               /* header field; keyword */
@@ -40,7 +47,7 @@ enum search_return { RETURN_MIN = 1, RETURN_MAX = 2, RETURN_COUNT = 4,
                      RETURN_ALL = 8, RETURN_SAVE = 16 };
 
 struct search_plan {
-    const struct search_key *p;
+    struct search_key *p;
     size_t n;
     int returns;            /* enum search_return; 0: the old answer */
     bool extended;          /* RETURN was given */

@@ -17,8 +17,7 @@ struct open_key {
 struct searching {
     struct args *x;
     vec_of(struct search_key) keys;
-    struct open_key stack[SEARCH_DEPTH_MAX];
-    size_t depth;
+    vec_of(struct open_key) stack;
     str charset;
     bool modseq;
 };
@@ -35,15 +34,15 @@ static const struct known {
 } known[] = {
     { S_INIT("ALL"), KEY_ALL, NO_ARGUMENT, 0 },
     { S_INIT("ANSWERED"), KEY_FLAG, FLAG_ARGUMENT, FLAG_ANSWERED },
-    { S_INIT("BCC"), KEY_HEADER, FIELD_ARGUMENT, 0 },
+    { S_INIT("BCC"), KEY_ADDRESS, FIELD_ARGUMENT, 0 },
     { S_INIT("BEFORE"), KEY_BEFORE, DATE_ARGUMENT, 0 },
     { S_INIT("BODY"), KEY_BODY, TEXT_ARGUMENT, 0 },
-    { S_INIT("CC"), KEY_HEADER, FIELD_ARGUMENT, 0 },
+    { S_INIT("CC"), KEY_ADDRESS, FIELD_ARGUMENT, 0 },
     { S_INIT("DELETED"), KEY_FLAG, FLAG_ARGUMENT, FLAG_DELETED },
     { S_INIT("DRAFT"), KEY_FLAG, FLAG_ARGUMENT, FLAG_DRAFT },
     { S_INIT("EMAILID"), KEY_EMAILID, WORD_ARGUMENT, 0 },
     { S_INIT("FLAGGED"), KEY_FLAG, FLAG_ARGUMENT, FLAG_FLAGGED },
-    { S_INIT("FROM"), KEY_HEADER, FIELD_ARGUMENT, 0 },
+    { S_INIT("FROM"), KEY_ADDRESS, FIELD_ARGUMENT, 0 },
     { S_INIT("HEADER"), KEY_HEADER, HEADER_ARGUMENT, 0 },
     { S_INIT("KEYWORD"), KEY_KEYWORD, WORD_ARGUMENT, 0 },
     { S_INIT("LARGER"), KEY_LARGER, NUMBER_ARGUMENT, 0 },
@@ -62,7 +61,7 @@ static const struct known {
     { S_INIT("SUBJECT"), KEY_HEADER, FIELD_ARGUMENT, 0 },
     { S_INIT("TEXT"), KEY_TEXT, TEXT_ARGUMENT, 0 },
     { S_INIT("THREADID"), KEY_THREADID, WORD_ARGUMENT, 0 },
-    { S_INIT("TO"), KEY_HEADER, FIELD_ARGUMENT, 0 },
+    { S_INIT("TO"), KEY_ADDRESS, FIELD_ARGUMENT, 0 },
     { S_INIT("UID"), KEY_UID, SET_ARGUMENT, 0 },
     { S_INIT("UNANSWERED"), KEY_NOT_FLAG, FLAG_ARGUMENT, FLAG_ANSWERED },
     { S_INIT("UNDELETED"), KEY_NOT_FLAG, FLAG_ARGUMENT, FLAG_DELETED },
@@ -84,24 +83,24 @@ static bool push_key(struct searching *s, struct search_key key)
 
 static bool open_push(struct searching *s, enum key_kind kind, int wants)
 {
-    if (s->depth == SEARCH_DEPTH_MAX)
-        return args_fail(s->x, "Too deeply nested search");
-    s->stack[s->depth++] = (struct open_key){ s->keys.n, wants };
+    struct open_key open = { s->keys.n, wants };
+
+    vec_push(s->x->a, &s->stack, open);
     return push_key(s, (struct search_key){ .kind = kind });
 }
 
 /* A key is complete: operators that waited for it may be too. */
 static void key_done(struct searching *s)
 {
-    while (s->depth) {
-        struct open_key *o = &s->stack[s->depth - 1];
+    while (s->stack.n) {
+        struct open_key *o = &s->stack.p[s->stack.n - 1];
 
         if (o->wants < 0)
             return;
         if (--o->wants > 0)
             return;
         s->keys.p[o->at].size = s->keys.n - o->at;
-        s->depth--;
+        s->stack.n--;
     }
 }
 
@@ -174,7 +173,7 @@ static bool take_key(struct searching *s, bool *whole)
         key.kind = KEY_SEQ;
         return args_set(x, &key.set) && push_key(s, key);
     }
-    if (args_maybe(x, '(')) {
+    if (args_open(x)) {
         *whole = false;
         return open_push(s, KEY_AND, -1);
     }
@@ -208,47 +207,50 @@ static bool take_keys(struct searching *s)
             continue;
         key_done(s);
         /* groups that end here */
-        while (s->depth > 1 && s->stack[s->depth - 1].wants < 0
-               && args_maybe(x, ')')) {
-            struct open_key *o = &s->stack[--s->depth];
+        while (s->stack.n > 1 && s->stack.p[s->stack.n - 1].wants < 0
+               && args_close(x)) {
+            struct open_key *o = &s->stack.p[--s->stack.n];
             s->keys.p[o->at].size = s->keys.n - o->at;
             key_done(s);
         }
-        if (args_peek(x) != ' ')
-            break;
-        args_space(x);
-        if (scan_done(&x->in))
+        if (!args_more(x))
             break;
     }
     s->keys.p[0].size = s->keys.n;
-    return s->depth == 1 ? args_end(x)
+    return s->stack.n == 1 ? args_end(x)
                          : args_fail(x, "Missing search argument");
 }
 
 static bool take_return(struct args *x, struct search_plan *out)
 {
+    static const struct {
+        str name;
+        int option;
+    } options[] = {
+        { S_INIT("MIN"), RETURN_MIN }, { S_INIT("MAX"), RETURN_MAX },
+        { S_INIT("COUNT"), RETURN_COUNT }, { S_INIT("ALL"), RETURN_ALL },
+        { S_INIT("SAVE"), RETURN_SAVE },
+    };
+    bool more;
     str word;
 
     out->extended = true;
     args_space(x);
-    args_byte(x, '(');
-    while (!x->error && !args_maybe(x, ')')) {
+    args_begin(x);
+    if (x->error)
+        return false;
+    for (more = !args_close(x); more; more = args_more(x)) {
+        size_t i = 0;
         if (!args_atom(x, &word))
             return false;
-        if (str_ieq(word, S("MIN")))
-            out->returns |= RETURN_MIN;
-        else if (str_ieq(word, S("MAX")))
-            out->returns |= RETURN_MAX;
-        else if (str_ieq(word, S("COUNT")))
-            out->returns |= RETURN_COUNT;
-        else if (str_ieq(word, S("ALL")))
-            out->returns |= RETURN_ALL;
-        else if (str_ieq(word, S("SAVE")))
-            out->returns |= RETURN_SAVE;
-        else
+        while (i < 5 && !str_ieq(word, options[i].name))
+            i++;
+        if (i == 5)
             return args_fail(x, "Unknown SEARCH return option");
-        args_maybe(x, ' ');
+        out->returns |= options[i].option;
     }
+    if (out->returns)
+        args_finish(x);
     if (!out->returns)
         out->returns = RETURN_ALL;
     return args_space(x);
@@ -263,6 +265,59 @@ static bool maybe_word(struct args *x, str word)
         return true;
     x->in = before;
     return false;
+}
+
+static bool is_inner(enum key_kind kind)
+{
+    return kind == KEY_AND || kind == KEY_OR || kind == KEY_NOT;
+}
+
+static bool leaf_is_cheap(enum key_kind kind)
+{
+    return kind < KEY_SENT_BEFORE || kind == KEY_OLDER || kind == KEY_YOUNGER
+           || kind == KEY_MODSEQ || kind == KEY_EMAILID
+           || kind == KEY_THREADID;
+}
+
+/* The operands of one node in turn, those that need no file first. */
+static void link_operands(struct search_key *p, size_t at)
+{
+    enum key_kind kind = p[at].kind;
+    size_t end = at + p[at].size, before = at;
+
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = at + 1; i < end; i += p[i].size) {
+            if (p[i].cheap != (pass == 0))
+                continue;
+            if (before == at)
+                p[at].first = i;
+            else if (kind == KEY_OR)
+                p[before].no = i;
+            else
+                p[before].yes = i;
+            p[i].yes = kind == KEY_NOT ? p[at].no : p[at].yes;
+            p[i].no = kind == KEY_NOT ? p[at].yes : p[at].no;
+            before = i;
+        }
+    }
+}
+
+/* Says of each key where to go on.  Nodes stand before their operands, so
+ * that one walk backwards and one forwards do. */
+static void link_keys(struct search_key *p, size_t n)
+{
+    for (size_t at = n; at-- > 0;) {
+        p[at].cheap = is_inner(p[at].kind) || leaf_is_cheap(p[at].kind);
+        if (!is_inner(p[at].kind))
+            continue;
+        for (size_t i = at + 1; i < at + p[at].size; i += p[i].size)
+            p[at].cheap &= p[i].cheap;
+    }
+    p[0].yes = SEARCH_HIT;
+    p[0].no = SEARCH_MISS;
+    for (size_t at = 0; at < n; at++)
+        if (is_inner(p[at].kind))
+            link_operands(p, at);
 }
 
 bool search_parse(struct args *x, struct search_plan *out)
@@ -281,6 +336,7 @@ bool search_parse(struct args *x, struct search_plan *out)
     }
     if (!take_keys(&s))
         return false;
+    link_keys(s.keys.p, s.keys.n);
     out->p = s.keys.p;
     out->n = s.keys.n;
     out->modseq = s.modseq;

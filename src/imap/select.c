@@ -10,17 +10,17 @@ static bool parse_parameters(struct imap *im, struct args *x)
 {
     str word;
 
-    if (!args_maybe(x, ' ') || args_peek(x) < 0)
+    if (!args_more(x))
         return args_end(x);     /* some clients leave a blank there */
-    args_byte(x, '(');
+    args_begin(x);
     do {
         if (!args_atom(x, &word))
             return false;
         if (!str_ieq(word, S("CONDSTORE")))
             return args_fail(x, "Unknown SELECT parameter");
         im->condstore = true;
-    } while (args_maybe(x, ' '));
-    args_byte(x, ')');
+    } while (args_more(x));
+    args_finish(x);
     return args_end(x);
 }
 

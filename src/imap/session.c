@@ -41,7 +41,10 @@ err imap_drain(struct task *t, struct imap *im)
 {
     err e = conn_drain(t, im->conn, imap_until(t, im));
 
-    if (e)
+    if (!e && task_stopped(t))
+        e = ERR_STOPPED;
+
+    if (e && e != ERR_STOPPED)
         im->over = true;
     return e;
 }
@@ -232,11 +235,28 @@ static void put_all_flags(struct imap *im, int rights, bool permanent)
     conn_put(im->conn, S(")"));
 }
 
+/* Names may be new, and they may be others under the old bits. */
+static uint64_t words_hash(const struct imap *im)
+{
+    uint64_t h = 0;
+
+    for (size_t i = 0; i < view_n_keywords(im->view); i++)
+        h = (h ^ str_hash(view_keyword(im->view, i), false))
+            * UINT64_C(0x9e3779b97f4a7c15);
+    return h;
+}
+
+void imap_tell_words(struct imap *im)
+{
+    if (im->words != words_hash(im))
+        imap_put_flag_names(im, true);
+}
+
 void imap_put_flag_names(struct imap *im, bool permanent)
 {
     int rights = view_read_only(im->view) ? 0 : view_rights(im->view);
 
-    im->n_words = view_n_keywords(im->view);
+    im->words = words_hash(im);
     conn_put(im->conn, S("* FLAGS "));
     put_all_flags(im, rights, false);
     conn_put(im->conn, S("\r\n"));
@@ -252,8 +272,7 @@ void imap_put_flags_row(struct imap *im, uint32_t seq, bool uid)
 {
     const struct row *r = view_row(im->view, seq);
 
-    if (im->n_words != view_n_keywords(im->view))
-        imap_put_flag_names(im, true);
+    imap_tell_words(im);
     conn_fmt(im->conn, "* %" PRIu32 " FETCH (", seq);
     if (uid)
         conn_fmt(im->conn, "UID %" PRIu32 " ", r->uid);
@@ -306,35 +325,20 @@ err imap_tell(struct task *t, struct imap *im, bool expunges)
 
 /* --- sets ---------------------------------------------------------------- */
 
-static void seqs_add(struct imap *im, uint32_t from, uint32_t to,
-                     bool *chosen)
-{
-    uint32_t count = view_count(im->view);
-
-    for (uint32_t i = from; i <= to && i <= count; i++)
-        chosen[i - 1] = true;
-}
-
-/* One range in sequence numbers; false if it is out of range. */
-static bool range_seqs(struct imap *im, struct set_range r, bool uid,
+/* Marks the rows of one range; false if it is out of range. */
+static bool range_mark(struct imap *im, struct set_range r, bool uid,
                        bool *chosen)
 {
     uint32_t count = view_count(im->view);
-    uint32_t last = !uid ? count : count ? view_row(im->view, count)->uid : 0;
 
-    if (r.to == UINT32_MAX) {
-        r.to = r.from == UINT32_MAX || r.from < last ? last : r.from;
-        r.from = r.from < last ? r.from : last;
+    if (uid) {
+        r.from = view_seq_from(im->view, r.from);
+        r.to = view_seq_from(im->view, r.to + 1) - 1;
+    } else if (r.from < 1 || r.to > count) {
+        return false;
     }
-    if (!uid) {
-        if (r.from < 1 || r.to > count)
-            return false;
-        seqs_add(im, r.from, r.to, chosen);
-        return true;
-    }
-    if (count)
-        seqs_add(im, view_seq_from(im->view, r.from),
-                 view_seq_from(im->view, r.to + 1) - 1, chosen);
+    for (uint32_t i = r.from; i <= r.to && i <= count; i++)
+        chosen[i - 1] = true;
     return true;
 }
 
@@ -342,12 +346,14 @@ bool imap_seqs(struct imap *im, const struct set *set, bool uid,
                struct seqs *out)
 {
     uint32_t count = view_count(im->view);
+    uint32_t last = uid && count ? view_row(im->view, count)->uid : count;
+    struct set all = set_resolve(&im->scratch, set, last);
     bool *chosen = arena_array(&im->scratch, bool, count + 1);
     uint32_t *p = arena_array(&im->scratch, uint32_t, count + 1);
     size_t n = 0;
 
-    for (size_t i = 0; i < set->n; i++)
-        if (!range_seqs(im, set->p[i], uid, chosen))
+    for (size_t i = 0; i < all.n; i++)
+        if (!range_mark(im, all.p[i], uid, chosen))
             return false;
     for (size_t i = 0; set->saved && i < im->n_saved; i++) {
         uint32_t seq = view_seq_from(im->view, im->saved[i]);
@@ -372,6 +378,7 @@ void imap_save(struct imap *im, const uint32_t *seqs, size_t n)
 
 void imap_unselect(struct imap *im)
 {
+    imap_message_close(&im->message);
     view_close(im->view);
     im->view = NULL;
     imap_save(im, NULL, 0);
@@ -411,6 +418,7 @@ static err wait_command(struct task *t, struct imap *im)
     if (e != ERR_LATE || rt_now(t) >= end)
         return e;
     store_doze(im->st);
+    imap_message_close(&im->message);
     if (im->view)
         view_doze(im->view);
     return conn_wait(t, im->conn, end);

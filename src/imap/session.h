@@ -7,7 +7,7 @@
 
 #include "imap/command.h"
 #include "imap/imap.h"
-#include "mail/mime.h"
+#include "imap/message.h"
 
 struct imap {
     struct conn *conn;
@@ -15,10 +15,11 @@ struct imap {
     const struct reading_options *o;
     struct view *view;          /* NULL: nothing is selected */
     struct arena scratch;       /* one command's */
+    struct imap_message message;    /* of the last partial FETCH, or none */
     bool condstore;             /* FETCH responses carry MODSEQ */
     bool over;
     bool bare;                  /* this command may not be told expunges */
-    size_t n_words;             /* keywords the client knows of */
+    uint64_t words;             /* keywords the client knows of, hashed */
     uint32_t n_recent;          /* as the client was told last */
     uint32_t n_bad;
     /* the saved search result of SEARCHRES: UIDs, on the heap */
@@ -57,6 +58,10 @@ err imap_tell(struct task *t, struct imap *im, bool expunges);
 void imap_put_flags_row(struct imap *im, uint32_t seq, bool uid);
 void imap_put_flags(struct imap *im, const struct row *r);
 void imap_put_flag_names(struct imap *im, bool permanent);
+
+/* FLAGS, if there are keywords that the client was not told of: before
+ * anything shows them. */
+void imap_tell_words(struct imap *im);
 
 /* "* 2 RECENT" */
 void imap_put_recent(struct imap *im);

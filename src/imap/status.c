@@ -36,7 +36,7 @@ bool imap_status_items(struct args *x, int *items)
     str word;
 
     *items = 0;
-    args_byte(x, '(');
+    args_begin(x);
     do {
         int item;
         if (!args_atom(x, &word))
@@ -45,8 +45,8 @@ bool imap_status_items(struct args *x, int *items)
         if (!item)
             return args_fail(x, "Unknown status item");
         *items |= item;
-    } while (args_maybe(x, ' '));
-    return args_byte(x, ')');
+    } while (args_more(x));
+    return args_finish(x);
 }
 
 void imap_put_box_id(struct imap *im, str id)

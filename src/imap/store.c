@@ -16,13 +16,13 @@ static bool take_condition(struct args *x, struct store_plan *p)
     str word;
 
     p->change.unchanged_since = UINT64_MAX;
-    if (!args_maybe(x, '('))
+    if (!args_open(x))
         return true;
     if (!args_atom(x, &word) || !str_ieq(word, S("UNCHANGEDSINCE")))
         return args_fail(x, "Unknown STORE modifier");
     args_space(x);
     args_number(x, INT64_MAX, &p->change.unchanged_since);
-    args_byte(x, ')');
+    args_finish(x);
     p->conditional = true;
     return args_space(x);
 }

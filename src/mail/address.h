@@ -108,4 +108,8 @@ static inline struct address_list address_list_of(str value)
 bool address_list_next(struct address_list *l, struct arena *a,
                        struct address_item *out);
 
+/* Appends a list as it is meant, with its comments and folds left out:
+ * "\"Smith, J.\" <j@x.org>, g: a@b.c;".  Names keep their encoded words. */
+void address_list_put(struct buf *to, str value);
+
 #endif

@@ -165,3 +165,49 @@ bool address_list_next(struct address_list *l, struct arena *a,
             return false;
     }
 }
+
+static void put_mailbox(struct buf *to, const struct address_item *it,
+                        str text)
+{
+    str word = str_trim(str_head(str_skip(text, it->from),
+                                 it->to - it->from));
+    bool plain = str_any(it->name, S("()<>[]:;@\\,.\"")) == STR_NONE;
+
+    if (it->name.n) {
+        buf_add(to, plain ? S("") : S("\""));
+        buf_add(to, it->name);
+        buf_add(to, plain ? S(" ") : S("\" "));
+    }
+    if (it->name.n || it->route.n)
+        buf_byte(to, '<');
+    buf_add(to, word);      /* with its route */
+    if (it->name.n || it->route.n)
+        buf_byte(to, '>');
+}
+
+void address_list_put(struct buf *to, str value)
+{
+    struct address_list l = address_list_of(value);
+    struct address_item it;
+    struct arena a;
+    str comma = S("");
+
+    arena_init(&a, 0);
+    while (!to->over && address_list_next(&l, &a, &it)) {
+        if (it.kind == ITEM_GROUP_END) {
+            buf_byte(to, ';');
+            comma = S(", ");
+            continue;
+        }
+        buf_add(to, comma);
+        comma = it.kind == ITEM_GROUP ? S("") : S(", ");
+        if (it.kind == ITEM_GROUP) {
+            buf_add(to, it.name);
+            buf_add(to, S(": "));
+        } else {
+            put_mailbox(to, &it, value);
+        }
+        arena_reset(&a);
+    }
+    arena_reset(&a);
+}

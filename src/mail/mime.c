@@ -355,27 +355,31 @@ const struct mime_part *mime_part_after(const struct mime_part *p)
     return p ? p->next : NULL;
 }
 
-struct mime_wire mime_wire_of(str message, const struct mime_span *s,
-                              uint64_t from, uint64_t max)
+struct mime_wire mime_wire_of(str message, const struct mime_span *s)
 {
-    uint64_t size = mime_wire_size(s);
-    struct mime_wire w = { .bare = s->bare > 0 };
-    char room[4096];
-    uint64_t skipped = 0;
-
     must(s->at + s->size <= message.n);
-    w.rest = str_head(str_skip(message, s->at), s->size);
-    if (from >= size)
-        return w;
-    if (!w.bare) {
-        w.rest = str_skip(w.rest, (size_t)from);
+    return (struct mime_wire){
+        .rest = str_head(str_skip(message, s->at), s->size),
+        .left = mime_wire_size(s),
+        .bare = s->bare > 0,
+    };
+}
+
+void mime_wire_skip(struct mime_wire *w, uint64_t n)
+{
+    uint64_t left = w->left;
+    char room[4096];
+
+    if (n > left)
+        n = left;
+    if (!w->bare) {
+        w->rest = str_skip(w->rest, (size_t)n);
     } else {
-        w.left = from;
-        while (skipped < from)
-            skipped += mime_wire_next(&w, room, sizeof(room)).n;
+        w->left = n;
+        while (mime_wire_next(w, room, sizeof(room)).n)
+            continue;
     }
-    w.left = size - from < max ? size - from : max;
-    return w;
+    w->left = left - n;
 }
 
 str mime_wire_next(struct mime_wire *w, char *room, size_t size)

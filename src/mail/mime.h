@@ -128,8 +128,8 @@ static inline struct mime_decoder mime_decoder_of(enum mime_encoding e)
 void mime_decode(struct mime_decoder *d, str piece, struct buf *to);
 void mime_decode_end(struct mime_decoder *d, struct buf *to);
 
-/* A span of the message as it goes over the wire, in pieces, from an offset
- * in wire bytes. */
+/* A span of the message as it goes over the wire, in pieces.  The walk is a
+ * value: a copy goes on from where it was. */
 struct mime_wire {
     str rest;
     uint64_t left;              /* wire bytes still to give */
@@ -138,9 +138,18 @@ struct mime_wire {
     bool after_cr;
 };
 
-/* max: at most so many wire bytes. */
-struct mime_wire mime_wire_of(str message, const struct mime_span *s,
-                              uint64_t from, uint64_t max);
+struct mime_wire mime_wire_of(str message, const struct mime_span *s);
+
+/* Leaves out the next n wire bytes, in linear time where there are bare LFs;
+ * .left falls by them. */
+void mime_wire_skip(struct mime_wire *w, uint64_t n);
+
+/* Ends the walk after at most max more. */
+static inline void mime_wire_limit(struct mime_wire *w, uint64_t max)
+{
+    if (w->left > max)
+        w->left = max;
+}
 
 /* How many bytes the whole walk gives. */
 static inline uint64_t mime_wire_left(const struct mime_wire *w)

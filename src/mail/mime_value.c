@@ -9,7 +9,8 @@
 
 #include "mail/charset.h"
 
-enum { COMMENT_DEPTH_MAX = 50, PARAM_TEXT_MAX = 64 * 1024 };
+enum { COMMENT_DEPTH_MAX = 50, PARAM_TEXT_MAX = 64 * 1024,
+       JOINED_MAX = 20 };       /* parameters that come in pieces */
 
 /* Skips blanks, line ends and nested comments. */
 static void skip_space(struct scan *s)
@@ -227,31 +228,38 @@ static void percent_encode(struct buf *to, str s)
     }
 }
 
+/* A parameter's name, read once. */
+struct piece {
+    str head;
+    uint64_t number;
+    bool continued, encoded;
+};
+
 /* The pieces of one parameter from number 0 on, joined. */
 static struct mime_param join_one(struct arena *a, const struct mime_value *v,
-                                  str head)
+                                  const struct piece *pieces, size_t first)
 {
-    const struct mime_param *pieces[MIME_PARAMS_MAX] = { NULL };
+    const struct mime_param *found[MIME_PARAMS_MAX] = { NULL };
     bool coded[MIME_PARAMS_MAX] = { false }, any = false;
+    str head = pieces[first].head;
     struct buf b;
-    uint64_t n;
-    bool encoded;
-    str name;
 
-    for (size_t i = 0; i < v->n; i++)
-        if (piece_name(v->params[i].name, &name, &n, &encoded)
-            && str_ieq(name, head) && n < MIME_PARAMS_MAX) {
-            pieces[n] = &v->params[i];
-            coded[n] = encoded;
+    for (size_t i = 0; i < v->n; i++) {
+        uint64_t n = pieces[i].number;
+        if (pieces[i].continued && n < MIME_PARAMS_MAX
+            && str_ieq(pieces[i].head, head)) {
+            found[n] = &v->params[i];
+            coded[n] = pieces[i].encoded;
         }
+    }
     buf_init(&b, a, PARAM_TEXT_MAX);
-    for (size_t i = 0; i < MIME_PARAMS_MAX && pieces[i]; i++)
+    for (size_t i = 0; i < MIME_PARAMS_MAX && found[i]; i++)
         any |= coded[i];
-    for (size_t i = 0; i < MIME_PARAMS_MAX && pieces[i]; i++) {
+    for (size_t i = 0; i < MIME_PARAMS_MAX && found[i]; i++) {
         if (any && !coded[i])
-            percent_encode(&b, pieces[i]->value);
+            percent_encode(&b, found[i]->value);
         else
-            buf_add(&b, pieces[i]->value);
+            buf_add(&b, found[i]->value);
     }
     return (struct mime_param){ any ? arena_cat(a, head, S("*")) : head,
                                 buf_str(&b) };
@@ -260,17 +268,22 @@ static struct mime_param join_one(struct arena *a, const struct mime_value *v,
 void mime_params_join(struct arena *a, struct mime_value *v)
 {
     struct mime_param *p = arena_array(a, struct mime_param, v->n + 1);
-    size_t n = 0, bytes = 0;
-    bool encoded;
-    uint64_t number;
-    str head;
+    struct piece *pieces = arena_array(a, struct piece, v->n + 1);
+    size_t n = 0, bytes = 0, heads = 0;
 
     for (size_t i = 0; i < v->n; i++) {
-        if (!piece_name(v->params[i].name, &head, &number, &encoded)) {
+        struct piece *x = &pieces[i];
+        x->continued = piece_name(v->params[i].name, &x->head, &x->number,
+                                  &x->encoded);
+    }
+    for (size_t i = 0; i < v->n; i++) {
+        if (!pieces[i].continued) {
             p[n++] = v->params[i];
-        } else if (number == 0 && bytes < PARAM_TEXT_MAX) {
-            p[n] = join_one(a, v, head);
+        } else if (pieces[i].number == 0 && bytes < PARAM_TEXT_MAX
+                   && heads < JOINED_MAX) {
+            p[n] = join_one(a, v, pieces, i);
             bytes += p[n++].value.n;    /* bounds many of many pieces */
+            heads++;
         }
     }
     v->params = p;

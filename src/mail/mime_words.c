@@ -8,7 +8,9 @@
 
 #include "mail/charset.h"
 
-enum { WORDS_BYTES_MAX = 64 * 1024, CHARSET_NAME_MAX = 40 };
+enum { WORDS_BYTES_MAX = 64 * 1024, CHARSET_NAME_MAX = 40,
+       WORD_TEXT_MAX = 8 * 1024 }; /* standard: 75; it bounds what a word that
+                                      does not end costs */
 
 struct word {
     str charset;
@@ -22,11 +24,14 @@ static bool word_take(str *s, struct word *out)
     str rest = str_skip(*s, 2), encoding;
     size_t end;
 
+    if (str_chr(str_head(rest, CHARSET_NAME_MAX + 1), '?') == STR_NONE)
+        return false;
     if (!str_cut(&rest, '?', &out->charset) || !out->charset.n
         || out->charset.n > CHARSET_NAME_MAX || !rest.p
-        || !str_cut(&rest, '?', &encoding) || encoding.n != 1 || !rest.p)
+        || rest.n < 2 || rest.p[1] != '?'
+        || !str_cut(&rest, '?', &encoding) || !rest.p)
         return false;
-    end = str_find(rest, S("?="));
+    end = str_find(str_head(rest, WORD_TEXT_MAX), S("?="));
     if (end == STR_NONE)
         return false;
     out->text = str_head(rest, end);

@@ -8,6 +8,8 @@
 
 #include "mail/address.h"
 
+enum { ITEMS_BYTES = 64 * 1024 };   /* of addresses held at a time */
+
 void structure_string(struct buf *to, str s)
 {
     bool plain = s.n <= 4096;
@@ -73,23 +75,31 @@ static void put_address(struct buf *to, const struct address_item *it,
     buf_byte(to, ')');
 }
 
-/* False, with nothing appended, if there is no address in it. */
-static bool put_addresses(struct buf *to, struct arena *scratch, str value)
+/* The addresses of one field; *any: a list was begun.  Each is forgotten
+ * once it is written: a header may hold a million of them. */
+static void put_addresses(struct buf *to, struct arena *items, str value,
+                          bool *any)
 {
-    str text = mime_unfold(scratch, value);
-    struct address_list l = address_list_of(text);
+    struct arena whole;
+    struct address_list l;
     struct address_item it;
-    bool any = false;
+    str text;
 
-    while (address_list_next(&l, scratch, &it)) {
-        if (!any)
+    arena_init(&whole, 0);
+    text = mime_unfold(&whole, value);
+    l = address_list_of(text);
+    while (to->n < STRUCTURE_LISTS_MAX && address_list_next(&l, items, &it)) {
+        if (!*any)
             buf_byte(to, '(');
-        any = true;
+        *any = true;
         put_address(to, &it, text);
+        if (items->used > ITEMS_BYTES)
+            arena_reset(items);
     }
-    if (any)
-        buf_byte(to, ')');
-    return any;
+    /* a group that the bound, or the field's end, cut */
+    if (l.in_group)
+        buf_add(to, S("(NIL NIL NIL NIL)"));
+    arena_reset(&whole);
 }
 
 static void put_field(struct buf *to, struct arena *scratch, str header,
@@ -103,18 +113,22 @@ static void put_field(struct buf *to, struct arena *scratch, str header,
         buf_add(to, S("NIL"));
 }
 
-/* All fields of that name together make the list. */
-static bool put_list(struct buf *to, struct arena *scratch, str header,
-                     str name)
+/* All fields of that name together make the list.  False, with nothing
+ * appended, if there is no address in it. */
+static bool put_list(struct buf *to, str header, str name)
 {
     struct mime_field f;
-    str value = S("");
+    struct arena items;
+    bool any = false;
 
+    arena_init(&items, 0);
     while (mime_field_next(&header, &f))
         if (str_ieq(f.name, name))
-            value = value.n ? arena_fmt(scratch, "%.*s, %.*s", STR(value),
-                                        STR(f.value)) : f.value;
-    return put_addresses(to, scratch, value);
+            put_addresses(to, &items, f.value, &any);
+    if (any)
+        buf_byte(to, ')');
+    arena_reset(&items);
+    return any;
 }
 
 void structure_envelope(struct buf *to, struct arena *scratch, str header)
@@ -129,10 +143,10 @@ void structure_envelope(struct buf *to, struct arena *scratch, str header)
     put_field(to, scratch, header, S("Subject"));
     for (size_t i = 0; i < 6; i++) {
         buf_byte(to, ' ');
-        if (put_list(to, scratch, header, lists[i]))
+        if (put_list(to, header, lists[i]))
             continue;
         /* Sender and Reply-To are From unless they say otherwise */
-        if ((i != 1 && i != 2) || !put_list(to, scratch, header, lists[0]))
+        if ((i != 1 && i != 2) || !put_list(to, header, lists[0]))
             buf_add(to, S("NIL"));
     }
     buf_byte(to, ' ');

@@ -9,6 +9,10 @@
 
 #include "mail/mime.h"
 
+/* Once a text is longer than LISTS_MAX no further addresses go into it;
+ * TEXT_MAX is what callers give it room for. */
+enum { STRUCTURE_LISTS_MAX = 12 << 20, STRUCTURE_TEXT_MAX = 16 << 20 };
+
 /* Appends s as an IMAP string: quoted where that can hold it, else a
  * literal.  NULs are left out. */
 void structure_string(struct buf *to, str s);

@@ -134,6 +134,7 @@ err conn_flush(struct task *t, struct conn *c, when until)
 
 err conn_drain(struct task *t, struct conn *c, when until)
 {
+    task_breathe(t);            /* it stands in every loop that answers */
     return c->out.n > OUT_MARK ? conn_flush(t, c, until) : OK;
 }
 

@@ -40,8 +40,10 @@ err rewrite_header(struct task *t, const struct route *r,
                                    : PLACE_HEADER_RECIPIENT;
     struct address_list list = address_list_of(field->value);
     struct address_item item;
+    struct arena each;      /* an address' memory ends with it */
     struct buf b;
     size_t at = 0;
+    err e = OK;
 
     *raw = field->raw;
     *changed = false;
@@ -51,18 +53,26 @@ err rewrite_header(struct task *t, const struct route *r,
     buf_init(&b, a, field->raw.n + FIELD_GROWTH_MAX);
     buf_add(&b, (str){ field->raw.p,
                        (size_t)(field->value.p - field->raw.p) });
-    while (address_list_next(&list, a, &item)) {
-        struct address to;
-        if (item.kind != ITEM_MAILBOX || address_is_null(&item.address))
-            continue;
-        TRY(rewrite_one(t, r, how, place, &item.address, a, &to));
-        if (str_eq(to.text, item.address.text) && item.route.n == 0)
-            continue;
-        buf_add(&b, (str){ field->value.p + at, item.from - at });
-        buf_add(&b, address_external(&to, a));
-        at = item.to;
-        *changed = true;
+    arena_init(&each, 0);
+    while (!e && address_list_next(&list, &each, &item)) {
+        bool mailbox = item.kind == ITEM_MAILBOX
+                       && !address_is_null(&item.address);
+        struct address to = item.address;
+
+        if (mailbox)
+            e = rewrite_one(t, r, how, place, &item.address, &each, &to);
+        if (mailbox && !e
+            && (!str_eq(to.text, item.address.text) || item.route.n)) {
+            buf_add(&b, (str){ field->value.p + at, item.from - at });
+            buf_add(&b, address_external(&to, &each));
+            at = item.to;
+            *changed = true;
+        }
+        arena_reset(&each);
+        task_breathe(t);
     }
+    arena_reset(&each);
+    TRY(e);
     buf_add(&b, str_skip(field->raw,
                          (size_t)(field->value.p - field->raw.p) + at));
     if (b.over)

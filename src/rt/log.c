@@ -46,6 +46,8 @@ int log_syslog_socket(void)
     return fd;
 }
 
+static void log_panic(void *arg, const char *text);
+
 void log_open(struct task *t, enum log_sink sink, int fd, str host,
               int facility)
 {
@@ -60,6 +62,7 @@ void log_open(struct task *t, enum log_sink sink, int fd, str host,
         host.n = sizeof(w->log.host) - 1;
     memcpy(w->log.host, host.p, host.n);
     w->log.host[host.n] = 0;
+    must_report_with(log_panic, w);
 }
 
 /* "Nov 24 03:11:50" of this second. */
@@ -104,6 +107,35 @@ static void clean(char *p, size_t n)
             p[i] = '?';
 }
 
+/* Appends one line; the text is clean. */
+static void line_add(struct task *t, enum log_level level, str text)
+{
+    struct log_state *log = &t->world->log;
+
+    if (log->sink == LOG_SINK_SYSLOG)
+        buf_fmt(&log->lines, "<%d>%s %s[%d]: %s%.*s\n",
+                priority(log, level), stamp(t), t->log_name, log->pid,
+                prefix(level), STR(text));
+    else
+        buf_fmt(&log->lines, "%s %s %s[%d]: %s%.*s\n", stamp(t), log->host,
+                t->log_name, log->pid, prefix(level), STR(text));
+}
+
+/* What was said before it comes first: it may tell why. */
+static void log_panic(void *arg, const char *text)
+{
+    struct world *w = arg;
+    struct task *t = w->current;
+
+    log_flush(w);
+    if (!t && !list_empty(&w->tasks))
+        t = container_of(w->tasks.next, struct task, all);
+    if (w->log.sink == LOG_SINK_NONE || !t)
+        return;
+    line_add(t, LOG_LEVEL_PANIC, str_from(text));
+    log_flush(w);
+}
+
 void log_event(struct task *t, const struct event *e, const char *format, ...)
 {
     struct log_state *log = &t->world->log;
@@ -122,13 +154,7 @@ void log_event(struct task *t, const struct event *e, const char *format, ...)
     clean(text, (size_t)n);
     if (log->lines.n > FLUSH_AT)
         log_flush(t->world);
-    if (log->sink == LOG_SINK_SYSLOG)
-        buf_fmt(&log->lines, "<%d>%s %s[%d]: %s%.*s\n",
-                priority(log, e->level), stamp(t), t->log_name,
-                log->pid, prefix(e->level), n, text);
-    else
-        buf_fmt(&log->lines, "%s %s %s[%d]: %s%.*s\n", stamp(t), log->host,
-                t->log_name, log->pid, prefix(e->level), n, text);
+    line_add(t, e->level, str_of(text, (size_t)n));
 }
 
 void log_flush(struct world *w)

@@ -145,25 +145,45 @@ static void port_flush(void *arg)
         bell_ring_all(&p->room);
 }
 
-void port_answer(struct port *p, const struct frame *f)
+/* Takes a copy of the descriptor along; -1 when there is no more room. */
+static int attach(struct port *p, int fd)
 {
-    if (p->broken)
-        return;
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    struct attached *a;
+
+    if (copy < 0)
+        return -1;
+    a = heap_new(struct attached);
+    a->at = p->out_base + p->out.n;
+    a->fd = copy;
+    *p->fds_end = a;
+    p->fds_end = &a->next;
+    return copy;
+}
+
+/* False, with nothing done, if the descriptor cannot be taken along. */
+static bool frame_put(struct port *p, const struct frame *f)
+{
     must(f->body.n <= PORT_BODY_MAX && !(f->flags & FRAME_HAS_FD));
-    if (f->fd >= 0) {
-        struct attached *a = heap_new(struct attached);
-        a->at = p->out_base + p->out.n;
-        a->fd = fcntl(f->fd, F_DUPFD_CLOEXEC, 0);
-        must(a->fd >= 0);
-        *p->fds_end = a;
-        p->fds_end = &a->next;
-    }
+    if (f->fd >= 0 && attach(p, f->fd) < 0)
+        return false;
     pack_u32(&p->out, (uint32_t)f->body.n);
     pack_u16(&p->out, f->type);
     pack_u16(&p->out, (uint16_t)(f->flags | (f->fd >= 0 ? FRAME_HAS_FD : 0)));
     pack_u64(&p->out, f->id);
     buf_add(&p->out, f->body);
     must(!p->out.over);
+    return true;
+}
+
+void port_answer(struct port *p, const struct frame *f)
+{
+    struct frame bare = *f;
+
+    if (p->broken || frame_put(p, f))
+        return;
+    bare.fd = -1;
+    frame_put(p, &bare);
 }
 
 err port_send(struct task *t, struct port *p, const struct frame *f)
@@ -181,7 +201,8 @@ err port_send(struct task *t, struct port *p, const struct frame *f)
     TRY(e);
     if (broken)
         return why(t, ERR_END, "the other process is gone");
-    port_answer(p, f);
+    if (!frame_put(p, f))
+        return why(t, ERR_LIMIT, "no more descriptors");
     return OK;
 }
 

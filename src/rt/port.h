@@ -29,11 +29,13 @@ err port_open(struct task *t, struct sock *s, struct port **out);
 void port_close(struct port *p);
 
 /* Queues a frame; waits while the other side does not keep up.  ERR_END once
- * the port is broken.  A descriptor in the frame stays the caller's. */
+ * the port is broken, ERR_LIMIT when its descriptor cannot be copied.  A
+ * descriptor in the frame stays the caller's. */
 err port_send(struct task *t, struct port *p, const struct frame *f);
 
 /* The same without waiting: the buffer grows past its mark instead.  For
- * answers, of which there are no more than questions. */
+ * answers, of which there are no more than questions.  At the limit of open
+ * files the frame goes without its descriptor. */
 void port_answer(struct port *p, const struct frame *f);
 
 err port_recv(struct task *t, struct port *p, when until, struct frame *out);

@@ -39,6 +39,10 @@ err process_start(struct task *t, const struct process_plan *plan,
  * it stays this program when its file is replaced. */
 int process_self(void);
 
+/* Raises the soft limit of open files to the hard one, for this process and
+ * those it starts. */
+void process_files_raise(void);
+
 /* Waits for its end; *status is as from waitpid(2). */
 err process_wait(struct task *t, struct process *p, when until, int *status);
 err process_signal(struct process *p, int signo);

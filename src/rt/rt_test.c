@@ -70,6 +70,40 @@ TASK_TEST(rt_offload)
     check_int(n, 42);
 }
 
+static err spin(struct task *t, void *arg)
+{
+    bool *over = arg;
+
+    while (!*over) {
+        task_breathe(t);
+        if (task_stopped(t))
+            return ERR_STOPPED;
+    }
+    return OK;
+}
+
+/* Who computes for long lets timers and the network have their turn. */
+TASK_TEST(rt_breathe)
+{
+    struct task_group g;
+    bool over = false;
+
+    group_open(t, &g);
+    for (int i = 0; i < 3; i++)
+        group_go(&g, "spin", spin, &over);
+    for (int i = 0; i < 5; i++)
+        check_ok(task_sleep(t, after_ms(t, 1)));
+    over = true;
+    check_ok(group_wait(t, &g, after_s(t, 60)));
+    group_close(t, &g);
+    /* one that was cancelled is let through to its end */
+    over = false;
+    group_open(t, &g);
+    group_go(&g, "spin", spin, &over);
+    check_ok(task_yield(t));
+    group_close(t, &g);
+}
+
 struct echo {
     struct sock *listener;
     int served;

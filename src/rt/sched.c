@@ -13,6 +13,7 @@ enum {
     WHY_MAX = 1024,
     SWEEP_US = 4 * 1000 * 1000,
     IDLE_US = 2 * 1000 * 1000,
+    BREATH_US = 2 * 1000,
 };
 
 void world_init(struct world *w, const struct world_ops *ops)
@@ -28,6 +29,7 @@ void world_init(struct world *w, const struct world_ops *ops)
 
 void world_done(struct world *w)
 {
+    must_report_with(NULL, NULL);
     heap_done(&w->timers);
     stacks_drop(w);
     buf_free(&w->log.lines);
@@ -60,6 +62,7 @@ static struct task *task_new(struct world *w, const char *name,
 {
     struct task *t = task_memory(w);
 
+    w->n_tasks++;
     t->fn = fn;
     t->arg = arg;
     t->name = name;
@@ -72,6 +75,7 @@ static struct task *task_new(struct world *w, const char *name,
 static void run(struct world *w, struct task *t)
 {
     w->current = t;
+    w->run_since = 0;
     t->trimmed = false;
     w->unswept = true;
     task_switch_in(w, t);
@@ -79,6 +83,7 @@ static void run(struct world *w, struct task *t)
     if (t->ended) {
         list_del(&t->all);
         task_memory_free(w, t);
+        w->n_tasks--;
     }
 }
 
@@ -99,8 +104,9 @@ static struct task *ready_take(struct world *w)
 
 static void ready_run(struct world *w)
 {
-    for (int round = 0; round < ROUNDS_MAX && !list_empty(&w->ready);
-         round++) {
+    w->tired = false;
+    for (int round = 0; round < ROUNDS_MAX && !w->tired
+                        && !list_empty(&w->ready); round++) {
         struct link *last = w->ready.prev;
         bool more = true;
         while (more && !list_empty(&w->ready)) {
@@ -228,6 +234,7 @@ static void task_vanish(struct task *t)
         list_del(&t->ready);
     list_del(&t->all);
     heap_free(t->why);
+    t->world->n_tasks--;
     task_memory_free(t->world, t);
 }
 
@@ -317,6 +324,19 @@ err task_yield(struct task *t)
     task_wake(t, OK);
     task_switch_out(t, false);
     return t->stopped ? ERR_STOPPED : OK;
+}
+
+void task_breathe(struct task *t)
+{
+    struct world *w = t->world;
+    when now = w->ops->clock(w);
+
+    if (!w->run_since)
+        w->run_since = now; /* what ran before the first look is not long */
+    if (t->stopped || now - w->run_since < BREATH_US)
+        return;
+    w->tired = true;
+    err_ignore(task_yield(t)); /* the next wait tells of a stop */
 }
 
 err task_sleep(struct task *t, when until)

@@ -57,6 +57,9 @@ struct world_ops {
      * past.  Sets w->now. */
     void (*poll)(struct world *w, when until);
     int64_t (*wall)(struct world *w);
+
+    /* The monotonic clock as of now, not of this turn. */
+    when (*clock)(struct world *w);
     void (*random)(struct world *w, void *p, size_t n);
     void (*offload)(struct task *t, void (*fn)(void *), void *arg);
     void (*log_write)(struct world *w, str lines);
@@ -116,10 +119,14 @@ struct world {
     when now;
     when swept;             /* last time idle stacks were trimmed */
     bool unswept;           /* there may be some that are not */
+    bool tired;             /* a task gave way: look at the network next */
+    when run_since;         /* when the running task was first seen to run,
+                               zero: not yet */
     void *sp;               /* the scheduler's own, while a task runs */
     struct task *current;
     char *stacks;           /* free list through their first words */
     size_t n_stacks;
+    size_t n_tasks;         /* living ones */
     struct log_state log;
     size_t (*choose)(struct world *w, size_t n); /* which ready task runs
                                next; NULL: the first */

@@ -96,6 +96,10 @@ err sock_wait_writable(struct task *t, struct sock *s, when until);
 /* No more writes from this side; the peer reads an end. */
 void sock_shutdown(struct sock *s);
 
+/* Cuts the connection in both directions: whoever waits for it, a task of
+ * another visit perhaps, finds its end. */
+void sock_abort(struct sock *s);
+
 err sock_local(struct sock *s, struct endpoint *out);
 err sock_peer(struct sock *s, struct endpoint *out);
 

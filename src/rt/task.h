@@ -41,7 +41,19 @@ const char *task_why(struct task *t);
 
 /* Lets other ready tasks run. */
 err task_yield(struct task *t);
+
+/* For loops that are long because of what somebody else chose: lets others
+ * run once this task has had the processor for a few milliseconds, the
+ * network included.  Costs a look at the clock.  It is a wait, so what is
+ * borrowed from others does not survive it; being cancelled is no error
+ * here, so that a change can be finished (then nobody is let in any more). */
+void task_breathe(struct task *t);
 err task_sleep(struct task *t, when until);
+
+/* Whether this process can take on another task that opens so many
+ * descriptors, and keep some for everything else.  Who takes on work that
+ * can be refused asks first. */
+bool rt_room(struct task *t, uint32_t n_fds);
 
 /* Whether this task was cancelled: for long computations. */
 bool task_stopped(struct task *t);

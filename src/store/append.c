@@ -26,7 +26,8 @@ struct append {
     struct dir *dir;        /* the mailbox */
     struct file *file;      /* the message being written */
     struct buf out;
-    bool after_cr;
+    bool after_cr;          /* a CR waits for what comes next */
+    bool cr_cr;             /* and one before it was written */
     uint64_t offset;
     vec_of(struct fresh) list;
     uint64_t bytes;
@@ -78,7 +79,7 @@ err append_begin(struct task *t, struct append *ap,
                   ap->st->file_mode, &ap->file));
     vec_push(ap->a, &ap->list, f);
     ap->offset = 0;
-    ap->after_cr = false;
+    ap->after_cr = ap->cr_cr = false;
     return OK;
 }
 
@@ -91,7 +92,8 @@ static err write_out(struct task *t, struct append *ap)
     return e;
 }
 
-/* CR LF becomes LF; a CR that stands alone stays. */
+/* CR LF becomes LF; a CR that stands alone stays, and CR CR LF stays whole,
+ * since a CR before a LF is taken for the line's own on the way out. */
 err append_piece(struct task *t, struct append *ap, str bytes)
 {
     struct fresh *f = &ap->list.p[ap->list.n - 1];
@@ -108,16 +110,21 @@ err append_piece(struct task *t, struct append *ap, str bytes)
                 buf_byte(&ap->out, '\r');
                 ap->after_cr = false;
             }
+            ap->cr_cr &= ap->after_cr;
             buf_add(&ap->out, plain);
             if (at == STR_NONE)
                 break;
-            if (piece.p[at] == '\n') {
+            if (piece.p[at] == '\n' && ap->cr_cr) {
+                buf_add(&ap->out, S("\r\n"));
+            } else if (piece.p[at] == '\n') {
                 buf_byte(&ap->out, '\n');
                 f->wire++;
             } else if (ap->after_cr) {
                 buf_byte(&ap->out, '\r');
+                ap->cr_cr = true;
             }
             ap->after_cr = piece.p[at] == '\r';
+            ap->cr_cr &= ap->after_cr;
             piece = str_skip(piece, at + 1);
         }
         if (ap->out.n >= WRITE_SIZE)
@@ -150,8 +157,10 @@ err append_end(struct task *t, struct append *ap)
 static void unlink_all(struct task *t, struct dir *dir, const str *paths,
                        size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         err_ignore(file_unlink(t, dir, paths[i])); /* litter at worst */
+        task_breathe(t);
+    }
 }
 
 /* Gives one new file its place and its row. */
@@ -206,6 +215,7 @@ static err commit_locked(struct task *t, struct append *ap, struct index *ix,
         struct row r = { .uid = uid, .modseq = modseq };
         e = place(t, ap, ix, &ap->list.p[n], &r, &paths[n]);
         uids[n] = uid++;
+        task_breathe(t);
     }
     ix->assigns = true;
     if (!e)
@@ -371,6 +381,7 @@ static err copy_locked(struct task *t, struct copy *c)
     for (size_t i = 0; !e && i < c->rows.n; i++) {
         struct row r = { .uid = uid++, .modseq = modseq };
         e = copy_row(t, c, c->rows.p[i], &r);
+        task_breathe(t);
     }
     c->to->assigns = true;
     if (!e)

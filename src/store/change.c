@@ -113,8 +113,10 @@ static err change_locked(struct task *t, struct change_job *job,
         job->modseq = index_modseq_next(t, ix);
         job->moved = false;
         job->failed.n = 0;
-        for (size_t i = 0; i < rows.n; i++)
+        for (size_t i = 0; i < rows.n; i++) {
             TRY(change_row(t, job, rows.p[i]));
+            task_breathe(t);
+        }
         if (job->renamed)
             TRY(scan_stamp(t, ix));
         TRY(index_commit(t, ix));
@@ -182,6 +184,7 @@ static err expunge_locked(struct task *t, struct view *v, struct seqs rows,
         if ((r->bits & ROW_LOST) || !(all || (r->flags & FLAG_DELETED)))
             continue;
         TRY(expunge_row(t, v, r, modseq));
+        task_breathe(t);
         *freed += (int64_t)quota_row_size(v->ix.map, r);
         ++*n;
     }

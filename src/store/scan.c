@@ -9,6 +9,7 @@ enum {
     YOUNG_US = 2 * 1000 * 1000, /* more than any file system's clock tick */
     PATH_LEN_MAX = 600,
     STALE_S = 36 * 3600,
+    SORT_ASIDE_MIN = 4096,
 };
 
 struct scan_job {
@@ -199,6 +200,7 @@ static err look_at(struct task *t, struct scan_job *job, str dir_name)
         struct found f = { .whole = names.p[i], .in_new = in_new };
         struct row *r;
 
+        task_breathe(t);
         if (!maildir_name_parse(names.p[i], &f.name))
             continue;
         r = slots_find(job, f.name.base);
@@ -234,13 +236,22 @@ static int found_order(const void *a, const void *b)
     return str_cmp(x->whole, y->whole);
 }
 
+static void sort_added(void *arg)
+{
+    struct scan_job *job = arg;
+
+    qsort(job->added.p, job->added.n, sizeof(struct found), found_order);
+}
+
 static err add_rows(struct task *t, struct scan_job *job)
 {
     struct index *ix = job->ix;
     uint32_t uid = ix->s.uid_next;
 
-    if (job->added.n)
-        qsort(job->added.p, job->added.n, sizeof(struct found), found_order);
+    if (job->added.n > SORT_ASIDE_MIN)
+        offload(t, sort_added, job);
+    else if (job->added.n)
+        sort_added(job);
     for (size_t i = 0; i < job->added.n; i++) {
         const struct found *f = &job->added.p[i];
         str path = arena_fmt(&job->a, "%s/%.*s", f->in_new ? "new" : "cur",
@@ -249,6 +260,7 @@ static err add_rows(struct task *t, struct scan_job *job)
         struct row r;
         err e;
 
+        task_breathe(t);
         if (i > 0 && str_eq(f->name.base, job->added.p[i - 1].name.base))
             continue;       /* the same message twice */
         e = file_stat_path(t, ix->dir, path, &st);
@@ -307,6 +319,7 @@ static err take_new(struct task *t, struct index *ix)
         }
         index_put_flags(&ix->frame, &r, S(""));
         moved = true;
+        task_breathe(t);
     }
     arena_reset(&a);
     if (!e && moved)

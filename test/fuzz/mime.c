@@ -43,11 +43,12 @@ static void check_tree(str in, const struct mime_part *root)
 static void check_wire(str in, struct arena *a)
 {
     struct mime_span all = mime_span_of(in);
-    struct mime_wire w = mime_wire_of(in, &all, in.n / 3, UINT64_MAX);
+    struct mime_wire w = mime_wire_of(in, &all);
     struct buf naive, got;
     char room[11];
     str piece;
 
+    mime_wire_skip(&w, in.n / 3);
     buf_init(&naive, a, 2 * in.n + 1);
     buf_init(&got, a, 2 * in.n + 1);
     for (size_t i = 0; i < in.n; i++) {

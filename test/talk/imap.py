@@ -319,7 +319,7 @@ def parts():
         r = p.raw()
         r.ok("SELECT INBOX")
         has(r.ok("FETCH 1 BODY.PEEK[1]"), "BODY[1] {8}\r\naGVsbG8=")
-        has(r.ok("FETCH 1 BINARY.PEEK[1]"), "BINARY[1] {5}\r\nhello")
+        has(r.ok("FETCH 1 BINARY.PEEK[1]"), "BINARY[1] ~{5}\r\nhello")
         has(r.ok("FETCH 1 BINARY.SIZE[1]"), "BINARY.SIZE[1] 5")
         has(r.ok("FETCH 1 BODY.PEEK[2.HEADER]"), "Subject: inner")
         has(r.ok("FETCH 1 BODY.PEEK[2.TEXT]"), "{10}\r\ninner body")
@@ -340,7 +340,7 @@ def lost_body():
         cur = os.path.join(p.path, "cur")
         os.unlink(os.path.join(cur, sorted(os.listdir(cur))[0]))
         lines = r.ok("FETCH 1:2 (UID BODY.PEEK[])")
-        has(lines, "BODY[] {0}")
+        has(lines, "BODY[] NIL")
         has(lines, "EXPUNGEISSUED")
         lacks(lines, "EXPUNGE\r\n")
         has(r.ok("NOOP"), "* 1 EXPUNGE")
@@ -977,6 +977,164 @@ def mutt():
         r = p.raw()
         has(r.ok("STATUS Saved (MESSAGES)"), "MESSAGES 2")
         has(r.ok("STATUS INBOX (MESSAGES)"), "MESSAGES 0")
+
+
+
+# --- what others do differently or not at all ---------------------------------
+
+def append(r, text, how="~{%d+}", box="INBOX"):
+    return r.ask("APPEND %s %s\r\n%s" % (box, how % len(text), text))
+
+
+@test
+def append_keeps_bytes():
+    """Whatever is accepted comes back as it was."""
+    texts = ["Subject: a\r\n\r\n" + body for body in (
+        "x\0y\r\n", "a\rb\r\n", "a\r\r\nb", "\r\r\r\n\r\n", "\r", "\r\r",
+        "".join(map(chr, range(256))).replace("\n", "\r\n"))]
+    with Place() as p:
+        r = p.raw()
+        r.ok("SELECT INBOX")
+        for i, text in enumerate(texts):
+            has(append(r, text), "OK [APPENDUID")
+            has(r.ok("FETCH %d (RFC822.SIZE BINARY.PEEK[] BINARY.SIZE[])"
+                     % (i + 1)), "{%d}\r\n%s" % (len(text), text))
+            has(r.ok("FETCH %d BODY.PEEK[]" % (i + 1)),
+                text.replace("\0", "\x80"))
+        # a mailbox knows lines
+        has(append(r, "Subject: b\r\n\r\n\n"), "NO [UNKNOWN-CTE]")
+        has(append(r, "Subject: b\r\n\r\nx\r" + "\n" * 2), "UNKNOWN-CTE")
+        has(append(r, "Subject: b\n\nx\n", "{%d+}"), "OK [APPENDUID")
+        equal(len(r.ok("SEARCH ALL")[0].split()), 2 + len(texts) + 1)
+
+
+@test
+def append_that_fails_leaves_nothing():
+    """What belongs to a message that was asked for is no command."""
+    with Place("quota=3000") as p:
+        r = p.raw()
+        for how in ("{%d}", "~{%d}"):
+            text = "Subject: b\r\n\r\n" + ("\n" if how[0] == "~" else "x"
+                                            * 4000)
+            r.send("a APPEND INBOX %s\r\n" % (how % len(text)))
+            line = r.line()
+            if line.startswith("+"):
+                r.send(text + "\r\n")
+                line = r.line()
+            assert line.startswith("a NO"), line
+            equal(r.ask("NOOP"), ["a%d OK NOOP completed." % r.n])
+        # of two messages the second is refused, and its text skipped
+        r.send("b APPEND INBOX {3}\r\n")
+        equal(r.line()[:1], "+")
+        r.send("abc {9000+}\r\n" + "a LOGOUT\r\n" * 900 + "\r\n")
+        assert "OVERQUOTA" in r.line()
+        r.send("c APPEND INBOX {3+}\r\nabc junk {11+}\r\na9 LOGOUT\r\n"
+               "\r\n")
+        assert r.line().startswith("c BAD")
+        equal(r.ask("NOOP"), ["a%d OK NOOP completed." % r.n])
+        r.send("d NOOP " + "x" * 300000 + " {12+}\r\nz LOGOUT\r\n\r\n\r\n")
+        assert r.line().startswith("d BAD [TOOBIG]")
+        equal(r.ask("NOOP"), ["a%d OK NOOP completed." % r.n])
+
+
+@test
+def pieces_of_a_message():
+    """Partial reads in any order are what the whole is."""
+    text = mail(1) + "".join("line %d\n" % i * (i % 3) for i in range(9000))
+    text += "Grüße \0\n"
+    with Place() as p:
+        p.deliver(text)
+        r = p.raw()
+        r.ok("SELECT INBOX")
+        for section in ("BODY.PEEK[]", "BODY.PEEK[TEXT]", "BODY.PEEK[1]",
+                        "BINARY.PEEK[]"):
+            whole = r.ok("FETCH 1 %s" % section)[0]
+            whole = whole[whole.index("}\r\n") + 3:-1]
+            places = [0, 1, 70000, 70001, 999, 1000, 1000, 140000, 20,
+                      len(whole) - 5, len(whole), len(whole) + 9]
+            for at in places:
+                got = r.ok("FETCH 1 (%s<%d.1001>)" % (section, at))[0]
+                equal(got[got.index("}\r\n") + 3:-1], whole[at:at + 1001])
+
+
+@test
+def keywords_are_named_before_they_are_shown():
+    with Place() as p:
+        p.deliver(mail(1))
+        r, other = p.raw(), p.raw()
+        r.ok("SELECT INBOX")
+        other.ok("SELECT INBOX")
+        for i, question in enumerate(
+                ("FETCH 1 (FLAGS)", "FETCH 1 (BODY[])", "STORE 1 +FLAGS (x)",
+                 "NOOP", "UID FETCH 1:* (FLAGS) (CHANGEDSINCE 1)",
+                 "FETCH 1 (RFC822.SIZE)", "EXPUNGE")):
+            other.ok("STORE 1 FLAGS (new%d)" % i)
+            lines = r.ok(question)
+            named = [n for n, l in enumerate(lines) if l.startswith("* FLAGS")
+                     and "new%d" % i in l]
+            shown = [n for n, l in enumerate(lines) if "FETCH" in l
+                     and "new%d" % i in l]
+            assert not shown or named and named[0] < shown[0], lines
+
+
+@test
+def absent_mailboxes_have_a_quota_root():
+    with Place("quota=100000") as p:
+        r = p.raw()
+        for name in ("INBOX", "nowhere", "no.where"):
+            has(r.ok("GETQUOTAROOT " + name), '"User quota"')
+        has(r.ask('GETQUOTAROOT "a..b"'), "NO ")
+
+
+@test
+def search_modseq_of_ends():
+    with Place() as p:
+        for n in range(3):
+            p.deliver(mail(n))
+        r = p.raw()
+        r.ok("ENABLE CONDSTORE")
+        r.ok("SELECT INBOX")
+        at = {}
+        for n in (3, 1, 2):
+            line = r.ok("STORE %d +FLAGS (\\Flagged)" % n)[0]
+            at[n] = re.search(r"MODSEQ \((\d+)\)", line)[1]
+        for words, n in (("MIN", 1), ("MAX", 3), ("MIN MAX", 1), ("ALL", 2),
+                         ("COUNT", 2), ("MIN COUNT", 2), ("MAX ALL", 2)):
+            has(r.ok("SEARCH RETURN (%s) MODSEQ 1" % words),
+                "MODSEQ " + at[n])
+
+
+@test
+def id_before_login():
+    with Place() as p:
+        r = p.raw(login=False)
+        full = " ".join('"%s" "%s"' % (("f%d" % i).ljust(30, "x"), "v" * 1024)
+                        for i in range(30))
+        has(r.ok("ID (%s)" % full), '* ID ("name"')
+        has(r.ok("ID NIL"), '* ID ("name"')
+        has(r.ok('ID  ( "a"  NIL )'), '* ID ("name"')
+        has(r.ask("ID (a b)"), "BAD")
+        has(r.ask("ID"), "BAD")
+        r.ok("LOGIN  user  pass")
+        has(r.ok("ID (%s)" % full), '* ID ("name"')
+
+
+@test
+def expunged_elsewhere():
+    """Every item of a message that is gone says so and keeps its shape."""
+    with Place() as p:
+        path = p.deliver(mail(1), flags="")
+        p.deliver(mail(2), flags="")
+        r = p.raw()
+        r.ok("SELECT INBOX")
+        os.unlink(path)
+        lines = r.ok("FETCH 1 (ENVELOPE BODYSTRUCTURE BODY.PEEK[] "
+                     "BODY.PEEK[1] BINARY.PEEK[1] BINARY.SIZE[1] "
+                     "BODY.PEEK[HEADER.FIELDS (To)])")
+        has(lines, "ENVELOPE (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)")
+        has(lines, "BODY[] NIL BODY[1] NIL BINARY[1] NIL BINARY.SIZE[1] 0 "
+                   "BODY[HEADER.FIELDS (TO)] NIL)")
+        has(lines, "OK [EXPUNGEISSUED]")
 
 
 def main():

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * Who visits the door: how many from one address, and how many that have not
- * logged in.
+ * Who visits the door: how many from one address.
  */
 #include "role/imapd/imapd.h"
 
@@ -13,14 +12,6 @@ struct door_client {
 static str address_of(const struct endpoint *peer)
 {
     return str_of((const char *)peer->ip, peer->kind == ENDPOINT_IP4 ? 4 : 16);
-}
-
-void door_visit_entered(struct door_visit_start *st)
-{
-    if (st->entered)
-        return;
-    st->entered = true;
-    st->epoch->n_sessions[st->service]--;
 }
 
 bool door_client_enter(struct imapd *d, const struct endpoint *peer,

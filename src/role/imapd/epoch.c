@@ -61,7 +61,9 @@ err door_epoch_open(struct task *t, struct imapd *d, struct door_epoch **out)
     e->number = d->role->epoch;
     e->n_users = 1;
     e->n = all.n;
-    e->n_sessions = arena_array(&e->memory, uint32_t, all.n);
+    e->waiting = arena_array(&e->memory, struct waiting, all.n);
+    for (size_t i = 0; i < all.n; i++)
+        waiting_init(&e->waiting[i]);
     e->of = arena_array(&e->memory, struct door_settings, all.n);
     for (uint32_t i = 0; i < all.n && !result; i++)
         if (str_eq(all.p[i].command, S("imapd"))

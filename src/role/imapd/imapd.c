@@ -7,7 +7,7 @@
 
 #include "role/events.h"
 
-enum { ACCEPT_PAUSE_MS = 100 };
+enum { ACCEPT_PAUSE_MS = 100, VISIT_FDS = 4, SAY_AGAIN_S = 10 };
 
 struct accepting {
     struct imapd *d;
@@ -20,37 +20,69 @@ static err control(struct task *t, void *role)
     return role_control(t, role);
 }
 
+/* Whether this process can take on one more; says when not, now and then. */
+static bool room(struct task *t, struct imapd *d)
+{
+    if (rt_room(t, VISIT_FDS))
+        return true;
+    if (!d->said || rt_now(t) - d->said > (when)SAY_AGAIN_S * 1000000) {
+        d->said = rt_now(t);
+        say(t, imapd_full, "the limit of open files");
+    }
+    return false;
+}
+
+/* The process limit of master.cf is one of visits that have not logged in. */
+static err make_room(struct task *t, struct accepting *a,
+                     struct door_visit_start *st)
+{
+    const struct door_settings *l = &st->epoch->of[st->service];
+    struct waiting *w = &st->epoch->waiting[st->service];
+
+    while (l->limit && w->n > l->limit) {
+        struct waiting_visitor *v = waiting_drop(w, &st->visitor);
+        if (!v)     /* we are slow, not they */
+            TRY(task_sleep(t, after_ms(t, ACCEPT_PAUSE_MS)));
+        if (a->d->role->stop)
+            return OK;
+    }
+    return OK;
+}
+
+static err accept_one(struct task *t, struct accepting *a)
+{
+    struct imapd *d = a->d;
+    struct door_visit_start *st;
+    struct endpoint peer;
+    struct sock *s;
+    err e;
+
+    if (!room(t, d))
+        return task_sleep(t, after_ms(t, ACCEPT_PAUSE_MS));
+    e = sock_accept(t, a->sock, after_s(t, 1), &s, &peer);
+    if (e == ERR_LIMIT)
+        return task_sleep(t, after_ms(t, ACCEPT_PAUSE_MS));
+    if (e)
+        return e == ERR_LATE ? OK : e;
+    st = heap_new(struct door_visit_start);
+    *st = (struct door_visit_start){ .d = d, .epoch = d->epoch,
+                                     .service = a->service, .sock = s,
+                                     .peer = peer };
+    d->epoch->n_users++;
+    waiting_enter(&st->epoch->waiting[st->service], &st->visitor, s);
+    e = make_room(t, a, st);
+    group_go(&d->group, "session", door_visit_run, st);
+    return e;
+}
+
 static err accept_run(struct task *t, void *arg)
 {
     struct accepting *a = arg;
     struct imapd *d = a->d;
     err e = OK;
 
-    while (!e && a->epoch == d->role->epoch && !d->role->stop) {
-        const struct door_settings *l = &d->epoch->of[a->service];
-        struct door_visit_start *st;
-        struct endpoint peer;
-        struct sock *s;
-
-        if (l->limit && d->epoch->n_sessions[a->service] >= l->limit) {
-            e = task_sleep(t, after_ms(t, ACCEPT_PAUSE_MS));
-            continue;
-        }
-        e = sock_accept(t, a->sock, after_s(t, 1), &s, &peer);
-        if (e == ERR_LATE || e == ERR_LIMIT) {
-            e = e == ERR_LIMIT ? task_sleep(t, after_ms(t, ACCEPT_PAUSE_MS))
-                               : OK;
-            continue;
-        }
-        if (e)
-            break;
-        st = heap_new(struct door_visit_start);
-        *st = (struct door_visit_start){ d, d->epoch, a->service, s, peer,
-                                         false };
-        d->epoch->n_users++;
-        d->epoch->n_sessions[a->service]++;
-        group_go(&d->group, "session", door_visit_run, st);
-    }
+    while (!e && a->epoch == d->role->epoch && !d->role->stop)
+        e = accept_one(t, a);
     sock_close(a->sock);
     heap_free(a);
     return e == ERR_STOPPED ? e : OK;

@@ -17,6 +17,7 @@
 #include "imap/login.h"
 #include "net/dns.h"
 #include "role/role.h"
+#include "role/waiting.h"
 #include "store/store.h"
 
 enum { READER_SESSION = 1 };
@@ -51,7 +52,7 @@ struct door_epoch {
     struct arena memory;
     uint32_t number, n_users;
     struct door_settings *of;   /* by service index */
-    uint32_t *n_sessions;
+    struct waiting *waiting;
     size_t n;
 };
 
@@ -71,6 +72,7 @@ struct imapd {
     struct map clients;     /* address -> struct door_client */
     struct bell reader_came;
     struct task_group group;
+    when said;              /* when a want of descriptors was */
 };
 
 struct door_visit_start {
@@ -79,13 +81,9 @@ struct door_visit_start {
     uint32_t service;
     struct sock *sock;
     struct endpoint peer;
-    bool entered;           /* it has logged in, or is over */
+    struct waiting_visitor visitor; /* until it has logged in */
 };
 err door_visit_run(struct task *t, void *start);
-
-/* The process limit of master.cf is one of visits that have not logged in:
- * from here on this one no longer counts. */
-void door_visit_entered(struct door_visit_start *st);
 
 /* Counts a visit of this address; false: there are max of them.  Either way
  * door_client_leave ends it.  Sessions whose socket went to a reader (without

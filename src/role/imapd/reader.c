@@ -9,7 +9,9 @@
 
 #include "role/events.h"
 
-enum { IDLE_END_S = 60, SESSION_MAX = 64 * 1024 * 1024 };
+enum { IDLE_END_S = 60, SESSION_MAX = 64 * 1024 * 1024,
+       SESSION_FDS = 8 };       /* its socket, store, mailbox, index, and what
+                                   is open for a moment */
 
 struct reader {
     struct role *role;
@@ -54,6 +56,23 @@ static str expand_home(struct arena *a, str home, str user)
     return buf_str(&b);
 }
 
+static void note(struct task *t, void *self, const char *event, str text)
+{
+    const struct session *s = self;
+
+    if (!str_eq(str_from(event), S("ended")))   /* the end says that */
+        say(t, imapd_fault, STR(s->start.user), STR(s->start.client), event,
+            STR(text));
+}
+
+/* How a session ended, as log followers know it. */
+static const char *end_of(err e)
+{
+    return e == OK ? "logged out" : e == ERR_END ? "connection closed"
+         : e == ERR_LATE ? "inactivity" : e == ERR_STOPPED ? "shutting down"
+         : err_name(e);
+}
+
 static void serve(struct task *t, struct session *s, struct conn *c)
 {
     struct reader_start *st = &s->start;
@@ -68,9 +87,10 @@ static void serve(struct task *t, struct session *s, struct conn *c)
     struct reading_options ro = {
         .tag = st->tag, .user = st->user, .product = S("Veredus"),
         .version = str_from(VEREDUS_VERSION), .idle_s = st->idle_s,
-        .message_max = st->message_max,
+        .message_max = st->message_max, .note = note, .self = s,
     };
     struct store *store;
+    err e;
 
     reader_specials(t, s->r->role->conf, &s->memory, &so);
     conn_feed(c, st->input);
@@ -84,10 +104,17 @@ static void serve(struct task *t, struct session *s, struct conn *c)
         err_ignore(conn_flush(t, c, after_s(t, 10))); /* it may be gone */
         return;
     }
-    err_ignore(st->pop3 ? pop3_session(t, c, store, &ro)
-                        : imap_session(t, c, store, &ro)); /* its end */
-    err_ignore(conn_flush(t, c, after_s(t, 10)));
-    say(t, imapd_end, STR(st->user), conn_counts(c).in, conn_counts(c).out);
+    e = st->pop3 ? pop3_session(t, c, store, &ro)
+                 : imap_session(t, c, store, &ro);
+    err_ignore(conn_flush(t, c, after_s(t, 10))); /* it may be gone */
+    say(t, imapd_end, STR(st->user), conn_counts(c).in, conn_counts(c).out,
+        STR(st->client), end_of(e));
+}
+
+static void session_free(struct session *s)
+{
+    arena_reset(&s->memory);
+    heap_free(s);
 }
 
 static err session_run(struct task *t, void *arg)
@@ -101,9 +128,29 @@ static err session_run(struct task *t, void *arg)
     else
         serve(t, s, conn_new(&s->memory, sock));
     s->r->last_use = rt_now(t);
-    arena_reset(&s->memory);
-    heap_free(s);
+    session_free(s);
     return OK;
+}
+
+/* When this process has no room for another session; without a task of its
+ * own for it. */
+static void send_away(struct task *t, struct session *s)
+{
+    const struct reader_start *st = &s->start;
+    struct sock *sock;
+    size_t n;
+    str text = st->pop3
+        ? S("-ERR [SYS/TEMP] Too many sessions now\r\n")
+        : arena_fmt(&s->memory, "%.*s NO [UNAVAILABLE] Too many sessions "
+                    "now\r\n", STR(st->tag));
+
+    say(t, reader_full, STR(st->user), STR(st->client));
+    if (sock_adopt(t, s->fd, &sock)) {
+        fd_close(s->fd);
+        return;
+    }
+    err_ignore(sock_write_some(sock, text, &n)); /* a new one takes that */
+    sock_close(sock);
 }
 
 static err on_session(struct task *t, struct reader *r, struct frame *f)
@@ -118,11 +165,15 @@ static err on_session(struct task *t, struct reader *r, struct frame *f)
         e = reader_start_unpack(arena_str(&s->memory, f->body), &s->start);
     if (e) {
         fd_close(f->fd);
-        arena_reset(&s->memory);
-        heap_free(s);
+        session_free(s);
         return e;
     }
     r->last_use = rt_now(t);
+    if (!rt_room(t, SESSION_FDS)) {
+        send_away(t, s);
+        session_free(s);
+        return OK;
+    }
     group_go(&r->sessions, "session", session_run, s);
     return OK;
 }

@@ -8,7 +8,7 @@
 #include "role/events.h"
 
 enum { SESSION_MAX = 256 * 1024, LOGIN_S = 180, FAILURES_MAX = 3,
-       AUTH_WAIT_S = 30 };
+       AUTH_WAIT_S = 30, NAME_LEN_MAX = 256 };
 
 struct door_visit {
     struct imapd *d;
@@ -18,6 +18,8 @@ struct door_visit {
     struct login login;
     struct auth_user account;
     str address, own_address, name;
+    str tried;                  /* the user name of the last attempt */
+    uint32_t n_tried;
     bool same_host;             /* what the client says crosses no network */
 };
 
@@ -36,9 +38,15 @@ static err check(struct task *t, struct login *l, str user, str secret,
         .user = user,
         .secret = secret,
     };
+    err e;
 
-    TRY(auth_check(t, v->d->auth, &q, after_s(t, AUTH_WAIT_S), &v->memory,
-                   &v->account));
+    v->tried = arena_str(&v->memory, str_head(user, NAME_LEN_MAX));
+    v->n_tried++;
+    v->start->visitor.busy = true;
+    e = auth_check(t, v->d->auth, &q, after_s(t, AUTH_WAIT_S), &v->memory,
+                   &v->account);
+    v->start->visitor.busy = false;
+    TRY(e);
     *name = v->account.name;
     return OK;
 }
@@ -71,8 +79,8 @@ static void note(struct task *t, struct login *l, const char *event, str text)
                      ? S("LOGIN") : l->method; /* as filters know them */
 
     if (str_eq(str_from(event), S("failed")))
-        say(t, smtpd_auth_failed, STR(v->name), STR(v->address), STR(method),
-            STR(text));
+        say(t, smtpd_sasl_failed, STR(v->name), STR(v->address), STR(method),
+            STR(text), STR(v->tried));
 }
 
 static struct reader_start start_of(struct door_visit *v)
@@ -162,13 +170,27 @@ static void hand_over(struct task *t, struct door_visit *v)
         refuse(t, v, "no user id: set mailstore_uid");
         return;
     }
-    door_visit_entered(v->start);
     say(t, imapd_login, STR(v->account.name), STR(v->login.method),
         STR(v->address), STR(v->own_address), tls ? ", TLS" : "");
     e = tls ? hand_stream(t, v, uid, gid, &s) : hand_socket(t, v, uid, gid,
                                                             &s);
     if (e && e != ERR_STOPPED)
         say(t, imapd_refused, STR(v->account.name), task_why(t));
+}
+
+/* Why a visit ended without a login, as log followers know it. */
+static str end_of(struct door_visit *v, err e)
+{
+    const char *reason = v->start->visitor.dropped
+                             ? "dropped to make room for others"
+                       : v->login.tls_failed ? "TLS handshake failed"
+                       : e == ERR_LATE ? "inactivity"
+                       : e == ERR_END ? "connection closed" : err_name(e);
+
+    if (v->n_tried)
+        return arena_fmt(&v->memory, "%s (auth failed, %u attempts)", reason,
+                         v->n_tried);
+    return arena_fmt(&v->memory, "%s (no auth attempts)", reason);
 }
 
 static void serve(struct task *t, struct door_visit *v, struct sock *sock)
@@ -189,15 +211,19 @@ static void serve(struct task *t, struct door_visit *v, struct sock *sock)
     };
     e = v->l->pop3 ? pop3_greet(t, &v->login, v->l->wrapped)
                    : imap_greet(t, &v->login, v->l->wrapped);
+    waiting_leave(&v->start->visitor);
     if (!e)
         hand_over(t, v);
     else if (e != ERR_STOPPED)
-        say(t, imapd_no_login, STR(v->name), STR(v->address), err_name(e));
+        say(t, imapd_no_login, STR(v->name), STR(v->address),
+            STR(end_of(v, e)), STR(v->tried), STR(v->address),
+            STR(v->own_address), conn_tls(v->login.conn)->on ? ", TLS" : "");
 }
 
 static void send_away(struct task *t, struct door_visit *v,
                       struct sock *sock)
 {
+    waiting_leave(&v->start->visitor);
     say(t, imapd_too_many, STR(v->name), STR(v->address));
     if (!v->l->wrapped)     /* it may be gone */
         err_ignore(sock_write_str(t, sock, v->l->pop3
@@ -230,9 +256,9 @@ err door_visit_run(struct task *t, void *start)
         serve(t, v, st->sock);
     else
         send_away(t, v, st->sock);
+    must(!st->visitor.in);      /* the socket is gone */
     arena_reset(&v->memory);
     heap_free(v);
-    door_visit_entered(st);
     door_client_leave(st->d, &st->peer);
     door_epoch_leave(st->epoch);
     heap_free(st);

@@ -155,6 +155,7 @@ err role_master_run(struct task *t, const struct master_options *o)
     arena_init(&m->conf_memory, 0);
     group_open(t, &m->group);
     log_name_set(t, "postfix/master");
+    process_files_raise();      /* roles inherit it */
     e = signals_open(t, mask, &s);
     if (!e)
         e = start(t, m);

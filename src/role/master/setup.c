@@ -97,6 +97,5 @@ err master_log_open(struct task *t, struct master *m)
     m->log_fd = fd;
     log_open(t, m->sink, fd, conf_str(m->conf, P_myhostname),
              m->log_facility);
-    must_report_to(fd >= 0 && m->sink == LOG_SINK_FILE ? fd : 2);
     return OK;
 }

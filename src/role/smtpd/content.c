@@ -72,7 +72,8 @@ err content_begin(struct task *t, struct visit *v)
     return e ? e : put(t, v, buf_str(&received));
 }
 
-static void note_field(struct visit *v, const struct header_field *f)
+static void note_field(struct visit *v, const struct header_field *f,
+                       struct arena *one)
 {
     struct content *c = &v->c;
 
@@ -84,7 +85,7 @@ static void note_field(struct visit *v, const struct header_field *f)
     if (f->id == HEADER_MESSAGE_ID && str_empty(c->message_id))
         c->message_id = arena_str(
             &c->memory,
-            str_head(str_trim(header_unfold(f->value, &c->memory)), 1000));
+            str_head(str_trim(header_unfold(f->value, one)), 1000));
 }
 
 static bool has(const struct content *c, enum header_id id)
@@ -113,7 +114,8 @@ static err put_field(struct task *t, struct visit *v, str name, str raw)
     return put(t, v, str_skip(raw, colon));
 }
 
-static err on_field(struct task *t, struct visit *v, struct header_field *f)
+static err put_rewritten(struct task *t, struct visit *v,
+                         struct header_field *f, struct arena *one)
 {
     struct header_rewriting how = {
         .context = v->c.local ? REWRITE_LOCAL : REWRITE_REMOTE,
@@ -122,15 +124,28 @@ static err on_field(struct task *t, struct visit *v, struct header_field *f)
     bool changed = false;
     str raw = f->raw;
 
-    note_field(v, f);
     v->c.utf8_header |= !str_is_ascii(raw);
     if (dropped(v, f->name))
         return OK;
     if ((v->c.local || !str_empty(v->l->route->remote_domain))
         && header_classes(f->id) & (HEADER_HAS_SENDER | HEADER_HAS_RECIPIENT))
-        TRY(rewrite_header(t, v->l->route, &how, f, &v->c.memory, &raw,
-                           &changed));
+        TRY(rewrite_header(t, v->l->route, &how, f, one, &raw, &changed));
     return put_field(t, v, f->name, raw);
+}
+
+static err on_field(struct task *t, struct visit *v, struct header_field *f)
+{
+    struct arena one;           /* a field's memory ends with it */
+    err e;
+
+    arena_init(&one, 0);
+    note_field(v, f, &one);
+    e = put_rewritten(t, v, f, &one);
+    arena_reset(&one);
+    task_breathe(t);
+    if (!e && arena_over(&v->c.memory))
+        e = why(t, ERR_LIMIT, "message header needs too much memory");
+    return e;
 }
 
 static void put_message_id(struct task *t, struct visit *v, struct buf *b)

@@ -111,6 +111,15 @@ static int name_order(const void *a, const void *b)
     return str_cmp(*(const str *)a, *(const str *)b);
 }
 
+enum { SORT_ASIDE_MIN = 4096 };
+
+static void names_sort(void *arg)
+{
+    const struct names *names = arg;
+
+    qsort((str *)(uintptr_t)names->p, names->n, sizeof(str), name_order);
+}
+
 err real_dir_list(struct task *t, struct dir *d, struct arena *a,
                   struct names *out)
 {
@@ -125,11 +134,14 @@ err real_dir_list(struct task *t, struct dir *d, struct arena *a,
         str name = str_from(entry->d_name);
         if (!str_eq(name, S(".")) && !str_eq(name, S("..")))
             vec_push(a, &names, arena_str(a, name));
+        task_breathe(t);
     }
     closedir(stream);
-    if (names.n)
-        qsort(names.p, names.n, sizeof(str), name_order);
     *out = (struct names){ names.p, names.n };
+    if (names.n > SORT_ASIDE_MIN)
+        offload(t, names_sort, out);
+    else if (names.n)
+        names_sort(out);
     return OK;
 }
 

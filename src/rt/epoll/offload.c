@@ -58,14 +58,12 @@ static void *helper_main(void *arg)
     return NULL;
 }
 
-static struct helpers *helpers_get(struct real_world *rw)
+/* At the start, while there are descriptors. */
+void helpers_open(struct real_world *rw)
 {
     struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL };
-    struct helpers *h = rw->helpers;
+    struct helpers *h = rw->helpers = heap_new(struct helpers);
 
-    if (h)
-        return h;
-    h = rw->helpers = heap_new(struct helpers);
     pthread_mutex_init(&h->lock, NULL);
     pthread_cond_init(&h->work, NULL);
     list_init(&h->waiting);
@@ -73,7 +71,6 @@ static struct helpers *helpers_get(struct real_world *rw)
     h->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     must(h->event_fd >= 0);
     must(epoll_ctl(rw->epoll_fd, EPOLL_CTL_ADD, h->event_fd, &ev) == 0);
-    return h;
 }
 
 /* Helpers take no signals: those are the main thread's. */
@@ -88,15 +85,13 @@ static void helper_start(struct helpers *h)
     pthread_attr_setstacksize(&attr, HELPER_STACK);
     if (pthread_create(&h->threads[h->n_threads], &attr, helper_main, h) == 0)
         h->n_threads++;
-    else
-        must(h->n_threads > 0); /* somebody has to do the work */
     pthread_attr_destroy(&attr);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 void real_offload(struct task *t, void (*fn)(void *), void *arg)
 {
-    struct helpers *h = helpers_get(real_of(t->world));
+    struct helpers *h = real_of(t->world)->helpers;
     struct job j = { .fn = fn, .arg = arg, .task = t };
     bool was_stopped = t->stopped;
 
@@ -106,6 +101,12 @@ void real_offload(struct task *t, void (*fn)(void *), void *arg)
         pthread_cond_signal(&h->work);
     else if (h->n_threads < HELPERS_MAX)
         helper_start(h);
+    if (h->n_threads == 0) {    /* no more threads for us: everybody waits */
+        list_del(&j.link);
+        pthread_mutex_unlock(&h->lock);
+        fn(arg);
+        return;
+    }
     pthread_mutex_unlock(&h->lock);
     /* the job lies on this stack: cancelled or not, wait for its end */
     t->stopped = false;

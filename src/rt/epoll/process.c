@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FDS_MAX = 64 };
+enum { FILES_MAX = 1 << 20, FDS_MAX = 64 };
 
 static const char *program(const struct process_plan *plan)
 {
@@ -152,6 +152,16 @@ err process_start(struct task *t, const struct process_plan *plan,
     out->pid = pid;
     out->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     return OK;
+}
+
+void process_files_raise(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    limit.rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
+    setrlimit(RLIMIT_NOFILE, &limit); /* else it stays as it is */
 }
 
 static err wait_pidfd(struct task *t, int pidfd, when until)

@@ -112,6 +112,7 @@ err real_file_link(struct task *, struct dir *, str, struct dir *, str);
 err real_file_unlink(struct task *, struct dir *, str);
 
 void real_offload(struct task *, void (*)(void *), void *);
+void helpers_open(struct real_world *rw);
 void helpers_poll(struct real_world *rw);
 void helpers_stop(struct real_world *rw);
 

@@ -16,7 +16,9 @@
 
 enum { FDS_PER_MESSAGE_MAX = 4 };
 
-static void poll_add(struct real_sock *s)
+/* The kernel limits how much one user may watch (fs.epoll): then a
+ * connection is over at once, and a listener is tried again. */
+static bool poll_add(struct real_sock *s)
 {
     struct epoll_event ev = {
         .events = s->listener
@@ -26,7 +28,14 @@ static void poll_add(struct real_sock *s)
         .data.ptr = s,
     };
 
-    must(epoll_ctl(s->rw->epoll_fd, EPOLL_CTL_ADD, s->fd, &ev) == 0);
+    if (epoll_ctl(s->rw->epoll_fd, EPOLL_CTL_ADD, s->fd, &ev) == 0)
+        return true;
+    must(errno == ENOMEM || errno == ENOSPC);
+    if (!s->listener)
+        shutdown(s->fd, SHUT_RDWR);
+    s->detached = s->listener;
+    s->readable = true;
+    return false;
 }
 
 struct real_sock *real_sock_new(struct real_world *rw, int fd, bool listener)
@@ -192,8 +201,8 @@ err real_accept(struct task *t, struct sock *listener, when until,
 
         if (t->stopped)
             return ERR_STOPPED;
-        if (l->detached)
-            poll_add(l);
+        if (l->detached && !poll_add(l))
+            return why(t, ERR_LIMIT, "listener cannot be watched");
         l->detached = false;
         if (!l->readable)
             TRY(park_on(t, &l->reader, until));
@@ -507,6 +516,14 @@ err real_sock_name(struct sock *sock, bool peer, struct endpoint *out)
         return err_of_errno(errno);
     endpoint_from_sockaddr(&sa, size, out);
     return OK;
+}
+
+void sock_abort(struct sock *sock)
+{
+    if (sock->ops->simulated)
+        sock->ops->shutdown(sock);
+    else
+        shutdown(real_sock_of(sock)->fd, SHUT_RDWR);
 }
 
 err sock_peer_uid(struct sock *sock, uint32_t *uid)

@@ -7,15 +7,26 @@
 #include "rt/world.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 256, SYSLOG_BATCH = 64, LARGE = 128 * 1024 };
+enum {
+    EVENTS_MAX = 256,
+    SYSLOG_BATCH = 64,
+    LARGE = 128 * 1024,
+    TASKS_MAX = 20500,          /* a stack and its guard are two mappings, of
+                                   65,530 by default; others need some too */
+    FDS_MAX = 128 * 1024,
+    FDS_KEPT = 64,
+    FDS_ASKED_MAX = 128,
+};
 
 static when clock_us(clockid_t id)
 {
@@ -32,6 +43,12 @@ static int64_t real_wall(struct world *w)
     if (!rw->wall_us)
         rw->wall_us = clock_us(CLOCK_REALTIME);
     return rw->wall_us;
+}
+
+static when real_clock(struct world *w)
+{
+    (void)w;
+    return clock_us(CLOCK_MONOTONIC) + 1;
 }
 
 static void real_random(struct world *w, void *p, size_t n)
@@ -141,6 +158,46 @@ static void real_log_write(struct world *w, str lines)
     }
 }
 
+/* Whether n descriptors can be had, by having them. */
+static bool fds_left(int fd, uint32_t n)
+{
+    int copies[FDS_ASKED_MAX];
+    uint32_t got = 0;
+
+    must(n <= FDS_ASKED_MAX);
+    while (got < n && (copies[got] = fcntl(fd, F_DUPFD_CLOEXEC, 0)) >= 0)
+        got++;
+    for (uint32_t i = 0; i < got; i++)
+        close(copies[i]);
+    return got == n;
+}
+
+bool rt_room(struct task *t, uint32_t n_fds)
+{
+    struct real_world *rw = real_of(t->world);
+    struct rlimit limit;
+    int fd, want;
+
+    if (t->world->ops != &real_ops)
+        return true;
+    if (t->world->n_tasks >= TASKS_MAX)
+        return false;
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return true;
+    if (limit.rlim_cur > FDS_MAX)
+        limit.rlim_cur = FDS_MAX; /* we never need more, and the kernel's
+                                     table grows to the one we ask for */
+    n_fds += FDS_KEPT;
+    if (limit.rlim_cur <= n_fds)
+        return false;
+    /* The lowest free one is given out first: while the one so far from the
+     * end is free, so are most likely those behind it. */
+    want = (int)(limit.rlim_cur - n_fds);
+    fd = fcntl(rw->epoll_fd, F_DUPFD_CLOEXEC, want);
+    fd_close(fd);
+    return fd == want || fds_left(rw->epoll_fd, n_fds);
+}
+
 int world_zone_s(struct task *t, int64_t wall_us)
 {
     time_t seconds = (time_t)(wall_us / 1000000);
@@ -166,7 +223,8 @@ err world_run(const char *log_name, err (*fn)(struct task *t, void *arg),
     tzset();
     world_init(&rw.w, &real_ops);
     rw.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    must(rw.epoll_fd >= 0);
+    must(rw.epoll_fd >= 0); /* nothing is open yet */
+    helpers_open(&rw);
     real_random(&rw.w, keys, sizeof(keys));
     map_seed(keys[0], keys[1]);
     e = world_loop(&rw.w, log_name, fn, arg);
@@ -209,6 +267,7 @@ err err_of_errno(int number)
 const struct world_ops real_ops = {
     .poll = real_poll,
     .wall = real_wall,
+    .clock = real_clock,
     .random = real_random,
     .offload = real_offload,
     .log_write = real_log_write,

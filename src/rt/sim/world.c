@@ -127,6 +127,12 @@ static void say_stuck(struct sim *sim)
     must_not_reach() /* the simulated world stands still */;
 }
 
+/* I1: no computation is long here. */
+static when sim_clock(struct world *w)
+{
+    return w->now;
+}
+
 static void sim_poll(struct world *w, when until)
 {
     struct sim *sim = sim_of(w);
@@ -333,6 +339,7 @@ const struct world_ops sim_ops = {
     .simulated = true,
     .poll = sim_poll,
     .wall = sim_wall,
+    .clock = sim_clock,
     .random = sim_random,
     .offload = sim_offload,
     .log_write = sim_log_write,
