@@ -350,7 +350,8 @@ filepm2 filemdno cmd cmdq cmdid cmd1 cmd64 cmd65 cmd66 cmd67 cmd68 cmd69
 cmd70 cmd71 cmd72 cmd73 cmd74 cmd75 cmd76 cmd77 cmd78 cmd255 cmddsn cmddsn5
 cmddsn0 cmdkill cmdslow cmdnone cmdnosh cmdout cmdcat mixed mixdefer
 ext+sions ext+other esc escno dup group outside outext+abc noowner root
-blanks badone nonsense whole aftercmd nobody1 nobody2 nobody3 increl incnone homefile
+blanks badone nonsense whole aftercmd nobody1 nobody2 nobody3 increl incnone
+homefile
 bracket named
 spaces deep1 dcmd dinc dfile vxcat owner-owned one+e LIST list@other.example
 """.split()] + [

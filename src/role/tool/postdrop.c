@@ -28,25 +28,31 @@ static int fatal(struct postdrop *pd, const char *what)
     return 1;
 }
 
+/* No more than what may be taken: the rest would be the caller's memory, and
+ * then our disk. */
 static bool read_input(struct postdrop *pd)
 {
+    uint64_t limit = (uint64_t)conf_int(pd->conf, P_message_size_limit);
+    uint64_t max = limit + DROP_ENVELOPE_MAX + DROP_HEAD + DROP_TAIL;
     size_t n;
 
     do {
         char *room = buf_room(&pd->file, READ_SIZE);
-        if (!room)
-            return false;
+        if (!room || (limit > 0 && pd->file.n > max)) {
+            pd->file.over = true;
+            return true;
+        }
         n = fread(room, 1, READ_SIZE, stdin);
         pd->file.n += n;
     } while (n > 0);
     return !ferror(stdin);
 }
 
-static bool size_good(struct postdrop *pd)
+static bool text_fits(struct postdrop *pd, str text)
 {
-    uint64_t max = drop_size_max(pd->conf);
+    uint64_t limit = (uint64_t)conf_int(pd->conf, P_message_size_limit);
 
-    return max == 0 || pd->file.n <= max;
+    return limit == 0 || text.n <= limit;
 }
 
 /* Tries to hand it over; what cannot be now waits for the next pickup. */
@@ -73,11 +79,13 @@ static int drop(struct task *t, struct postdrop *pd)
 
     if (!read_input(pd))
         return fatal(pd, "error reading input");
-    if (!size_good(pd))
+    if (pd->file.over)
         return fatal(pd, "message file too big");
     if (drop_unpack(buf_str(&pd->file), &pd->arena, &env, &text)
         || env.recipients.n == 0)
         return fatal(pd, "malformed input");
+    if (!text_fits(pd, text))
+        return fatal(pd, "message file too big");
     if (drop_write(t, pd->conf, buf_str(&pd->file), &pd->arena, &name)) {
         tool_warn(pd->args, "maildrop: %s", task_why(t));
         return fatal(pd, "the message could not be queued");
