@@ -459,6 +459,34 @@ def options():
         assert b"From x" not in house.sink.messages[0][1]
 
 
+@test
+@needs_root
+def another_systems_postdrop():
+    """What lies in command_directory may be anybody's; ours lies beside
+    us."""
+    with House(start=False) as house:
+        foreign = house.inst.dir + "/foreign"
+        os.mkdir(foreign)
+        with open(house.etc + "/main.cf", "a") as f:
+            f.write(f"command_directory = {foreign}\n")
+
+        def set_group_id(source, path):
+            shutil.copy(source, path)
+            os.chown(path, 0, 1)
+            os.chmod(path, 0o2755)
+
+        set_group_id("/bin/true", foreign + "/postdrop")
+        assert house.send("a@many.example", uid=NOBODY).returncode == 0
+        assert len(house.drops()) == 1
+        set_group_id(VEREDUS, house.inst.dir + "/postdrop")
+        os.chmod(house.queue + "/maildrop", 0o1730)
+        os.chown(house.queue + "/maildrop", 1, 1)
+        done = house.send("b@many.example", uid=NOBODY)
+        # it is asked, and takes nobody's configuration but the default one
+        assert done.returncode == 75 and "postdrop: fatal" in done.stderr, \
+            done
+
+
 def main():
     failed = passed = skipped = 0
     for fn in TESTS:

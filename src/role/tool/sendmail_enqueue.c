@@ -139,7 +139,7 @@ static int help_aside(struct task *t, struct job *j, str file)
 
     if (f && fwrite(file.p, 1, file.n, f) == file.n && !fflush(f)) {
         rewind(f);
-        status = caller_helper(t, j->sm->conf, argv, fileno(f));
+        status = caller_helper(t, argv, fileno(f));
         if (status > 0)
             status = EX_TEMPFAIL;
     } else {
