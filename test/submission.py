@@ -459,6 +459,72 @@ def options():
         assert b"From x" not in house.sink.messages[0][1]
 
 
+def requeue(up):
+    with House(virtual_alias_domains="v.example", default_transport="smtp",
+               transport_maps="inline:{ {stuck.example=smtp:[127.0.0.1]:1} "
+               "{many.example=discard:} {far.example=discard:} }",
+               virtual_alias_maps="texthash:" + "{dir}") as house:
+        def tables(text):
+            with open(house.etc + "/virtual", "w") as f:
+                f.write(text)
+
+        with open(house.etc + "/main.cf") as f:
+            text = f.read()
+        with open(house.etc + "/main.cf", "w") as f:
+            f.write(text.replace("texthash:{dir}",
+                                 f"texthash:{house.etc}/virtual"))
+        house.down()
+        tables("v@v.example a@stuck.example k@many.example\n")
+        house.up()
+        with socket.create_connection(("127.0.0.1",
+                                       house.inst.smtp_port)) as s:
+            f = s.makefile("rwb")
+            for line in (b"HELO x", b"MAIL FROM:<me@far.example>",
+                         b"RCPT TO:<v@v.example>", b"DATA",
+                         b"From: me@far.example\r\nSubject: s\r\n\r\n"
+                         b"body\r\n.", b"QUIT"):
+                f.readline()
+                f.write(line + b"\r\n")
+                f.flush()
+            f.readline()
+        old = house.inst.wait_log(r"(\w+): to=<a@stuck.example>.*"
+                                  "status=deferred").group(1)
+        house.inst.wait_log("to=<k@many.example>.*status=sent")
+        tables("a@stuck.example b@many.example\n")
+        time.sleep(1.5)         # tables are looked at once a second
+        if not up:
+            house.down()
+        for id_ in (old, "ALL"):
+            done = subprocess.run(
+                [VEREDUS, "postsuper", "-c", house.etc, "-r", id_],
+                capture_output=True, text=True, timeout=60)
+            assert done.returncode == 0, done
+            if id_ == old:
+                assert f"{old}: requeued" in done.stderr, done
+                assert "Requeued: 1 message" in done.stderr, done
+        if not up:
+            house.up()
+        m = house.inst.wait_log(r"(\w+): to=<b@many.example>, "
+                                "orig_to=<v@v.example>.*delay=([0-9.]+),.*"
+                                "status=sent")
+        assert m.group(1) != old and float(m.group(2)) > 1, m.group(0)
+        assert len(re.findall("to=<k@many", house.inst.log_text())) == 1
+        assert until(lambda: house.drops() == [])
+        left = subprocess.run([VEREDUS, "postqueue", "-c", house.etc, "-p"],
+                              capture_output=True, text=True, timeout=60)
+        assert "empty" in left.stdout, left
+
+
+@test
+def requeued_mail_is_mapped_anew():
+    requeue(True)
+
+
+@test
+def requeued_while_down():
+    requeue(False)
+
+
 @test
 @needs_root
 def another_systems_postdrop():

@@ -183,20 +183,34 @@ err queue_flush(struct task *t, struct queue *q, str site, uint32_t *n)
     return change_all(t, q, 'f', site, n);
 }
 
+/* Whether it is being delivered, and which of its recipients are done. */
+static void state_pack(const struct message *m, struct buf *b)
+{
+    buf_byte(b, 's');
+    pack_u8(b, m->active);
+    for (size_t i = 0; i < m->envelope.recipients.n; i++)
+        pack_u8(b, m->rcpts[i].status == RCPT_DONE);
+}
+
 static err cat(struct task *t, struct caller *c, struct message *m)
 {
     char *memory = heap_alloc(SPOOL_CHUNK_MAX + SPOOL_RECORD_HEAD);
     struct extent *x = heap_alloc(m->entry->n_extents * sizeof(*x));
     uint32_t n = m->entry->n_extents;
     uint64_t id = m->entry->id;
-    struct buf b;
+    struct buf b, state;
     err e;
 
+    /* all of it before anything is waited for: the message may go */
     memcpy(x, m->entry->extents, n * sizeof(*x));
     buf_init(&b, NULL, PORT_BODY_MAX);
+    buf_init(&state, NULL, PORT_BODY_MAX);
     buf_byte(&b, 'e');
     envelope_pack(&m->envelope, &b);
+    state_pack(m, &state);
     e = send_row(t, c, buf_str(&b));
+    if (!e)
+        e = send_row(t, c, buf_str(&state));
     for (uint32_t i = 0; i < n && !e; i++) {
         str bytes;
         e = spool_read(t, spool_segment_file(c->q->spool, x[i].segment),
@@ -209,6 +223,7 @@ static err cat(struct task *t, struct caller *c, struct message *m)
         e = send_row(t, c, buf_str(&b));
     }
     buf_free(&b);
+    buf_free(&state);
     heap_free(x);
     heap_free(memory);
     return e;

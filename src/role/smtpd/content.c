@@ -22,6 +22,8 @@ err content_id(struct task *t, struct visit *v)
     TRY(queue_link_number(t, v->d->queue, after_s(t, NUMBER_WAIT_S),
                           &c->ticket));
     c->arrival_us = rt_wall(t);
+    if (v->since_us > 0 && v->since_us < c->arrival_us)
+        c->arrival_us = v->since_us;
     c->id = queue_id_make(c->ticket.number, c->arrival_us,
                           conf_bool(v->l->conf, P_enable_long_queue_ids));
     return OK;

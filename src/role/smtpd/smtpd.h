@@ -150,6 +150,7 @@ struct visit {
     struct endpoint peer, own;
     uint32_t uid;               /* pickup: who submits */
     bool gateway;               /* pickup: headers as of remote mail */
+    int64_t since_us;           /* pickup: when it came in; 0: now */
     str bounce;                 /* pickup: why this mail is not delivered */
     str sasl_user, sasl_method, sasl_sender;
     struct policy_memory memory_of_policy;

@@ -22,6 +22,7 @@
 
 #include <stdlib.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 enum { PIECE = 64 * 1024, FOREIGN_ROOM = 16 * 1024 * 1024,
        FOREIGN_MAX = 256 * 1024 * 1024,
@@ -168,6 +169,9 @@ static void send_back_some(struct task *t, struct pickup *p,
 static void hand_over(struct task *t, struct pickup *p, struct picked *x)
 {
     struct submit_result r;
+
+    if (x->mail.uid == 0 || x->mail.uid == geteuid()) /* postsuper -r */
+        x->mail.since_us = x->mail.envelope->arrival_us;
 
     submit(t, p->conf, &x->mail, x->a, &r);
     if (r.outcome == SUBMIT_REFUSED)

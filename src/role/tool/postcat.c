@@ -72,6 +72,8 @@ static err on_part(struct task *t, void *self, str part)
         buf_add(&s->text, body);
         return OK;
     }
+    if (part.p[0] == 's')
+        return OK;          /* the listing says it with the queue's name */
     s->found = true;
     if (envelope_unpack(arena_str(s->a, body), s->a, &s->envelope))
         return why(t, ERR_PEER, "an envelope that does not unpack");

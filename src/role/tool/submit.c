@@ -62,6 +62,8 @@ static err say_whose(struct task *t, struct smtp_peer *p,
     conn_fmt(p->conn, "XPICKUP UID=%u%s",
              m->for_other ? m->uid : (uint32_t)getuid(),
              m->envelope->flags & ENVELOPE_NO_REWRITE ? " GATEWAY" : "");
+    if (m->since_us > 0)
+        conn_fmt(p->conn, " SINCE=%" PRId64, m->since_us);
     if (!str_empty(m->bounce)) {
         struct buf b;
         buf_init(&b, p->memory, LINE_MAX_);

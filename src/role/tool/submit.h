@@ -4,7 +4,7 @@
  * speaks ESMTP and knows who we are by the socket itself.
  *
  * One command more is known there (role/smtpd/pickup.c): XPICKUP UID=n
- * [GATEWAY] [BOUNCE=reason], for mail that somebody else submitted, which only
+ * [GATEWAY] [SINCE=us] [BOUNCE=reason], for mail that somebody else submitted, which only
  * root and the mail owner may say, for mail whose headers are not ours to
  * rewrite, and for mail that goes back to its sender.
  */
@@ -40,6 +40,8 @@ struct submit_mail {
     uint64_t source_size;       /* ... and its size */
     bool for_other;             /* submitted by uid, not by us */
     uint32_t uid;
+    int64_t since_us;           /* (with for_other) it came in then, and ORCPT
+                                   says what its recipients were; 0: now */
     str bounce;                 /* "5.4.6 why" to report it instead of
                                    delivering it (with for_other), or empty */
 };
