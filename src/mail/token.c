@@ -4,12 +4,12 @@
  */
 #include "mail/token.h"
 
-static const str marks = S_INIT("|,.:;<>@)]");
-static const str specials = S_INIT("|\"(),.:;<>@[]\\ \t\r\n");
+static const str marks = S_INIT("|%!,.:;<>@)]");
+static const str ends = S_INIT("|%!\"(),.:;<>@[]\\ \t\r\n"); /* an atom */
 
 bool token_needs_quotes(str text)
 {
-    return str_any(text, specials) != STR_NONE;
+    return str_any(text, S("|\"(),.:;<>@[]\\ \t\r\n")) != STR_NONE;
 }
 
 /* Text up to the closing mark, backslashes undone; also at the end of the
@@ -52,7 +52,7 @@ static str atom(struct arena *a, struct scan *s)
 
     buf_init(&text, a, s->in.n + 1);
     while ((c = scan_peek(s)) >= 0) {
-        if (c != '\\' && str_chr(specials, (char)c) != STR_NONE)
+        if (c != '\\' && str_chr(ends, (char)c) != STR_NONE)
             break;
         scan_next(s);
         if (c == '\\' && (c = scan_next(s)) < 0)

@@ -2,8 +2,8 @@
  *
  * The words and marks of lists as people write them: aliases(5), virtual(5),
  * .forward and :include: files, arguments of sendmail(1).  Quoted strings,
- * [literals], (comments) and atoms are words; each of | , . : ; < > @ ) ] is
- * a mark.  A backslash takes the next byte along, whatever it is.
+ * [literals], (comments) and atoms are words; each of | % ! , . : ; < > @ ) ]
+ * is a mark.  A backslash takes the next byte along, whatever it is.
  *
  * Unlike the lexemes of header fields (lex.h), which keep their places in
  * the text so that it can be written again, tokens are what was meant.

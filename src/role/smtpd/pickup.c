@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
  *
- * XPICKUP UID=n [GATEWAY] [SINCE=us] [BOUNCE=reason]: whose mail the next one is, said
- * on public/pickup by what empties maildrop, and by sendmail -G for its
- * caller.  The socket knows who speaks: only root and mail_owner may name
- * somebody else, or have mail bounced that was taken while nobody could refuse
- * it.
+ * XPICKUP UID=n [GATEWAY] [SINCE=us] [BOUNCE=reason]: whose mail the next one
+ * is, said on public/pickup by what empties maildrop, and by sendmail -G for
+ * its caller.  The socket knows who speaks: only root and mail_owner may name
+ * somebody else, say that mail came in before, or have mail bounced that was
+ * taken while nobody could refuse it.
  */
 #include "role/smtpd/smtpd.h"
 

@@ -29,7 +29,8 @@ bool caller_owns_queue(struct task *t, const struct conf *c);
 
 /* Runs our own argv[0], beside this program or in ../sbin, if it is
  * set-group-id and we are neither root nor of its group: it may what we may
- * not.  -1: there is none, else its exit status.  argv is NULL-ended; stdin_fd: -1 for ours. */
+ * not.  -1: there is none, else its exit status.  argv is NULL-ended;
+ * stdin_fd: -1 for ours. */
 int caller_helper(struct task *t, const char *const *argv, int stdin_fd);
 
 /* Calls another command: by such a helper, or else fn here. */

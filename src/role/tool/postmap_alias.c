@@ -3,8 +3,8 @@
  * The texts of aliases(5), "name: value, value".
  *
  * A line is a list of words and marks (mail/token.h).  Written again, two
- * words have one blank between them, a comma one after it, and nothing else
- * any.
+ * words have one blank between them, a comma one after it, "<" one before it,
+ * and nothing else any.
  */
 #include "role/tool/postmap.h"
 
@@ -57,6 +57,7 @@ static str join(struct arena *a, const struct token *p, size_t n, bool quoted)
     for (size_t i = 0; i < n; i++) {
         add_token(&out, &p[i], quoted);
         if (token_is_mark(&p[i], ',')
+            || (i + 1 < n && token_is_mark(&p[i + 1], '<'))
             || (i + 1 < n && p[i].kind != TOKEN_MARK
                 && p[i + 1].kind != TOKEN_MARK))
             buf_byte(&out, ' ');

@@ -4,9 +4,9 @@
  * speaks ESMTP and knows who we are by the socket itself.
  *
  * One command more is known there (role/smtpd/pickup.c): XPICKUP UID=n
- * [GATEWAY] [SINCE=us] [BOUNCE=reason], for mail that somebody else submitted, which only
- * root and the mail owner may say, for mail whose headers are not ours to
- * rewrite, and for mail that goes back to its sender.
+ * [GATEWAY] [SINCE=us] [BOUNCE=reason], for mail that somebody else submitted,
+ * which only root and the mail owner may say, for mail whose headers are not
+ * ours to rewrite, that came in before, or that goes back to its sender.
  */
 #ifndef ROLE_TOOL_SUBMIT_H
 #define ROLE_TOOL_SUBMIT_H
