@@ -397,6 +397,7 @@ def can_mount():
 NEEDS_USERS = [test_pipe_in_a_jail, test_mailbox, test_success_report,
                test_list_and_forward, test_include_of_a_user,
                test_owner_is_the_sender, test_dot_forward,
+               test_lists_for_nobody_come_back, test_one_bad_member,
                test_full_mailbox_bounces]
 TESTS = NEEDS_USERS + [test_owner_hears_of_failures,
                        test_unknown_user_bounces, test_commands, test_pipe,
