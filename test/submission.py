@@ -273,6 +273,25 @@ def oldest_first_and_each_by_itself():
 
 
 @test
+def pickups_do_not_meet():
+    """Several at once submit each file once."""
+    with House(start=False) as house:
+        name, data = dropped(house, "a@many.example")
+        os.unlink(f"{house.queue}/maildrop/{name}")
+        house.up()
+        for i in range(150):
+            house.put(f"D{i}", data)
+        several = [subprocess.Popen([VEREDUS, "pickup", "-c", house.etc])
+                   for _ in range(4)]
+        assert [p.wait(60) for p in several] == [0] * 4
+        assert house.drops() == []
+        assert until(lambda: house.inst.log_text().count("status=sent")
+                     >= 150)
+        time.sleep(0.5)         # what would come twice comes now
+        assert house.inst.log_text().count("status=sent") == 150
+
+
+@test
 def things_that_are_no_files():
     with House(start=False) as house:
         top = house.queue + "/maildrop/"

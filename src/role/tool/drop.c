@@ -129,7 +129,7 @@ err drop_open(struct task *t, struct dir *dir, str name, uint64_t text_max,
 
     TRY(drop_open_any(t, dir, name, &out->file, &out->stat));
     e = read_envelope(t, out, text_max, a);
-    if (e && e != ERR_LIMIT)
+    if (e && e != ERR_LIMIT) /* then the report is about its envelope */
         drop_close(out);
     return e;
 }
@@ -190,48 +190,83 @@ static err fill(struct task *t, struct file *f, str bytes, uint32_t mode)
     return file_sync(t, f);
 }
 
-/* The directory may not be open to us (a set-group-id helper may only make
- * names in it), so the file is synced once more after the renaming: that
- * makes its name durable too. */
-static err write_as(struct task *t, str temporary, str path, str bytes,
-                    uint32_t mode)
+static str path_of(const struct conf *c, struct arena *a, const char *before,
+                   str name)
+{
+    return arena_fmt(a, "%.*s/%s%.*s", STR(queue_path(c, a, S("maildrop"))),
+                     before, STR(name));
+}
+
+static err write_as(struct task *t, const struct conf *c, str path, str bytes)
 {
     struct file *f;
     err e;
 
-    TRY(file_open(t, NULL, temporary,
+    TRY(file_open(t, NULL, path,
                   FILE_WRITE | FILE_CREATE | FILE_EXCLUSIVE | FILE_APPEND,
                   0600, &f));
-    e = fill(t, f, bytes, mode);
-    if (!e)
-        e = file_rename(t, NULL, temporary, NULL, path);
+    e = fill(t, f, bytes, mode_of(t, c));
     if (e)
-        err_ignore(file_unlink(t, NULL, temporary)); /* no litter */
-    else
-        e = file_sync(t, f);
+        err_ignore(file_unlink(t, NULL, path)); /* no litter */
     file_close(f);
     return e;
 }
 
-err drop_write(struct task *t, const struct conf *c, str file,
-               struct arena *a, str *name)
+err drop_hide(struct task *t, const struct conf *c, str file,
+              struct arena *a, str *name)
 {
     err e = ERR_LIMIT;
 
     for (int i = 0; i < TRIES; i++) {
-        str own = name_make(t, a);
-        str dir = queue_path(c, a, S("maildrop"));
-        str temporary = arena_fmt(a, "%.*s/tmp.%.*s", STR(dir), STR(own));
+        str own = name_make(t, a), path = path_of(c, a, "tmp.", own);
         struct file_stat st;
 
-        if (!file_stat_path(t, NULL, temporary, &st))
+        if (!file_stat_path(t, NULL, path, &st))
             continue; /* somebody has it */
-        e = write_as(t, temporary,
-                     arena_fmt(a, "%.*s/%.*s", STR(dir), STR(own)), file,
-                     mode_of(t, c));
+        e = write_as(t, c, path, file);
         if (!e)
             *name = own;
         return e;
     }
     return e;
+}
+
+/* The directory may not be open to us (a set-group-id helper may only make
+ * names in it), so the file is synced once more after the renaming: that
+ * makes its name durable too. */
+err drop_show(struct task *t, const struct conf *c, str name)
+{
+    struct file *f = NULL;
+    struct arena a;
+    str path;
+    err e;
+
+    arena_init(&a, 0);
+    path = path_of(c, &a, "tmp.", name);
+    e = file_open(t, NULL, path, FILE_WRITE, 0, &f);
+    if (!e)
+        e = file_rename(t, NULL, path, NULL, path_of(c, &a, "", name));
+    if (!e)
+        e = file_sync(t, f);
+    else
+        err_ignore(file_unlink(t, NULL, path));
+    file_close(f);
+    arena_reset(&a);
+    return e;
+}
+
+void drop_forget(struct task *t, const struct conf *c, str name)
+{
+    struct arena a;
+
+    arena_init(&a, 0);
+    err_ignore(file_unlink(t, NULL, path_of(c, &a, "tmp.", name)));
+    arena_reset(&a);
+}
+
+err drop_write(struct task *t, const struct conf *c, str file,
+               struct arena *a, str *name)
+{
+    TRY(drop_hide(t, c, file, a, name));
+    return drop_show(t, c, *name);
 }

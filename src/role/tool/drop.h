@@ -61,6 +61,13 @@ err drop_open_any(struct task *t, struct dir *dir, str name,
 err drop_write(struct task *t, const struct conf *c, str file,
                struct arena *a, str *name);
 
+/* The same in two steps: between them the file is on the disk and nobody else
+ * looks at it.  drop_show gives it its name, drop_forget removes it. */
+err drop_hide(struct task *t, const struct conf *c, str file,
+              struct arena *a, str *name);
+err drop_show(struct task *t, const struct conf *c, str name);
+void drop_forget(struct task *t, const struct conf *c, str name);
+
 /* What an envelope takes at most. */
 enum { DROP_ENVELOPE_MAX = 256 * 1024 * 1024 };
 

@@ -11,6 +11,7 @@
  *     reported, goes to corrupt/ with a line in the log.
  * P3  Nothing in corrupt/ is ever replaced: who owns a file may give its name
  *     to another.
+ * P4  One of us works at a time: else mail would be submitted twice.
  */
 #include "role/events.h"
 #include "role/tool/drop.h"
@@ -26,7 +27,7 @@
 
 enum { PIECE = 64 * 1024, FOREIGN_ROOM = 16 * 1024 * 1024,
        FOREIGN_MAX = 256 * 1024 * 1024,
-       BOUNCED_TEXT_MAX = 50000, NAMES_TRIED = 8, LOG_FD = 3 };
+       BOUNCED_TEXT_MAX = 50000, NAMES_TRIED = 8, LOG_FD = 3, TURN_S = 300 };
 
 struct pickup {
     const struct tool_args *args;
@@ -271,6 +272,21 @@ static void hand_over_all(struct task *t, struct pickup *p,
         one(t, p, list.p[i].name);
 }
 
+/* P4.  The lock file is the mail system's, whoever of us makes it. */
+static err take_turn(struct task *t, struct pickup *p)
+{
+    struct file_stat st;
+    struct file *f;
+
+    TRY(file_stat_path(t, p->queue, S("private"), &st));
+    TRY(file_open(t, p->queue, S("private/pickup.lock"),
+                  FILE_READ | FILE_WRITE | FILE_CREATE, 0600, &f));
+    arena_own(&p->arena, file_close_any, f);
+    if (geteuid() == 0)
+        TRY(file_owner_set(t, f, st.uid, st.gid));
+    return file_lock(t, f, true, after_s(t, TURN_S));
+}
+
 static int all(struct task *t, struct pickup *p)
 {
     struct names names;
@@ -281,7 +297,7 @@ static int all(struct task *t, struct pickup *p)
         return EX_UNAVAILABLE;
     }
     arena_own(&p->arena, dir_close_any, p->queue);
-    if (dir_open(t, p->queue, S("maildrop"), &p->drops)) {
+    if (take_turn(t, p) || dir_open(t, p->queue, S("maildrop"), &p->drops)) {
         tool_fatal(p->args, "%s", task_why(t));
         return EX_UNAVAILABLE;
     }

@@ -55,21 +55,22 @@ static bool text_fits(struct postdrop *pd, str text)
     return limit == 0 || text.n <= limit;
 }
 
-/* Tries to hand it over; what cannot be now waits for the next pickup. */
-static void hand_over(struct task *t, struct postdrop *pd, str name,
-                      const struct envelope *env, str text)
+/* Tries to hand it over.  Until that is known its file is hidden: pickup would
+ * submit it too. */
+static bool handed_over(struct task *t, struct postdrop *pd,
+                        const struct envelope *env, str text)
 {
     struct submit_mail m = { .envelope = env, .text = text };
     struct submit_result r;
 
     submit(t, pd->conf, &m, &pd->arena, &r);
-    if (r.outcome != SUBMIT_TAKEN || r.refused.n)
-        return;
-    err_ignore(file_unlink(t, NULL, /* else it is delivered twice */
-                           arena_fmt(&pd->arena, "%.*s/%.*s",
-                                     STR(queue_path(pd->conf, &pd->arena,
-                                                    S("maildrop"))),
-                                     STR(name))));
+    return r.outcome == SUBMIT_TAKEN && r.refused.n == 0;
+}
+
+static int not_queued(struct task *t, struct postdrop *pd)
+{
+    tool_warn(pd->args, "maildrop: %s", task_why(t));
+    return fatal(pd, "the message could not be queued");
 }
 
 static int drop(struct task *t, struct postdrop *pd)
@@ -86,11 +87,12 @@ static int drop(struct task *t, struct postdrop *pd)
         return fatal(pd, "malformed input");
     if (!text_fits(pd, text))
         return fatal(pd, "message file too big");
-    if (drop_write(t, pd->conf, buf_str(&pd->file), &pd->arena, &name)) {
-        tool_warn(pd->args, "maildrop: %s", task_why(t));
-        return fatal(pd, "the message could not be queued");
-    }
-    hand_over(t, pd, name, &env, text);
+    if (drop_hide(t, pd->conf, buf_str(&pd->file), &pd->arena, &name))
+        return not_queued(t, pd);
+    if (handed_over(t, pd, &env, text))
+        drop_forget(t, pd->conf, name);
+    else if (drop_show(t, pd->conf, name))
+        return not_queued(t, pd);
     return EX_OK;
 }
 
