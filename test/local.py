@@ -34,6 +34,11 @@ later "|exit 75"
 broken "|exit 67"
 owner-broken boss@far.example
 root vlann
+none :include:{dir}/lists/none
+itself :include:{dir}/lists/itself
+nested :include:{dir}/lists/outer
+void ,
+oddone vlann, bad@, vlbob
 full {dir}/small/file
 """
 
@@ -201,6 +206,33 @@ def test_dot_forward(f):
     os.unlink(f.dir + "/home/vlbob/.forward")
 
 
+def test_lists_for_nobody_come_back(f):
+    """Who wrote to them hears of it, and so does the log."""
+    f.put("lists/none", "# nobody yet\n\n", "vlbob")
+    f.put("lists/itself", f":include:{f.dir}/lists/itself\n", "vlbob")
+    f.put("lists/inner", f"<>, (note) ;\n:include:{f.dir}/lists/outer\n",
+          "vlbob")
+    f.put("lists/outer", f":include:{f.dir}/lists/inner\n", "vlbob")
+    for name in ("none", "itself", "nested"):
+        key = "nobody-" + name
+        f.send(name, key=key)
+        f.inst.wait_log(f"to=<{name}@example.com>.*dsn=5.3.5, "
+                        "status=bounced .*without any recipient")
+        f.wait(lambda k=key: k in f.sink.keys)
+    f.send("void", key="void")
+    f.inst.wait_log("no recipient in alias lookup result for void")
+    f.inst.wait_log("to=<void@example.com>.*status=deferred")
+
+
+def test_one_bad_member(f):
+    f.send("oddone", key="odd")
+    f.wait(lambda: "X-Key: odd" in f.text("mail/vlann")
+           and "X-Key: odd" in f.text("mail/vlbob"))
+    f.inst.wait_log(r"texthash:\S+, key oddone: bad item \"bad@\"")
+    f.inst.wait_log("status=bounced .bad recipient address syntax: bad@")
+    f.wait(lambda: "odd" in f.sink.keys)
+
+
 def test_unknown_user_bounces(f):
     f.send("nosuch", key="un")
     f.inst.wait_log(r"dsn=5.1.1, status=bounced \(unknown user: \"nosuch\"\)")
@@ -365,6 +397,7 @@ def can_mount():
 NEEDS_USERS = [test_pipe_in_a_jail, test_mailbox, test_success_report,
                test_list_and_forward, test_include_of_a_user,
                test_owner_is_the_sender, test_dot_forward,
+               test_lists_for_nobody_come_back, test_one_bad_member,
                test_full_mailbox_bounces]
 TESTS = NEEDS_USERS + [test_owner_hears_of_failures,
                        test_unknown_user_bounces, test_commands, test_pipe,

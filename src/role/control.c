@@ -215,12 +215,16 @@ err role_control(struct task *t, struct role *r)
     }
 }
 
-err role_wait_go(struct task *t, struct role *r)
+err role_wait_first(struct task *t, struct role *r)
 {
     while (!r->go && !r->stop)
         TRY(bell_wait(t, &r->changed, NEVER));
-    if (r->stop)
-        return ERR_STOPPED;
+    return r->stop ? ERR_STOPPED : OK;
+}
+
+err role_wait_go(struct task *t, struct role *r)
+{
+    TRY(role_wait_first(t, r));
     return r->control ? sandbox_enter(t, r) : OK;
 }
 

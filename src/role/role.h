@@ -113,6 +113,9 @@ err role_wait(struct task *t, struct role *r, uint64_t *seen, when until);
  * (role/sandbox.h): until then only master was listened to.  In tests, where
  * no master is, nothing is given up. */
 err role_wait_go(struct task *t, struct role *r);
+/* The same for a role that has to become another user before: it gives its
+ * powers up by itself. */
+err role_wait_first(struct task *t, struct role *r);
 void role_ready(struct role *r);
 
 /* Takes the next port to a peer of this kind off the list; NULL if none. */

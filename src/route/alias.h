@@ -14,12 +14,14 @@ enum alias_kind {
     ALIAS_COMMAND,  /* "|command" */
     ALIAS_FILE,     /* "/file", "~/file" */
     ALIAS_INCLUDE,  /* ":include:/file" */
+    ALIAS_BAD,      /* what is none of these */
 };
 
 struct alias_action {
     enum alias_kind kind;
     struct address address; /* USER, FORWARD: in standard form */
-    str text;               /* COMMAND: without "|"; FILE, INCLUDE: a path */
+    str text;               /* COMMAND: without "|"; FILE, INCLUDE: a path;
+                               BAD: the item */
 };
 
 struct alias_actions {
@@ -30,9 +32,8 @@ struct alias_actions {
 enum alias_from { ALIAS_FROM_ALIAS = 1, ALIAS_FROM_FORWARD = 2,
                   ALIAS_FROM_INCLUDE = 4 };
 
-/* Reads items with commas between, quoted or not, and adds them.  ERR_SYNTAX
- * with *where when an item is none. */
-err alias_items(const struct route *r, str text, struct arena *a,
-                struct alias_actions *out, str *where);
+/* Reads a list (mail/member.h) and adds its items. */
+void alias_items(const struct route *r, str text, struct arena *a,
+                 struct alias_actions *out);
 
 #endif

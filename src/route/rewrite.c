@@ -4,6 +4,9 @@
  */
 #include "route/rewrite.h"
 
+#include "mail/member.h"
+#include "table/events.h"
+
 enum { CANONICAL_NESTING_MAX = 10, RESULT_ADDRESSES_MAX = 100000 };
 
 /* text as an address, or x when it is none (too long, most likely). */
@@ -66,25 +69,54 @@ struct address rewrite_standard(const struct route *r,
     return x;
 }
 
-/* Adds what one item of a table's result means. */
-static err add_result(struct task *t, const struct route *r,
-                      const struct address_item *item, str extension,
-                      struct arena *a, struct addresses *out)
-{
-    struct address x = rewrite_standard(r, REWRITE_LOCAL, &item->address, a);
+/* A table's entry that is being read. */
+struct result {
+    const struct route *r;
+    const struct maps *m;
+    const struct address *key;
+    str extension;          /* for each of its addresses, or empty */
+    struct arena *a;
+    struct addresses found;
+};
 
-    if (address_is_null(&x))
-        return OK;
-    if (out->list.n == RESULT_ADDRESSES_MAX)
+/* One that is no address stays: it will bounce, its neighbours will not. */
+static struct address of_member(struct task *t, const struct result *x,
+                                const struct member *m)
+{
+    struct address y = ADDRESS_NULL;
+
+    if (m->text.n == 0) {
+        if (address_of(x->r->empty_recipient, x->a, &y))
+            y = member_unusable(x->r->empty_recipient, x->a);
+        return y;
+    }
+    if (!member_address(m, x->a, &y) && !address_is_null(&y))
+        return y;
+    str text = arena_fmt(x->a, "%.*s: bad address \"%.*s\" in the entry for "
+                         "%.*s", STR(x->m->title),
+                         STR(str_head(m->text, 200)),
+                         STR(str_head(x->key->text, 200)));
+    say(t, table_warning, STR(text));
+    return member_unusable(m->text, x->a);
+}
+
+/* Adds what one member of a table's result means. */
+static err add_result(struct task *t, struct result *x,
+                      const struct member *m)
+{
+    struct address y = of_member(t, x, m);
+
+    y = rewrite_standard(x->r, REWRITE_LOCAL, &y, x->a);
+    if (x->found.list.n == RESULT_ADDRESSES_MAX)
         return why(t, ERR_LIMIT, "a table's result has too many addresses");
-    if (extension.n) {
-        str local = arena_cat(a, x.local, extension);
-        err e = address_join(local, x.domain, a, &x);
+    if (x->extension.n) {
+        str local = arena_cat(x->a, y.local, x->extension);
+        err e = address_join(local, y.domain, x->a, &y);
         if (e)
             return why(t, e, "address is too long: %.*s%.*s",
-                       STR(str_head(x.text, 200)), STR(extension));
+                       STR(str_head(y.text, 200)), STR(x->extension));
     }
-    vec_push(a, &out->list, x);
+    vec_push(x->a, &x->found.list, y);
     return OK;
 }
 
@@ -93,9 +125,8 @@ err rewrite_map(struct task *t, const struct route *r, const struct maps *m,
                 struct addresses *out)
 {
     int flags = MAPS_FULL | MAPS_AT_DOMAIN;
-    struct addresses found = { 0 };
-    struct address_list list;
-    struct address_item item;
+    struct result result = { .r = r, .m = m, .key = x, .a = a };
+    struct members members = { 0 };
     str value, extension = S("");
     err own;
 
@@ -114,21 +145,16 @@ err rewrite_map(struct task *t, const struct route *r, const struct maps *m,
             user.local = str_head(user.local, user.local.n - extension.n);
         value = arena_cat(a, address_quote(user.local, a), value);
     }
-    list = address_list_of(value);
-    while (address_list_next(&list, a, &item)) {
-        if (item.kind != ITEM_MAILBOX)
-            continue;
-        if (item.bad)
-            return why(t, ERR_SYNTAX, "%.*s: bad address in \"%.*s\" for %.*s",
-                       STR(m->title), STR(str_head(value, 200)),
-                       STR(str_head(x->text, 200)));
-        TRY(add_result(t, r, &item, propagate ? extension : S(""), a,
-                       &found));
-    }
-    if (found.list.n == 0)
-        return why(t, ERR_SYNTAX, "%.*s: no address in the result for %.*s",
-                   STR(m->title), STR(str_head(x->text, 200)));
-    *out = found;
+    members_read(value, a, &members);
+    if (propagate)
+        result.extension = extension;
+    for (size_t i = 0; i < members.list.n; i++)
+        TRY(add_result(t, &result, &members.list.p[i]));
+    if (result.found.list.n == 0)
+        return why(t, ERR_SYNTAX, "%.*s lookup of %.*s returns non-address "
+                   "result \"%.*s\"", STR(m->title),
+                   STR(str_head(x->text, 200)), STR(str_head(value, 200)));
+    *out = result.found;
     return OK;
 }
 
@@ -143,6 +169,9 @@ static err map_one(struct task *t, const struct route *r,
         if (e == ERR_ABSENT)
             return OK;
         TRY(e);
+        if (found.list.n > 1)
+            return why(t, ERR_SYNTAX, "multi-valued %.*s entry for %.*s",
+                       STR(m->title), STR(str_head(inout->text, 200)));
         if (str_ieq(found.list.p[0].text, inout->text))
             return OK;
         *inout = found.list.p[0];

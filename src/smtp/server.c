@@ -13,6 +13,8 @@ enum { PEEK_MAX = 100 };
 
 when smtp_until(struct task *t, const struct smtp_session *s)
 {
+    if (s->o.hello_timeout_s && str_empty(s->helo))
+        return after_s(t, s->o.hello_timeout_s);
     return after_s(t, s->o.timeout_s);
 }
 

@@ -110,7 +110,10 @@ struct smtp_options {
     bool hide_auth;         /* it is there, but not announced */
     bool forbid_pipelining; /* commands before their time end the session */
     bool broken_auth_clients;
+    bool any_address;       /* of whatever domain: it may bounce later */
     int64_t timeout_s;
+    int64_t hello_timeout_s; /* until the client has introduced itself; 0: the
+                                same */
     int64_t starttls_timeout_s;
     uint64_t size_max;      /* 0: none */
     uint32_t rcpts_max, rcpts_over_max; /* smtpd_recipient_overshoot_limit */

@@ -60,7 +60,7 @@ static bool read_path(struct task *t, struct smtp_session *s,
     size_t end = str_any(whole, S(" "));
 
     if (!address_path(sc, &s->scratch, path_flags(s), out)
-        && domain_good(out) && user_good(s, out)) {
+        && (s->o.any_address || (domain_good(out) && user_good(s, out)))) {
         *text = str_trim(str_head(str_skip(sc->in, from), sc->at - from));
         return true;
     }

@@ -225,6 +225,19 @@ outext away@far.example
 noowner vxann+x, vxbob+y
 root vxdan
 spaces "vx bob"@example.com, vxbob
+blanks vxann vxbob out@far.example
+badone vxann, a@, vxbob a@b..c
+nonsense vxann, a@-x.example, x@[1.2
+whole "vxann@example.com", "out@far.example"
+aftercmd "|{dir}/bin/show a" vxann
+nobody1 ,
+nobody2 <>
+nobody3 (x)
+increl vxann, :include:rel
+incnone vxann, :include:
+homefile vxann, ~vxann/x
+bracket <vxann
+named Ann <vxann>, "Bob, B" <vxbob> vxcat
 deep1 deep2
 deep2 deep3
 deep3 vxann
@@ -337,6 +350,9 @@ filepm2 filemdno cmd cmdq cmdid cmd1 cmd64 cmd65 cmd66 cmd67 cmd68 cmd69
 cmd70 cmd71 cmd72 cmd73 cmd74 cmd75 cmd76 cmd77 cmd78 cmd255 cmddsn cmddsn5
 cmddsn0 cmdkill cmdslow cmdnone cmdnosh cmdout cmdcat mixed mixdefer
 ext+sions ext+other esc escno dup group outside outext+abc noowner root
+blanks badone nonsense whole aftercmd nobody1 nobody2 nobody3 increl incnone
+homefile
+bracket named
 spaces deep1 dcmd dinc dfile vxcat owner-owned one+e LIST list@other.example
 """.split()] + [
     ("cmdenv", "local", "cmdenv+Ex", {}),

@@ -8,6 +8,7 @@
 #include "role/deliver/room.h"
 #include "role/deliver/spawner.h"
 #include "role/events.h"
+#include "role/sandbox.h"
 #include "table/face.h"
 
 #include <grp.h>
@@ -98,12 +99,14 @@ static void let_finish(struct task *t, struct deliver *d)
 
 static err run_deliver(struct task *t, struct deliver *d)
 {
-    err e = role_wait_go(t, d->role);
+    err e = role_wait_first(t, d->role);
 
     if (e)
         return e;
-    if (d->role->control)       /* a test keeps its rights */
+    if (d->role->control) {     /* a test keeps its rights */
         TRY(drop_rights(t, d->role->conf));
+        TRY(sandbox_enter(t, d->role));
+    }
     reconfigure(t, d);
     role_ready(d->role);
     e = serve(t, d);

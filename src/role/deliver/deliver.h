@@ -4,7 +4,8 @@
  *
  *   planner   this process: ports to the queue manager, tables, bodies of
  *             messages; decides user, mailbox and command.  Runs as
- *             mail_owner.
+ *             mail_owner, reads files that anybody may read, writes none and
+ *             starts nothing.
  *   spawner   spawner.h: keeps root's rights, reads nothing.
  *   hands     hand.h: one process for each user that gets mail, kept for
  *             max_idle; they write, run and read as that user.

@@ -55,6 +55,7 @@ struct context {
     const struct user *rights;  /* NULL: nobody in particular */
     enum alias_from from;       /* 0: the envelope */
     str opened;                 /* the name that was opened last */
+    str source;                 /* the table or file, for warnings */
     str owner;                  /* on whose behalf; empty: nobody's */
     struct address sender;      /* of mail that is sent on */
     bool resent;                /* the sender is not the envelope's */

@@ -56,7 +56,7 @@ static err find_owner(struct task *t, struct planning *p, str name,
 {
     const struct route *r = p->l->route;
     struct alias_actions items = { { 0 } };
-    str key = arena_cat(p->a, S("owner-"), name), value, where;
+    str key = arena_cat(p->a, S("owner-"), name), value;
     const struct table *table;
     struct address x;
     err e = r->owner_request_special ? find(t, p, key, &value, &table)
@@ -70,9 +70,9 @@ static err find_owner(struct task *t, struct planning *p, str name,
     TRY(e);
     TRY(address_join(key, S(""), p->a, &x));
     x = rewrite_standard(r, REWRITE_LOCAL, &x, p->a);
-    if (conf_bool(p->l->conf, P_expand_owner_alias)
-        && !alias_items(r, value, p->a, &items, &where) && items.list.n
-        && items.list.p[0].kind == ALIAS_FORWARD)
+    if (conf_bool(p->l->conf, P_expand_owner_alias))
+        alias_items(r, value, p->a, &items);
+    if (items.list.n && items.list.p[0].kind == ALIAS_FORWARD)
         x = items.list.p[0].address; /* the first, should it be a list */
     at->owner = x.text;
     at->sender = x;
@@ -109,6 +109,9 @@ err plan_alias(struct task *t, struct planning *p, const struct place *x,
     TRY(find_owner(t, p, name, at));
     at->unmatched = stripped && (r->propagate & PROPAGATE_ALIAS)
         ? arena_cat(p->a, x->names.delimiter, x->names.extension) : S("");
-    plan_push(t, p, x, at, value, false, &n);
-    return OK;
+    at->source = arena_fmt(p->a, "%.*s, key %.*s", STR(table_spec(where)),
+                           STR(name));
+    n = plan_push(p, x, at, value, false);
+    return n > 0 ? OK : why(t, ERR_SYNTAX, "no recipient in alias lookup "
+                            "result for %.*s", STR(name));
 }

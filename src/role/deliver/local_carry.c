@@ -142,6 +142,16 @@ static void carry(struct task *t, struct carrying *c,
     add(c, &x);
 }
 
+/* An empty list, or one that holds nothing but itself: nobody has got the
+ * mail, and who sent it would not know. */
+static void for_nobody(struct task *t, struct carrying *c)
+{
+    c->whole = run_verdict(c->run, OUTCOME_BOUNCED, "5.3.5",
+                           S("mail system configuration error: a list or "
+                             "alias without any recipient"));
+    run_say(t, c->run, c->i, NULL, &c->whole);
+}
+
 void local_carry(struct task *t, struct run *r, uint32_t i,
                  const struct plan *plan)
 {
@@ -159,7 +169,7 @@ void local_carry(struct task *t, struct run *r, uint32_t i,
             && plan->leaves.p[k].kind != LEAF_PASS)
             carry(t, &c, &plan->leaves.p[k]);
     local_forward(t, r, i, plan, add, &c);
-    if (!c.any)                 /* an alias with nobody in it */
-        c.whole = run_verdict(r, OUTCOME_SENT, "2.0.0", S("discarded"));
+    if (!c.any)
+        for_nobody(t, &c);
     run_settle(r, i, c.whole);
 }

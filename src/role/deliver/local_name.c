@@ -39,7 +39,7 @@ static err expand_paths(struct task *t, struct planning *p,
 
 /* What the items of a .forward are about. */
 static struct context *forward_context(struct planning *p,
-                                       const struct place *x,
+                                       const struct place *x, str path,
                                        bool with_extension)
 {
     struct context *at = arena_new(p->a, struct context);
@@ -47,6 +47,7 @@ static struct context *forward_context(struct planning *p,
 
     *at = *x->at;
     at->from = ALIAS_FROM_FORWARD;
+    at->source = path;
     at->rights = n->user;
     at->owner = n->user_name;
     at->depth++;
@@ -64,7 +65,6 @@ static bool try_forward(struct task *t, struct planning *p,
     const struct user *u = x->names.user;
     struct hand_read read;
     uint32_t index = 0;
-    size_t n = 0;
     str text;
     err e = expand_paths(t, p, x, &paths);
 
@@ -85,9 +85,9 @@ static bool try_forward(struct task *t, struct planning *p,
     }
     if (plan_seen(p, ".forward", u->uid, paths.list.p[index]))
         return false;           /* P1 */
-    return !plan_push(t, p, x,
-                      forward_context(p, x, paths.with_extension.p[index]),
-                      text, true, &n) || n > 0;
+    return plan_push(p, x, forward_context(p, x, paths.list.p[index],
+                                           paths.with_extension.p[index]),
+                     text, true) > 0;
 }
 
 /* --- the mailbox ---------------------------------------------------------- */

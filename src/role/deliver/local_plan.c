@@ -92,34 +92,43 @@ static void program(struct planning *p, const struct place *x,
 /* --- items ---------------------------------------------------------------- */
 
 /* Pushes the items of a text, the last one first, so that they come off in
- * their order.  False: it does not read. */
-bool plan_push(struct task *t, struct planning *p, const struct place *x,
-               const struct context *at, str text, bool lines, size_t *count)
+ * their order. */
+size_t plan_push(struct planning *p, const struct place *x,
+                 const struct context *at, str text, bool lines)
 {
     struct alias_actions items = { { 0 } };
-    str line, where;
+    str line;
 
-    while (lines ? str_cut(&text, '\n', &line) : text.p != NULL) {
-        if (!lines) {
-            line = text;
-            text.p = NULL;
-        }
-        line = lines ? str_trim(line) : line;
-        if (lines && (line.n == 0 || line.p[0] == '#'))
-            continue;
-        if (alias_items(p->l->route, line, p->a, &items, &where)) {
-            run_warn(t, p->run, where);
-            plan_verdict(p, x, OUTCOME_DEFERRED, "4.3.5",
-                         S("mail system configuration error"));
-            return false;
-        }
+    if (!lines)
+        alias_items(p->l->route, text, p->a, &items);
+    while (lines && str_cut(&text, '\n', &line)) {
+        line = str_trim(line);
+        if (!str_starts(line, S("#")))
+            alias_items(p->l->route, line, p->a, &items);
     }
     for (size_t i = items.list.n; i-- > 0;) {
         struct pending one = { items.list.p[i], at, x->to, x->names };
         vec_push(p->a, &p->stack, one);
     }
-    *count = items.list.n;
-    return true;
+    return items.list.n;
+}
+
+/* An item that is nothing: its neighbours get their mail all the same. */
+static void nonsense(struct task *t, struct planning *p,
+                     const struct place *x, str item)
+{
+    bool special = item.n > 0 && str_chr(S("|/~:"), item.p[0]) != STR_NONE;
+
+    run_warn(t, p->run, arena_fmt(p->a, "%.*s: bad item \"%.*s\"",
+                                  STR(x->at->source),
+                                  STR(str_head(item, 200))));
+    if (special)
+        plan_verdict(p, x, OUTCOME_BOUNCED, "5.3.5",
+                     S("mail system configuration error"));
+    else
+        plan_verdict(p, x, OUTCOME_BOUNCED, "5.1.3",
+                     arena_fmt(p->a, "bad recipient address syntax: %.*s",
+                               STR(str_head(item, 200))));
 }
 
 static void open_include(struct task *t, struct planning *p,
@@ -127,7 +136,6 @@ static void open_include(struct task *t, struct planning *p,
 {
     struct context *at = arena_new(p->a, struct context);
     const struct user *reader = x->at->rights, *owner;
-    size_t n;
     str text;
     err e;
 
@@ -145,6 +153,7 @@ static void open_include(struct task *t, struct planning *p,
     }
     *at = *x->at;
     at->from = ALIAS_FROM_INCLUDE;
+    at->source = path;
     if (str_empty(at->owner))   /* each of a list is mail of its own */
         at->owner = x->to->address.text;
     at->depth++;
@@ -155,7 +164,7 @@ static void open_include(struct task *t, struct planning *p,
     else if (x->names.extension.n)
         at->unmatched = arena_cat(p->a, x->names.delimiter,
                                   x->names.extension);
-    plan_push(t, p, x, at, text, true, &n);
+    plan_push(p, x, at, text, true);
 }
 
 /* An address that came out of something: here or elsewhere. */
@@ -224,6 +233,9 @@ static void step(struct task *t, struct planning *p,
                          S("include files nest too deeply"));
         else
             open_include(t, p, &at, one->act.text);
+        break;
+    case ALIAS_BAD:
+        nonsense(t, p, &at, one->act.text);
         break;
     case ALIAS_USER:
     case ALIAS_FORWARD:

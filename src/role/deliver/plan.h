@@ -41,11 +41,10 @@ void plan_later(struct task *t, struct planning *p, const struct place *x,
 bool plan_seen(struct planning *p, const char *what, uint64_t number,
                str name);
 
-/* The items of an alias' value, or of a file's lines, put on the stack; false
- * with a verdict given when it does not read. */
-bool plan_push(struct task *t, struct planning *p, const struct place *x,
-               const struct context *at, str text, bool lines,
-               size_t *count);
+/* The items of an alias' value, or of a file's lines, put on the stack; how
+ * many they are. */
+size_t plan_push(struct planning *p, const struct place *x,
+                 const struct context *at, str text, bool lines);
 
 /* An address to be looked at, in place of x. */
 void plan_address(struct task *t, struct planning *p, const struct place *x,

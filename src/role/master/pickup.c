@@ -43,13 +43,16 @@ static bool something_there(struct task *t, const struct master *m)
 
 static err run_pickup(struct task *t, const struct master *m)
 {
-    const char *argv[] = { "pickup", "-c", m->o->config_dir, NULL };
+    bool file = m->sink == LOG_SINK_FILE && m->log_fd >= 0;
+    const char *argv[] = { "pickup", "-c", m->o->config_dir,
+                           file ? "-l" : NULL, NULL };
     const char *env[] = { NULL };
-    int fds[] = { -1, -1, 2 }, status;
+    int fds[] = { -1, -1, 2, m->log_fd }, status;
     struct process_plan plan = {
-        .path = m->o->self, .program = m->o->program,
-        .argv = argv, .env = env, .fds = fds, .n_fds = 3,
+        .path = m->o->self, .program = m->o->program, .argv = argv,
+        .env = env, .fds = fds, .n_fds = file ? 4 : 3,
         .dir = "/", .set_ids = m->root, .uid = m->uid, .gid = m->gid,
+        .read_all = m->root, /* files there are their owners' alone */
     };
     struct process p;
     err e;

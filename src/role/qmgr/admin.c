@@ -6,17 +6,21 @@
  */
 #include "role/qmgr/admin.h"
 
+#include "role/crowd.h"
+#include "role/events.h"
 #include "role/queue_row.h"
 
 #include <unistd.h>
 
-enum { ADMIN_IDLE_S = 60,
+enum { ADMIN_IDLE_S = 60, FIRST_S = 10, ACCEPT_PAUSE_MS = 100,
        ROW_FULL = PORT_BODY_MAX - 16 * 1024 /* further recipients: not shown */
 };
 
 struct caller {
     struct queue *q;
     struct port *port;
+    struct crowd *crowd;
+    uint32_t uid;
     bool trusted;
 };
 
@@ -179,20 +183,34 @@ err queue_flush(struct task *t, struct queue *q, str site, uint32_t *n)
     return change_all(t, q, 'f', site, n);
 }
 
+/* Whether it is being delivered, and which of its recipients are done. */
+static void state_pack(const struct message *m, struct buf *b)
+{
+    buf_byte(b, 's');
+    pack_u8(b, m->active);
+    for (size_t i = 0; i < m->envelope.recipients.n; i++)
+        pack_u8(b, m->rcpts[i].status == RCPT_DONE);
+}
+
 static err cat(struct task *t, struct caller *c, struct message *m)
 {
     char *memory = heap_alloc(SPOOL_CHUNK_MAX + SPOOL_RECORD_HEAD);
     struct extent *x = heap_alloc(m->entry->n_extents * sizeof(*x));
     uint32_t n = m->entry->n_extents;
     uint64_t id = m->entry->id;
-    struct buf b;
+    struct buf b, state;
     err e;
 
+    /* all of it before anything is waited for: the message may go */
     memcpy(x, m->entry->extents, n * sizeof(*x));
     buf_init(&b, NULL, PORT_BODY_MAX);
+    buf_init(&state, NULL, PORT_BODY_MAX);
     buf_byte(&b, 'e');
     envelope_pack(&m->envelope, &b);
+    state_pack(m, &state);
     e = send_row(t, c, buf_str(&b));
+    if (!e)
+        e = send_row(t, c, buf_str(&state));
     for (uint32_t i = 0; i < n && !e; i++) {
         str bytes;
         e = spool_read(t, spool_segment_file(c->q->spool, x[i].segment),
@@ -205,6 +223,7 @@ static err cat(struct task *t, struct caller *c, struct message *m)
         e = send_row(t, c, buf_str(&b));
     }
     buf_free(&b);
+    buf_free(&state);
     heap_free(x);
     heap_free(memory);
     return e;
@@ -246,9 +265,10 @@ static err answer(struct task *t, struct caller *c, char verb, str argument,
 static err serve_caller(struct task *t, void *arg)
 {
     struct caller *c = arg;
+    int64_t patience_s = FIRST_S;
     struct frame f;
 
-    while (!port_recv(t, c->port, after_s(t, ADMIN_IDLE_S), &f)) {
+    while (!port_recv(t, c->port, after_s(t, patience_s), &f)) {
         struct unpack u = unpack_of(f.body);
         char verb = (char)unpack_u8(&u);
         struct arena a;
@@ -257,6 +277,7 @@ static err serve_caller(struct task *t, void *arg)
         err e;
 
         fd_close(f.fd);
+        patience_s = ADMIN_IDLE_S;
         arena_init(&a, 0);
         e = answer(t, c, verb,
                    arena_str(&a, verb == 'l' || verb == 'f'
@@ -274,37 +295,58 @@ static err serve_caller(struct task *t, void *arg)
         arena_reset(&a);
     }
     port_close(c->port);
+    crowd_leave(c->crowd, c->uid);
     heap_free(c);
     return OK;
+}
+
+static void start_caller(struct task *t, struct queue *q, struct crowd *crowd,
+                         struct task_group *g, struct sock *s)
+{
+    struct caller *c;
+    uint32_t uid;
+    bool tell;
+
+    if (sock_peer_uid(s, &uid))
+        uid = UINT32_MAX;
+    if (!crowd_enter(crowd, uid, &tell)) {
+        sock_close(s);
+        if (tell)
+            say(t, role_crowd, "public/qmgr", uid);
+        return;
+    }
+    c = heap_new(struct caller);
+    *c = (struct caller){ .q = q, .crowd = crowd, .uid = uid,
+                          .trusted = uid == 0 || uid == geteuid() };
+    if (!port_open(t, s, &c->port)) {
+        group_go(g, "caller", serve_caller, c);
+        return;
+    }
+    sock_close(s);
+    crowd_leave(crowd, uid);
+    heap_free(c);
 }
 
 err admin_run(struct task *t, void *listener)
 {
     struct admin_listener *l = listener;
     struct task_group g;
-    err e;
+    struct crowd crowd;
+    err e = OK;
 
+    crowd_init(&crowd);
     group_open(t, &g);
-    for (;;) {
+    while (!e) {
         struct sock *s;
         struct endpoint peer;
-        struct caller *c;
-        uint32_t uid = UINT32_MAX;
 
         e = sock_accept(t, l->sock, NEVER, &s, &peer);
-        if (e)
-            break;
-        c = heap_new(struct caller);
-        c->q = l->queue;
-        c->trusted = !sock_peer_uid(s, &uid)
-                     && (uid == 0 || uid == geteuid());
-        if (port_open(t, s, &c->port)) {
-            sock_close(s);
-            heap_free(c);
-            continue;
-        }
-        group_go(&g, "caller", serve_caller, c);
+        if (!e)
+            start_caller(t, l->queue, &crowd, &g, s);
+        else if (e == ERR_LIMIT) /* no descriptor: one will be free again */
+            e = task_sleep(t, after_ms(t, ACCEPT_PAUSE_MS));
     }
     group_close(t, &g);
+    crowd_free(&crowd);
     return e;
 }

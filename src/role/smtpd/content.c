@@ -22,6 +22,8 @@ err content_id(struct task *t, struct visit *v)
     TRY(queue_link_number(t, v->d->queue, after_s(t, NUMBER_WAIT_S),
                           &c->ticket));
     c->arrival_us = rt_wall(t);
+    if (v->since_us > 0 && v->since_us < c->arrival_us)
+        c->arrival_us = v->since_us;
     c->id = queue_id_make(c->ticket.number, c->arrival_us,
                           conf_bool(v->l->conf, P_enable_long_queue_ids));
     return OK;
@@ -39,7 +41,7 @@ static err put(struct task *t, struct visit *v, str bytes)
         bytes = str_skip(bytes, part.n);
         if (c->out.n < PIECE)
             break;
-        TRY(queue_link_data(t, v->d->queue, c->ticket, buf_str(&c->out)));
+        TRY(parts_data(t, v, buf_str(&c->out)));
         buf_clear(&c->out);
     }
     return OK;
@@ -58,6 +60,7 @@ err content_begin(struct task *t, struct visit *v)
     header_reader_init(&c->reader, &c->memory, v->l->header_max);
     c->reader.mbox_lines = true;
     c->started = true;
+    TRY(parts_begin(t, v));
     visit_facts(v, &f);
     c->local = v->l->pickup && !v->gateway;
     if (!v->l->pickup)
@@ -299,7 +302,7 @@ static err expand(struct task *t, struct visit *v, struct envelope *env,
                   struct reply *fault)
 {
     struct expansion x;
-    int flags = 0;
+    int flags = v->bounce.n > 0 ? EXPAND_NO_MAPPINGS : 0;
 
     expand_begin(&x, v->l->route, &v->c.memory, flags, env);
     TRY(expand_sender(t, &x, &v->mail.sender, fault));
@@ -339,29 +342,15 @@ static struct reply queued(struct visit *v)
 }
 
 static struct reply hand_over(struct task *t, struct visit *v,
-                              struct envelope *env)
+                              const struct envelope *env)
 {
     struct content *c = &v->c;
-    enum face_status status = FACE_FAILED;
-    struct buf b;
-    err e = OK;
+    struct reply r;
 
-    buf_init(&b, &c->memory, PORT_BODY_MAX);
-    envelope_pack(env, &b);
-    if (b.over)
-        return REPLY(452, "4.5.3", "Error: too many recipients");
-    if (c->out.n > 0)
-        e = queue_link_data(t, v->d->queue, c->ticket, buf_str(&c->out));
-    if (!e)
-        e = queue_link_end(t, v->d->queue, c->ticket, buf_str(&b), &status);
-    c->ticket.number = 0; /* it is qmgr's now, or dead */
-    if (e || status == FACE_FAILED)
+    if (c->out.n > 0 && parts_data(t, v, buf_str(&c->out)))
         return REPLY(451, "4.3.0", "Error: queue file write error");
-    if (status == FACE_NO_ROOM)
-        return REPLY(452, "4.3.1", "Insufficient system storage");
-    if (status != FACE_TAKEN)
-        return REPLY(451, "4.3.0", "Error: queue file write error");
-    return queued(v);
+    r = parts_end(t, v, env);
+    return r.code ? r : queued(v);
 }
 
 static struct reply finish(struct task *t, struct visit *v)
@@ -372,7 +361,7 @@ static struct reply finish(struct task *t, struct visit *v)
 
     if (header_rest(t, v))
         return REPLY(451, "4.3.0", "Error: queue file write error");
-    if (c->hops > v->l->hops_max) {
+    if (c->hops > v->l->hops_max && v->bounce.n == 0) {
         say(t, cleanup_hops, STR(queue_id_str(&c->id)));
         return REPLY(554, "5.4.0", "Error: too many hops");
     }
@@ -390,6 +379,7 @@ static struct reply finish(struct task *t, struct visit *v)
     }
     redirect(v, &env);
     if (v->discard || env.recipients.n == 0) {
+        parts_drop(v);
         queue_link_abort(v->d->queue, c->ticket);
         c->ticket.number = 0;
         return queued(v);
@@ -413,6 +403,7 @@ void content_drop(struct visit *v)
     if (c->started && c->ticket.number)
         queue_link_abort(v->d->queue, c->ticket);
     if (c->started) {
+        parts_drop(v);
         buf_free(&c->out);
         arena_reset(&c->memory);
     }

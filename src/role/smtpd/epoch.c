@@ -7,6 +7,8 @@
 #include "auth/sasl.h"
 #include "role/tls.h"
 
+enum { HELLO_S = 20 };
+
 static uint32_t u32(const struct conf *c, enum param p)
 {
     int64_t n = conf_int(c, p);
@@ -175,7 +177,10 @@ static err open_listener(struct task *t, struct smtpd *d, struct epoch *e,
     open_tls(t, d, e, l);
     set_options(l, &e->memory);
     if (l->pickup) {
-        l->options.rcpts_max = UINT32_MAX;
+        l->options.rcpts_max = ENVELOPE_RECIPIENTS_MAX;
+        l->options.hello_timeout_s = HELLO_S; /* programs do not dream */
+        l->options.any_address = true; /* a bounce, not a refusal */
+        l->options.strict_paths = false;
         l->options.offer_starttls = l->options.offer_auth = false;
         l->options.tls_required = l->options.helo_required = false;
     }

@@ -282,6 +282,10 @@ static void keep_rcpt(struct visit *v, const struct smtp_rcpt *m)
 
     if (address_of(m->address.text, a, &r.address))
         must_not_reach(); /* it was checked */
+    if (v->since_us > 0 && str_istarts(r.orcpt, S("rfc822;")))
+        r.original = str_skip(r.orcpt, S("rfc822;").n);
+    if (v->bounce.n > 0)
+        r.transport = arena_cat(a, S("error:"), v->bounce);
     vec_push(a, &v->rcpts, r);
 }
 

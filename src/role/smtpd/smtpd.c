@@ -23,16 +23,44 @@ static err control(struct task *t, void *role)
 }
 
 static void start_visit(struct smtpd *d, uint32_t service, struct sock *s,
-                        const struct endpoint *peer)
+                        const struct endpoint *peer, uint32_t uid)
 {
     struct visit_start *st = heap_new(struct visit_start);
 
     *st = (struct visit_start){ .d = d, .epoch = d->epoch,
                                 .l = &d->epoch->of[service], .sock = s,
-                                .peer = *peer };
+                                .peer = *peer, .uid = uid };
     d->epoch->n_users++;
     d->epoch->n_sessions[service]++;
     group_go(&d->group, "session", visit_run, st);
+}
+
+static void turn_away(struct sock *s)
+{
+    size_t n; /* it fits, or never mind */
+
+    err_ignore(sock_write_some(s, S("421 4.7.0 Error: too many connections "
+                                    "of this user\r\n"), &n));
+    sock_close(s);
+}
+
+/* Local submission is bounded by user, not by master.cf's limit: one user's
+ * idle connections are not to keep the others out. */
+static void start_local(struct task *t, struct accepting *a, struct sock *s,
+                        const struct endpoint *peer)
+{
+    uint32_t uid;
+    bool tell;
+
+    if (sock_peer_uid(s, &uid))
+        uid = UINT32_MAX;
+    if (crowd_enter(&a->d->submitters, uid, &tell)) {
+        start_visit(a->d, a->service, s, peer, uid);
+        return;
+    }
+    turn_away(s);
+    if (tell)
+        say(t, role_crowd, "public/pickup", uid);
 }
 
 static err accept_run(struct task *t, void *arg)
@@ -46,7 +74,8 @@ static err accept_run(struct task *t, void *arg)
         struct endpoint peer;
         struct sock *s;
 
-        if (l->limit && d->epoch->n_sessions[a->service] >= l->limit) {
+        if (l->limit && !l->pickup
+            && d->epoch->n_sessions[a->service] >= l->limit) {
             e = task_sleep(t, after_ms(t, ACCEPT_PAUSE_MS));
             continue;
         }
@@ -56,8 +85,10 @@ static err accept_run(struct task *t, void *arg)
                                : OK;
             continue;
         }
-        if (!e)
-            start_visit(d, a->service, s, &peer);
+        if (!e && d->epoch->of[a->service].pickup)
+            start_local(t, a, s, &peer);
+        else if (!e)
+            start_visit(d, a->service, s, &peer, UINT32_MAX);
     }
     sock_close(a->sock);
     heap_free(a);
@@ -146,6 +177,7 @@ err role_smtpd_run(struct task *t, struct role *r)
     err e;
 
     d->role = r;
+    crowd_init(&d->submitters);
     d->queue = queue_link_new(r->memory);
     group_open(t, &d->group);
     lookup = role_calls(r, &d->group, ROLE_lookup);
@@ -161,6 +193,7 @@ err role_smtpd_run(struct task *t, struct role *r)
     if (e && e != ERR_STOPPED)
         say(t, role_fatal, task_why(t));
     group_close(t, &d->group);
+    crowd_free(&d->submitters);
     if (d->epoch)
         epoch_leave(d->epoch);
     return e;

@@ -17,6 +17,7 @@
 #include "mail/queue_id.h"
 #include "net/dns.h"
 #include "policy/policy.h"
+#include "role/crowd.h"
 #include "role/role.h"
 #include "route/expand.h"
 #include "smtp/smtp.h"
@@ -104,6 +105,7 @@ struct smtpd {
     struct dns *dns;
     struct table_opener opener; /* asks lookup: we open no path */
     struct epoch *epoch;
+    struct crowd submitters;    /* at public/pickup */
     struct task_group group;
 };
 
@@ -112,12 +114,20 @@ void epoch_leave(struct epoch *e);
 
 /* --- a session ------------------------------------------------------------ */
 
+/* A further message in the queue with the same text (parts.c). */
+struct content_part {
+    struct queue_ticket ticket;
+    struct queue_id id;
+};
+
 /* A message being received. */
 struct content {
     struct header_reader reader;
     struct arena memory;
     struct queue_ticket ticket;
     struct queue_id id;
+    struct content_part *parts; /* beside the one above */
+    size_t n_parts;
     struct buf out;             /* the piece that is being filled */
     bool in_body, started;
     bool resent;                /* there is a Resent- field */
@@ -142,6 +152,8 @@ struct visit {
     struct endpoint peer, own;
     uint32_t uid;               /* pickup: who submits */
     bool gateway;               /* pickup: headers as of remote mail */
+    int64_t since_us;           /* pickup: when it came in; 0: now */
+    str bounce;                 /* pickup: why this mail is not delivered */
     str sasl_user, sasl_method, sasl_sender;
     struct policy_memory memory_of_policy;
 
@@ -169,6 +181,7 @@ struct visit_start {
     const struct listener_settings *l;
     struct sock *sock;
     struct endpoint peer;
+    uint32_t uid;           /* pickup: who connected */
 };
 err visit_run(struct task *t, void *start);
 
@@ -183,6 +196,14 @@ struct reply content_end(struct task *t, struct visit *v);
 void content_drop(struct visit *v);
 /* Takes a number and makes the queue id, if there is none yet. */
 err content_id(struct task *t, struct visit *v);
+
+/* parts.c: as many messages in the queue as the recipients need.  A reply of
+ * code 0: all of them are the queue manager's. */
+err parts_begin(struct task *t, struct visit *v);
+err parts_data(struct task *t, struct visit *v, str bytes);
+struct reply parts_end(struct task *t, struct visit *v,
+                       const struct envelope *env);
+void parts_drop(struct visit *v);
 
 /* received.c */
 void received_put(struct task *t, struct visit *v, struct buf *to);

@@ -147,12 +147,13 @@ err visit_run(struct task *t, void *start)
     v->memory_of_policy.arena = &v->memory;
     log_name_set(t, st->l->log_name);
     err_ignore(sock_local(st->sock, &v->own)); /* a UNIX socket has none */
-    if (v->l->pickup && sock_peer_uid(st->sock, &v->uid))
-        v->uid = UINT32_MAX;
+    v->uid = st->uid;
     serve(t, v, st->sock);
     arena_reset(&v->transaction);
     arena_reset(&v->memory);
     heap_free(v);
+    if (st->l->pickup)
+        crowd_leave(&st->d->submitters, st->uid);
     st->epoch->n_sessions[st->l->index]--;
     epoch_leave(st->epoch);
     heap_free(st);

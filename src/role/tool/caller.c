@@ -114,18 +114,30 @@ bool caller_owns_queue(struct task *t, const struct conf *c)
            && st.uid == geteuid();
 }
 
-/* The path of an installed command that may more than we, or NULL. */
-static const char *helper(struct task *t, const struct conf *c,
-                          const char *name, struct arena *a)
+static bool is_helper(struct task *t, str path)
 {
     struct file_stat st;
-    str path = arena_fmt(a, "%.*s/%s", STR(conf_str(c, P_command_directory)),
-                         name);
 
-    if (geteuid() == 0 || file_stat_path(t, NULL, path, &st)
-        || !st.is_regular || !(st.mode & S_ISGID) || st.gid == getegid())
+    return !file_stat_path(t, NULL, path, &st) && st.is_regular
+           && (st.mode & S_ISGID) && st.gid != getegid();
+}
+
+/* The path of a command of ours that may more than we, or NULL.  It is looked
+ * for where this program was installed: what lies in $command_directory may be
+ * another mail system's, which would put the mail into a queue of its own. */
+static const char *helper(struct task *t, const char *name, struct arena *a)
+{
+    str self = str_from(tool_self(a)), dir;
+    size_t slash = str_rchr(self, '/');
+    str path;
+
+    if (geteuid() == 0 || slash == STR_NONE)
         return NULL;
-    return arena_cstr(a, path);
+    dir = str_head(self, slash);
+    path = arena_fmt(a, "%.*s/%s", STR(dir), name);
+    if (!is_helper(t, path))
+        path = arena_fmt(a, "%.*s/../sbin/%s", STR(dir), name);
+    return is_helper(t, path) ? arena_cstr(a, path) : NULL;
 }
 
 static int run_helper(struct task *t, const char *path,
@@ -148,15 +160,14 @@ static int run_helper(struct task *t, const char *path,
     return WIFEXITED(status) ? WEXITSTATUS(status) : 75;
 }
 
-int caller_helper(struct task *t, const struct conf *c,
-                  const char *const *argv, int stdin_fd)
+int caller_helper(struct task *t, const char *const *argv, int stdin_fd)
 {
     struct arena a;
     const char *path;
     int status = -1;
 
     arena_init(&a, 0);
-    path = helper(t, c, argv[0], &a);
+    path = helper(t, argv[0], &a);
     if (path)
         status = run_helper(t, path, argv, stdin_fd);
     arena_reset(&a);
@@ -169,7 +180,7 @@ int caller_run(struct task *t, const struct conf *c, tool_fn *fn,
     char *args[ARGS_MAX + 1] = { NULL };
     struct tool_args call = { .argv = args };
     struct arena a;
-    int status = caller_helper(t, c, argv, -1);
+    int status = caller_helper(t, argv, -1);
 
     if (status >= 0)
         return status;

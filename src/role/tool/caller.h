@@ -27,11 +27,11 @@ err caller_conf(struct task *t, struct arena *a, const struct tool_args *args,
 /* Whether the caller is root or owns the queue directory. */
 bool caller_owns_queue(struct task *t, const struct conf *c);
 
-/* Runs the installed $command_directory/argv[0] if it is set-group-id and we
- * are neither root nor of its group: it may what we may not.  -1: it is not,
- * else its exit status.  argv is NULL-ended; stdin_fd: -1 for ours. */
-int caller_helper(struct task *t, const struct conf *c,
-                  const char *const *argv, int stdin_fd);
+/* Runs our own argv[0], beside this program or in ../sbin, if it is
+ * set-group-id and we are neither root nor of its group: it may what we may
+ * not.  -1: there is none, else its exit status.  argv is NULL-ended;
+ * stdin_fd: -1 for ours. */
+int caller_helper(struct task *t, const char *const *argv, int stdin_fd);
 
 /* Calls another command: by such a helper, or else fn here. */
 int caller_run(struct task *t, const struct conf *c, tool_fn *fn,

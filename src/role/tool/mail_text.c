@@ -4,6 +4,8 @@
  */
 #include "role/tool/mail_text.h"
 
+#include "mail/member.h"
+
 bool mail_text_strips(str input, enum fix_line_ends fix)
 {
     size_t lf = str_chr(input, '\n');
@@ -23,8 +25,7 @@ struct maker {
     bool ended;
     bool resent;            /* there is a Resent- field */
     bool has_from, has_resent_from;
-    vec_of(struct address) plain, resent_to;
-    vec_of(str) plain_bad, resent_bad;
+    struct members plain, resent_to;
 };
 
 /* Takes the next line without its end; false at the end of the message. */
@@ -68,31 +69,6 @@ static bool begins_field(str line)
     return header_name_valid(name) && !is_blank(line.p[0]);
 }
 
-static void take_addresses(struct maker *m, const struct header_field *f)
-{
-    struct address_list l = address_list_of(f->value);
-    struct address_item item;
-    bool resent = (header_classes(f->id) & HEADER_IS_RESENT) != 0;
-
-    while (address_list_next(&l, m->a, &item)) {
-        if (item.kind != ITEM_MAILBOX)
-            continue;
-        if (item.bad) {
-            str text = str_of(f->value.p + item.from, item.to - item.from);
-            if (resent)
-                vec_push(m->a, &m->resent_bad, text);
-            else
-                vec_push(m->a, &m->plain_bad, text);
-        } else if (address_is_null(&item.address)) {
-            continue;
-        } else if (resent) {
-            vec_push(m->a, &m->resent_to, item.address);
-        } else {
-            vec_push(m->a, &m->plain, item.address);
-        }
-    }
-}
-
 static void on_field(struct maker *m, str raw)
 {
     struct header_field f;
@@ -108,7 +84,8 @@ static void on_field(struct maker *m, str raw)
     m->has_resent_from |= f.id == HEADER_RESENT_FROM;
     if (m->o->take_recipients && (classes & HEADER_HAS_RECIPIENT)
         && f.id != HEADER_APPARENTLY_TO)
-        take_addresses(m, &f);
+        members_read(f.value, m->a, classes & HEADER_IS_RESENT
+                                        ? &m->resent_to : &m->plain);
     if (!(classes & HEADER_IS_SECRET))
         buf_add(m->to, raw);
     if (!m->out->eightbit && !str_is_ascii(raw))
@@ -149,13 +126,11 @@ static void end_header(struct maker *m)
 
 static void give_recipients(struct maker *m)
 {
-    if (m->resent) {
-        memcpy(&m->out->recipients, &m->resent_to, sizeof(m->resent_to));
-        memcpy(&m->out->bad, &m->resent_bad, sizeof(m->resent_bad));
-    } else {
-        memcpy(&m->out->recipients, &m->plain, sizeof(m->plain));
-        memcpy(&m->out->bad, &m->plain_bad, sizeof(m->plain_bad));
-    }
+    const struct members *from = m->resent ? &m->resent_to : &m->plain;
+
+    for (size_t i = 0; i < from->list.n; i++)
+        if (!from->list.p[i].null)
+            vec_push(m->a, &m->out->recipients, from->list.p[i].text);
 }
 
 void mail_text_make(str input, const struct mail_text_options *o,
@@ -168,8 +143,9 @@ void mail_text_make(str input, const struct mail_text_options *o,
 
     *out = (struct mail_text){ .eightbit = false };
     while (next_line(&m, &line)) {
-        bool separator = first && str_starts(line, S("From "));
-        first = false;
+        bool separator = first && (str_starts(line, S("From "))
+                                   || str_starts(line, S(">From ")));
+        first = separator;
         if (separator)
             continue;
         body = !begins_field(line);

@@ -24,8 +24,8 @@ struct mail_text_options {
 };
 
 struct mail_text {
-    vec_of(struct address) recipients;  /* -t: in the order of the header */
-    vec_of(str) bad;                    /* what was no address */
+    vec_of(str) recipients; /* -t: in the order of the header, internal form;
+                               they may be no addresses */
     bool eightbit;
 };
 

@@ -63,6 +63,9 @@ TEST(mail_text_header)
     check_made(S("A: b\nno header\n"), o, S("A: b\r\n\r\nno header\r\n"));
     check_made(S("From me Mon\nA: b\n c\n\nx\n"), o,
                S("A: b\r\n c\r\n\r\nx\r\n"));
+    check_made(S(">From me\nFrom you\n>From x\nA: b\n\n>From z\n"), o,
+               S("A: b\r\n\r\n>From z\r\n"));
+    check_made(S(">from me\nA: b\n"), o, S("\r\n>from me\r\nA: b\r\n"));
     check_made(S(" lead\nA: b\n"), o, S("\r\n lead\r\nA: b\r\n"));
     check_made(S("Bcc: x\n y\nReturn-Path: <z>\nresent-bcc: q\nA: b\n"), o,
                S("A: b\r\n"));
@@ -90,9 +93,7 @@ static void check_recipients(str input, str want)
     make(&m, input, o);
     buf_init(&b, &m.a, 4096);
     for (size_t i = 0; i < m.out.recipients.n; i++)
-        buf_fmt(&b, "%.*s|", STR(m.out.recipients.p[i].text));
-    for (size_t i = 0; i < m.out.bad.n; i++)
-        buf_fmt(&b, "bad %.*s|", STR(m.out.bad.p[i]));
+        buf_fmt(&b, "%.*s|", STR(m.out.recipients.p[i]));
     check_str(buf_str(&b), want);
     arena_reset(&m.a);
 }
@@ -107,6 +108,8 @@ TEST(mail_text_recipients)
     check_recipients(S("To: a@x\nResent-From: me\n"), S(""));
     check_recipients(S("To:\n b@x,\n\tc@x\n"), S("b@x|c@x|"));
     check_recipients(S("Subject: x\n\nTo: a@x\n"), S(""));
+    check_recipients(S("To: a b@x \"c@x\", <>, @d, e@\n"),
+                     S("a|b@x|c@x|@d|e@|"));
 }
 
 TEST(mail_text_eightbit)

@@ -72,6 +72,8 @@ static err on_part(struct task *t, void *self, str part)
         buf_add(&s->text, body);
         return OK;
     }
+    if (part.p[0] == 's')
+        return OK;          /* the listing says it with the queue's name */
     s->found = true;
     if (envelope_unpack(arena_str(s->a, body), s->a, &s->envelope))
         return why(t, ERR_PEER, "an envelope that does not unpack");
@@ -165,13 +167,18 @@ static err take_file(struct shown *s, str file)
 
 static err find_drop(struct task *t, struct shown *s)
 {
-    str file;
+    str path = arena_fmt(s->a, "%.*s/%.*s",
+                         STR(queue_path(s->pc->conf, s->a, S("maildrop"))),
+                         STR(s->id)), file;
+    int64_t limit = conf_int(s->pc->conf, P_message_size_limit);
+    struct drop_file d;
+    err e;
 
-    if (file_load(t, NULL, arena_fmt(s->a, "%.*s/%.*s",
-                                     STR(queue_path(s->pc->conf, s->a,
-                                                    S("maildrop"))),
-                                     STR(s->id)), s->a, INT64_MAX, &file))
-        return OK; /* not there, or not for us */
+    /* its owner may have made it any size: its sizes must agree first */
+    e = drop_open(t, NULL, path, (uint64_t)limit, s->a, &d);
+    drop_close(&d);
+    if (e || file_load(t, NULL, path, s->a, d.stat.size, &file))
+        return OK; /* not there, not for us, or not a message */
     s->queue = S("maildrop");
     return take_file(s, file);
 }

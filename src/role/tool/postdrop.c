@@ -28,42 +28,49 @@ static int fatal(struct postdrop *pd, const char *what)
     return 1;
 }
 
+/* No more than what may be taken: the rest would be the caller's memory, and
+ * then our disk. */
 static bool read_input(struct postdrop *pd)
 {
+    uint64_t limit = (uint64_t)conf_int(pd->conf, P_message_size_limit);
+    uint64_t max = limit + DROP_ENVELOPE_MAX + DROP_HEAD + DROP_TAIL;
     size_t n;
 
     do {
         char *room = buf_room(&pd->file, READ_SIZE);
-        if (!room)
-            return false;
+        if (!room || (limit > 0 && pd->file.n > max)) {
+            pd->file.over = true;
+            return true;
+        }
         n = fread(room, 1, READ_SIZE, stdin);
         pd->file.n += n;
     } while (n > 0);
     return !ferror(stdin);
 }
 
-static bool size_good(struct postdrop *pd)
+static bool text_fits(struct postdrop *pd, str text)
 {
-    uint64_t max = drop_size_max(pd->conf);
+    uint64_t limit = (uint64_t)conf_int(pd->conf, P_message_size_limit);
 
-    return max == 0 || pd->file.n <= max;
+    return limit == 0 || text.n <= limit;
 }
 
-/* Tries to hand it over; what cannot be now waits for the next pickup. */
-static void hand_over(struct task *t, struct postdrop *pd, str name,
-                      const struct envelope *env, str text)
+/* Tries to hand it over.  Until that is known its file is hidden: pickup would
+ * submit it too. */
+static bool handed_over(struct task *t, struct postdrop *pd,
+                        const struct envelope *env, str text)
 {
     struct submit_mail m = { .envelope = env, .text = text };
     struct submit_result r;
 
     submit(t, pd->conf, &m, &pd->arena, &r);
-    if (r.outcome != SUBMIT_TAKEN || r.refused.n)
-        return;
-    err_ignore(file_unlink(t, NULL, /* else it is delivered twice */
-                           arena_fmt(&pd->arena, "%.*s/%.*s",
-                                     STR(queue_path(pd->conf, &pd->arena,
-                                                    S("maildrop"))),
-                                     STR(name))));
+    return r.outcome == SUBMIT_TAKEN && r.refused.n == 0;
+}
+
+static int not_queued(struct task *t, struct postdrop *pd)
+{
+    tool_warn(pd->args, "maildrop: %s", task_why(t));
+    return fatal(pd, "the message could not be queued");
 }
 
 static int drop(struct task *t, struct postdrop *pd)
@@ -73,16 +80,19 @@ static int drop(struct task *t, struct postdrop *pd)
 
     if (!read_input(pd))
         return fatal(pd, "error reading input");
-    if (!size_good(pd))
+    if (pd->file.over)
         return fatal(pd, "message file too big");
     if (drop_unpack(buf_str(&pd->file), &pd->arena, &env, &text)
         || env.recipients.n == 0)
         return fatal(pd, "malformed input");
-    if (drop_write(t, pd->conf, buf_str(&pd->file), &pd->arena, &name)) {
-        tool_warn(pd->args, "maildrop: %s", task_why(t));
-        return fatal(pd, "the message could not be queued");
-    }
-    hand_over(t, pd, name, &env, text);
+    if (!text_fits(pd, text))
+        return fatal(pd, "message file too big");
+    if (drop_hide(t, pd->conf, buf_str(&pd->file), &pd->arena, &name))
+        return not_queued(t, pd);
+    if (handed_over(t, pd, &env, text))
+        drop_forget(t, pd->conf, name);
+    else if (drop_show(t, pd->conf, name))
+        return not_queued(t, pd);
     return EX_OK;
 }
 

@@ -15,23 +15,15 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { READY_S = 60, STOP_S = 20, KILL_S = 5, SELF_MAX = 4096,
+enum { READY_S = 60, STOP_S = 20, KILL_S = 5,
        TEXT_MAX = 1024 };
 
 extern char **environ;
 
-static const char *self_path(struct arena *a)
-{
-    char path[SELF_MAX];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-
-    return n > 0 ? arena_cstr(a, str_of(path, (size_t)n)) : "veredus";
-}
-
 static err launch(struct task *t, struct postfix *p, struct process *process,
                   struct sock **ready)
 {
-    const char *self = self_path(&p->arena);
+    const char *self = tool_self(&p->arena);
     const char *argv[] = { "master", "--master", p->dir, "3", NULL };
     int fds[] = { -1, -1, -1, -1 };
     struct process_plan plan = { .path = self, .argv = argv,
@@ -119,7 +111,7 @@ int postfix_start(struct task *t, struct postfix *p)
 
 int postfix_start_fg(struct task *t, struct postfix *p)
 {
-    const char *self = self_path(&p->arena);
+    const char *self = tool_self(&p->arena);
     const char *argv[] = { "master", "--master", p->dir, NULL };
 
     if (running_pid(t, p->conf))

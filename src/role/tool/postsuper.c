@@ -10,9 +10,10 @@
 #include "role/tool/drop.h"
 #include "role/tool/queue_edit.h"
 #include "role/tool/queue_talk.h"
+#include "role/tool/requeue.h"
 #include "role/tool/tool_log.h"
 
-enum { OLD_S = 36 * 60 * 60, LINE_ROOM = 512 };
+enum { OLD_S = 36 * 60 * 60, PICKUP_S = 600, LINE_ROOM = 512 };
 
 struct op {
     char verb;
@@ -103,7 +104,10 @@ static err change_one(struct task *t, struct postsuper *ps, char verb,
 {
     uint32_t n = 0;
 
-    TRY(queue_edit_change(t, ps->edit, verb, id, &n));
+    if (verb == 'r')
+        TRY(requeue(t, ps->conf, ps->edit, id, &n));
+    else
+        TRY(queue_edit_change(t, ps->edit, verb, id, &n));
     if (n > 0)
         changed(t, ps, verb, id, loud);
     return OK;
@@ -138,7 +142,7 @@ static err change_all(struct task *t, struct postsuper *ps, char verb)
 {
     uint32_t n = 0;
 
-    if (ps->queues.n == 0) {
+    if (ps->queues.n == 0 && verb != 'r') {
         TRY(queue_edit_change(t, ps->edit, verb, S("ALL"), &n));
         ps->counts[(unsigned char)verb] += n;
         return OK;
@@ -151,7 +155,8 @@ static err change_all(struct task *t, struct postsuper *ps, char verb)
 
 static err do_op(struct task *t, struct postsuper *ps, const struct op *op)
 {
-    if (ps->queues.n > 0) /* what was done before may have moved them */
+    if (ps->queues.n > 0 || op->verb == 'r')
+        /* what was done before may have moved them */
         TRY(queue_edit_list(t, ps->edit, &ps->arena, &ps->items));
     if (op->verb == 'd')
         TRY(drops_delete(t, ps, op->id));
@@ -172,6 +177,22 @@ static void totals(struct task *t, struct postsuper *ps)
     }
 }
 
+/* Those that were requeued need not wait for the next wake-up. */
+static void kick_pickup(struct task *t, struct postsuper *ps)
+{
+    const char *argv[] = { "pickup", "-c",
+                           arena_cstr(&ps->arena, conf_dir(ps->conf)), NULL };
+    const char *env[] = { NULL };
+    int fds[] = { -1, -1, -1 }, status;
+    struct process_plan plan = { .path = tool_self(&ps->arena), .argv = argv,
+                                 .env = env, .fds = fds, .n_fds = 3 };
+    struct process p;
+
+    /* else master's own will find them */
+    if (!process_start(t, &plan, &p))
+        err_ignore(process_wait(t, &p, after_s(t, PICKUP_S), &status));
+}
+
 static int do_ops(struct task *t, struct postsuper *ps)
 {
     err e = queue_edit_open(t, ps->conf, &ps->arena, &ps->edit), end;
@@ -180,6 +201,8 @@ static int do_ops(struct task *t, struct postsuper *ps)
         e = do_op(t, ps, &ps->ops.p[i]);
     if (e)
         tool_fatal(ps->args, "%s", task_why(t));
+    if (!e && ps->counts['r'] > 0 && queue_edit_running(ps->edit))
+        kick_pickup(t, ps);
     end = queue_edit_close(t, ps->edit);
     if (end && !e)
         tool_fatal(ps->args, "%s", task_why(t));

@@ -324,3 +324,103 @@ err queue_edit_change(struct task *t, struct queue_edit *e, char verb,
     *n = changed;
     return OK;
 }
+
+/* --- reading -------------------------------------------------------------- */
+
+struct part_reader {
+    struct arena *a;
+    struct queue_content *out;
+    bool *done;
+};
+
+static void keep_pending(struct arena *a, struct envelope *env,
+                         const bool *done)
+{
+    struct envelope all = *env;
+
+    env->recipients.p = NULL;
+    env->recipients.n = env->recipients.cap = 0;
+    for (size_t i = 0; i < all.recipients.n; i++)
+        if (!done || !done[i])
+            vec_push(a, &env->recipients, all.recipients.p[i]);
+}
+
+/* The rows of the queue manager's answer to 'c'. */
+static err on_part(struct task *t, void *self, str part)
+{
+    struct part_reader *r = self;
+    str body = str_skip(part, 1);
+    size_t n = r->out->envelope.recipients.n;
+
+    switch (part.n > 0 ? part.p[0] : 0) {
+    case 'e':
+        if (envelope_unpack(arena_str(r->a, body), r->a, &r->out->envelope))
+            break;
+        r->out->found = true;
+        return OK;
+    case 's':
+        if (!r->out->found || r->done || body.n != n + 1)
+            break;
+        r->out->active = body.p[0] != 0;
+        r->done = arena_array(r->a, bool, n);
+        for (size_t i = 0; i < n; i++)
+            r->done[i] = body.p[i + 1] != 0;
+        return OK;
+    case 'b':
+        buf_add(&r->out->text, body);
+        return OK;
+    }
+    return why(t, ERR_PEER, "a bad answer of the queue manager");
+}
+
+static err read_stopped(struct task *t, struct queue_edit *e,
+                        const struct stopped *m, struct arena *a,
+                        struct queue_content *out)
+{
+    char *memory = heap_alloc(SPOOL_CHUNK_MAX + SPOOL_RECORD_HEAD);
+    size_t n = m->q.envelope.recipients.n;
+    bool *done = arena_array(a, bool, n);
+    err result = OK;
+
+    for (size_t i = 0; i < n; i++)
+        done[i] = m->q.rcpts[i].status == QUEUE_RCPT_DONE;
+    out->found = true;
+    out->envelope = m->q.envelope;
+    keep_pending(a, &out->envelope, done);
+    for (uint32_t i = 0; i < m->entry->n_extents && !result; i++) {
+        const struct extent *x = &m->entry->extents[i];
+        str bytes;
+        result = spool_read(t, spool_segment_file(e->spool, x->segment), x,
+                            m->entry->id, memory, &bytes);
+        if (!result)
+            buf_add(&out->text, bytes);
+    }
+    heap_free(memory);
+    return result;
+}
+
+err queue_edit_read(struct task *t, struct queue_edit *e, str id,
+                    struct arena *a, struct queue_content *out)
+{
+    struct part_reader r = { .a = a, .out = out };
+    uint32_t n;
+
+    *out = (struct queue_content){ .found = false };
+    buf_init(&out->text, NULL, STR_NONE / 2);
+    if (e->talk.port) {
+        TRY(queue_talk_ask(t, &e->talk, 'c', id, on_part, &r, &n));
+        keep_pending(a, &out->envelope, r.done);
+        return OK;
+    }
+    list_each(at, &e->messages) {
+        struct stopped *m = container_of(at, struct stopped, link);
+        if (str_eq(id, queue_id_str(&m->q.id)))
+            return read_stopped(t, e, m, a, out);
+    }
+    return OK;
+}
+
+bool queue_edit_running(const struct queue_edit *e)
+{
+    return e->talk.port != NULL;
+}

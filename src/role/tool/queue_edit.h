@@ -36,6 +36,18 @@ err queue_edit_list(struct task *t, struct queue_edit *e, struct arena *a,
 err queue_edit_change(struct task *t, struct queue_edit *e, char verb,
                       str id, uint32_t *n);
 
+/* A message with the recipients that are still to get it. */
+struct queue_content {
+    struct envelope envelope;   /* in the arena */
+    struct buf text;            /* on the heap; the caller frees it */
+    bool found, active;         /* active: it is being delivered */
+};
+err queue_edit_read(struct task *t, struct queue_edit *e, str id,
+                    struct arena *a, struct queue_content *out);
+
+/* Whether the system is up. */
+bool queue_edit_running(const struct queue_edit *e);
+
 /* For adding mail to a stopped system, which may never have run: the log is
  * made if it is missing.  Ends with queue_edit_close, if *out is set. */
 err queue_edit_open_new(struct task *t, const struct conf *c, struct arena *a,

@@ -50,20 +50,20 @@ static err one_drop(struct task *t, struct dir *dir, str name,
 {
     struct queue_row row = { .queue = S("maildrop"), .id = name };
     struct queue_row_rcpt *x;
-    struct envelope env;
-    str file, text;
+    struct drop_file d;
+    const struct envelope *env = &d.envelope;
     size_t n;
 
-    if (file_load(t, dir, name, a, INT64_MAX, &file)
-        || drop_unpack(file, a, &env, &text))
+    if (drop_open(t, dir, name, 0, a, &d))
         return OK; /* it went, or the next pickup complains */
-    n = env.recipients.n;
+    drop_close(&d);
+    n = env->recipients.n;
     x = arena_array(a, struct queue_row_rcpt, n);
     for (size_t i = 0; i < n; i++)
-        x[i].address = env.recipients.p[i].address.text;
-    row.arrival_us = env.arrival_us;
-    row.size = text.n;
-    row.sender = env.sender.text;
+        x[i].address = env->recipients.p[i].address.text;
+    row.arrival_us = env->arrival_us;
+    row.size = d.text_size;
+    row.sender = env->sender.text;
     row.rcpts = x;
     row.n_rcpts = (uint32_t)n;
     return w->stopped = w->fn(t, w->self, &row, a);

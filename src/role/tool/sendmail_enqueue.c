@@ -7,6 +7,7 @@
  */
 #include "role/tool/sendmail.h"
 
+#include "mail/member.h"
 #include "role/tool/caller.h"
 #include "role/tool/drop.h"
 #include "role/tool/submit.h"
@@ -30,65 +31,49 @@ static int fatal(struct job *j, int status, const char *what)
     return status;
 }
 
-static bool add_recipient(struct job *j, const struct address *x)
+/* What is no address is queued too, and bounces: the others get theirs. */
+static void add_recipient(struct job *j, str text)
 {
-    struct recipient r = { .address = *x, .notify = j->sm->notify,
-                           .original = x->text };
+    struct member m = { .text = text };
+    struct recipient r = { .notify = j->sm->notify, .original = text };
 
-    if (!str_is_ascii(x->text))
+    if (text.n == 0)
+        m.text = conf_str(j->sm->conf, P_empty_address_recipient);
+    if (member_address(&m, j->a, &r.address) || address_is_null(&r.address))
+        r.address = member_unusable(text, j->a);
+    if (!str_is_ascii(r.address.text))
         j->env.flags |= ENVELOPE_SMTPUTF8;
     vec_push(j->a, &j->env.recipients, r);
-    return true;
 }
 
-static void say_bad(struct job *j, str text)
+/* An argument is a list as a To: field would have it. */
+static void take_argument(struct job *j, str arg)
 {
-    tool_fatal(j->sm->args, "%.*s(%ld): malformed recipient address: %.*s",
-               STR(j->who), (long)getuid(), STR(text));
+    struct members m = { 0 };
+
+    members_read(arg, j->a, &m);
+    if (arg.n == 0)
+        add_recipient(j, arg);
+    for (size_t i = 0; i < m.list.n; i++)
+        if (!m.list.p[i].null)
+            add_recipient(j, m.list.p[i].text);
 }
 
-/* An argument is an address list as a To: field would have it. */
-static bool take_argument(struct job *j, str arg)
-{
-    struct address_list l = address_list_of(arg);
-    struct address_item item;
-
-    while (address_list_next(&l, j->a, &item)) {
-        if (item.kind != ITEM_MAILBOX
-            || (!item.bad && address_is_null(&item.address)))
-            continue;
-        if (item.bad) {
-            say_bad(j, arg);
-            return false;
-        }
-        add_recipient(j, &item.address);
-    }
-    return true;
-}
-
+/* The first of them, should it be a list. */
 static void take_sender(struct job *j)
 {
     struct sendmail *sm = j->sm;
     str text = sm->sender ? str_from(sm->sender) : j->who;
+    struct members m = { 0 };
 
-    if (str_empty(text) || str_eq(text, S("<>"))) {
-        j->env.sender = ADDRESS_NULL;
+    j->env.sender = ADDRESS_NULL;
+    members_read(text, j->a, &m);
+    if (m.list.n == 0 || m.list.p[0].null)
         return;
-    }
-    if (address_parse(text, j->a, 0, &j->env.sender)) {
-        struct address_list l = address_list_of(text);
-        struct address_item item;
-        bool found = address_list_next(&l, j->a, &item)
-                     && item.kind == ITEM_MAILBOX && !item.bad;
-        if (found) {
-            j->env.sender = item.address; /* "Joe <joe@example.com>" */
-        } else {
-            tool_warn(sm->args, "-%c option specified malformed sender: "
-                      "%.*s", 'f', STR(text));
-            if (address_of(text, j->a, &j->env.sender))
-                j->env.sender = ADDRESS_NULL;
-        }
-    }
+    if (member_address(&m.list.p[0], j->a, &j->env.sender)
+        || m.list.n > 1)
+        tool_warn(sm->args, "-f option specified malformed sender: %.*s",
+                  STR(text));
     if (!str_is_ascii(j->env.sender.text))
         j->env.flags |= ENVELOPE_SMTPUTF8;
 }
@@ -154,7 +139,7 @@ static int help_aside(struct task *t, struct job *j, str file)
 
     if (f && fwrite(file.p, 1, file.n, f) == file.n && !fflush(f)) {
         rewind(f);
-        status = caller_helper(t, j->sm->conf, argv, fileno(f));
+        status = caller_helper(t, argv, fileno(f));
         if (status > 0)
             status = EX_TEMPFAIL;
     } else {
@@ -236,12 +221,8 @@ static int build_and_send(struct task *t, struct job *j)
     make_text(j, &made);
     if (j->text.over || (limit && j->text.n > limit))
         return fatal(j, EX_UNAVAILABLE, "message file too big");
-    if (sm->text.take_recipients && made.bad.n) {
-        say_bad(j, made.bad.p[0]);
-        return EX_DATAERR;
-    }
     for (size_t i = 0; i < made.recipients.n; i++)
-        add_recipient(j, &made.recipients.p[i]);
+        add_recipient(j, made.recipients.p[i]);
     if (j->env.recipients.n == 0)
         return fatal(j, EX_TEMPFAIL,
                      "No recipient addresses found in message header");
@@ -285,8 +266,7 @@ static int enqueue(struct task *t, struct job *j)
     if (sm->sender)
         j->who = str_from(sm->sender);
     for (int i = sm->rest; i < sm->args->argc; i++)
-        if (!take_argument(j, str_from(sm->args->argv[i])))
-            return EX_DATAERR;
+        take_argument(j, str_from(sm->args->argv[i]));
     if (j->env.recipients.n == 0 && !sm->text.take_recipients)
         return fatal(j, EX_TEMPFAIL, "Recipient addresses must be specified "
                      "on the command line or via the -t option");

@@ -46,6 +46,13 @@ static bool on_mode(struct sendmail *sm, const char *value)
 
 static bool on_queue(struct sendmail *sm, const char *value)
 {
+    if (is_digit(value[0])) {
+        /* an interval: queue_run_delay is what counts; "-bd -q15m" is how
+         * the original was started */
+        if (sm->mode != SENDMAIL_DAEMON)
+            sm->mode = SENDMAIL_NOTHING;
+        return true;
+    }
     sm->mode = SENDMAIL_FLUSH;
     switch (value[0]) {
     case 'I':
@@ -56,11 +63,8 @@ static bool on_queue(struct sendmail *sm, const char *value)
             return true;
         return fail(sm, "specify: %s", value[0] == 'I' ? "-qIqueueid"
                                                        : "-qRsitename");
-    case 'S':
-        return fail(sm, "%s is not implemented", "-qS");
-    default: /* an interval: queue_run_delay is what counts */
-        sm->mode = SENDMAIL_NOTHING;
-        return true;
+    default:
+        return fail(sm, "-q%s is not implemented", value);
     }
 }
 
@@ -171,6 +175,7 @@ static bool take(struct sendmail *sm, int letter, const char *value)
     case 'f':
     case 'r': sm->sender = value; return true;
     case 'i': sm->text.keep_dots = true; return true;
+    case 'n': return fail(sm, "%s option not supported", "-n");
     case 't': sm->text.take_recipients = true; return true;
     case 'v': sm->report = true; return true;
     case '?': return fail(sm, "usage: %s [options]", "sendmail");

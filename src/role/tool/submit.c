@@ -5,13 +5,14 @@
  */
 #include "role/tool/submit.h"
 
+#include "mail/esmtp.h"
 #include "role/tool/queue_talk.h"
-#include "smtp/client.h"
 
 #include <unistd.h>
 
 enum { CONNECT_S = 30, STEP_S = 300, DONE_S = 600, LINE_MAX_ = 4096,
-       PIECE = 64 * 1024 };
+       PIECE = 64 * 1024, BOUNCE_MAX = 500,
+       AT_ONCE = 100 }; /* so many answers fit into the socket */
 
 struct reader {
     str left;
@@ -58,9 +59,18 @@ static err say_whose(struct task *t, struct smtp_peer *p,
 
     if (!m->for_other && !(m->envelope->flags & ENVELOPE_NO_REWRITE))
         return OK;
-    conn_fmt(p->conn, "XPICKUP UID=%u%s\r\n",
+    conn_fmt(p->conn, "XPICKUP UID=%u%s",
              m->for_other ? m->uid : (uint32_t)getuid(),
              m->envelope->flags & ENVELOPE_NO_REWRITE ? " GATEWAY" : "");
+    if (m->since_us > 0)
+        conn_fmt(p->conn, " SINCE=%" PRId64, m->since_us);
+    if (!str_empty(m->bounce)) {
+        struct buf b;
+        buf_init(&b, p->memory, LINE_MAX_);
+        xtext_encode(&b, str_head(m->bounce, BOUNCE_MAX));
+        conn_fmt(p->conn, " BOUNCE=%.*s", STR(buf_str(&b)));
+    }
+    conn_put(p->conn, S("\r\n"));
     do
         TRY(conn_line(t, p->conn, LINE_MAX_, after_s(t, STEP_S), &line,
                       &end));
@@ -99,6 +109,7 @@ static bool envelope_good(const struct smtp_transaction *x, struct arena *a,
         if (r.code / 100 != 5)
             return false;
         vec_push(a, &out->refused, (uint32_t)i);
+        out->refused_with = r;
     }
     if (x->n_accepted == 0)
         return false;
@@ -121,8 +132,9 @@ static err transaction(struct task *t, struct smtp_peer *p,
         .envelope = env,
         .rcpts = rcpts,
         .n_rcpts = n,
-        .size = m->text.n,
-        .text = { &reader, next_piece },
+        .size = m->source.next ? m->source_size : m->text.n,
+        .text = m->source.next ? m->source
+                               : (struct smtp_text){ &reader, next_piece },
         .arena = a,
     };
 
@@ -148,7 +160,8 @@ void submit(struct task *t, const struct conf *c,
         .memory = a,
         .timeouts = { STEP_S, STEP_S, STEP_S, STEP_S, STEP_S, STEP_S, STEP_S,
                       DONE_S, STEP_S, 1 },
-        .manners = { .pipeline = true, .ehlo_always = true, .quote = true },
+        .manners = { .pipeline = m->envelope->recipients.n <= AT_ONCE,
+                     .ehlo_always = true, .quote = true },
         .helo = conf_str(c, P_myhostname),
     };
     struct sock *s;

@@ -5,6 +5,9 @@
 #include "role/tool/tool.h"
 
 #include <stdio.h>
+#include <unistd.h>
+
+enum { SELF_MAX = 4096 };
 
 static void message(const struct tool_args *args, const char *level,
                     const char *fmt, va_list ap)
@@ -136,4 +139,12 @@ int tool_option(struct tool_options *o)
         o->in = 0;
     }
     return place == STR_NONE ? complain(o, "invalid option", c) : c;
+}
+
+const char *tool_self(struct arena *a)
+{
+    char path[SELF_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+    return n > 0 ? arena_cstr(a, str_of(path, (size_t)n)) : "veredus";
 }

@@ -70,4 +70,7 @@ struct tool_options tool_options_of(const struct tool_args *args,
  * When it gave 0, the operands are argv[at] and on. */
 int tool_option(struct tool_options *o);
 
+/* The path of this program. */
+const char *tool_self(struct arena *a);
+
 #endif

@@ -29,10 +29,23 @@ void tool_log_open_tag(struct task *t, const struct conf *c, struct arena *a,
                  conf_str(c, P_myhostname), facility);
 }
 
+static str tag_of(const struct conf *c, struct arena *a, str name)
+{
+    return arena_fmt(a, "%.*s/%.*s", STR(conf_str(c, P_syslog_name)),
+                     STR(name));
+}
+
+void tool_log_adopt(struct task *t, const struct conf *c, struct arena *a,
+                    str name, int fd)
+{
+    log_name_set(t, arena_cstr(a, tag_of(c, a, name)));
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
+        log_open(t, LOG_SINK_FILE, fd, conf_str(c, P_myhostname),
+                 log_facility(conf_str(c, P_syslog_facility)));
+}
+
 void tool_log_open(struct task *t, const struct conf *c, struct arena *a,
                    str name)
 {
-    tool_log_open_tag(t, c, a, arena_fmt(a, "%.*s/%.*s",
-                                         STR(conf_str(c, P_syslog_name)),
-                                         STR(name)));
+    tool_log_open_tag(t, c, a, tag_of(c, a, name));
 }

@@ -14,6 +14,11 @@
 void tool_log_open(struct task *t, const struct conf *c, struct arena *a,
                    str name);
 
+/* The same for a command that master started: fd is the log file as master
+ * has it open, which the command itself may not be allowed to do. */
+void tool_log_adopt(struct task *t, const struct conf *c, struct arena *a,
+                    str name, int fd);
+
 /* The same with a whole tag. */
 void tool_log_open_tag(struct task *t, const struct conf *c, struct arena *a,
                        str tag);
