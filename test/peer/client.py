@@ -59,7 +59,7 @@ mail_owner = daemon
 setgid_group = tty
 maillog_file = {dir}/maillog
 maillog_file_prefixes = /tmp
-import_environment = MAIL_CONFIG LD_LIBRARY_PATH={root}/usr/lib/postfix
+import_environment = MAIL_CONFIG LD_LIBRARY_PATH
 in_flow_delay = 0
 """
 PEER_MASTER = """
@@ -108,7 +108,7 @@ class Peer:
         with open(os.path.join(etc, "master.cf"), "w") as f:
             f.write(PEER_MASTER.format(port=self.smtp_port))
         env = dict(os.environ, MAIL_CONFIG=etc,
-                   LD_LIBRARY_PATH=os.path.join(ROOT, "usr/lib/postfix"))
+                   LD_LIBRARY_PATH=harness.peer_libraries(ROOT))
         self.process = subprocess.Popen(
             [os.path.join(ROOT, "usr/lib/postfix/sbin/master"), "-c", etc,
              "-d"], env=env, start_new_session=True,
