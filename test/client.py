@@ -545,6 +545,7 @@ null.example MX 0 .
 bare.example A 127.0.0.11
 noaddr.example MX 10 none.noaddr.example
 fails.example SERVFAIL
+numeric.example MX 10 127.0.0.12
 alias.example CNAME two.example
 loop.example MX 10 me.loop.example
 me.loop.example A 127.0.0.1
@@ -618,12 +619,61 @@ def next_exchanger_after_a_loss():
     with_pair(check, MAIL=lambda line: None)
     with_pair(check, greeting=b"421 busy")
 
+
+
+@test
+def sessions_are_counted_past_the_hello():
     def one(site, first, second):
-        want(site.line(site.send("b@two.example")),
-             r"status=deferred \(host mx1\.two\.example\[127\.0\.0\.11\] "
-             "refused to talk to me: 421 busy")
+        q = site.send("b@two.example")
+        want(site.line(q), r"status=deferred \(host mx1\.two\.example"
+             r"\[127\.0\.0\.11\] said: 451 later")
         assert second.sessions == 0
-    with_pair(one, {"smtp_mx_session_limit": "1"}, greeting=b"421 busy")
+    with_pair(one, {"smtp_mx_session_limit": "1"}, MAIL=b"451 later")
+
+    def second_of_two(site, first, second):
+        q = site.send("b@two.example")
+        want(site.line(q), r"relay=mx2\.two\.example.*status=sent")
+        want(site.inst.log_text(), rf"postfix/smtp\[\d+\]: {q}: host "
+             r"mx1\.two\.example\[127\.0\.0\.11\] refused to talk to me: "
+             r"421 busy\n")
+    for say in ({"greeting": b"421 busy"}, {"EHLO": b"421 busy"}):
+        with_pair(second_of_two, {"smtp_mx_session_limit": "1"}, **say)
+
+
+@test
+def each_failure_is_logged():
+    """Of an exchanger that was tried, where there was another."""
+    cases = [({"MAIL": b"451 4.3.0 not now"}, r"said: 451 4\.3\.0 not now "
+              r"\(in reply to MAIL FROM command\)"),
+             ({"RCPT": b"451 4.3.0 not now"}, r"said: 451 4\.3\.0 not now "
+              r"\(in reply to RCPT TO command\)"),
+             ({"end": b"451 4.3.0 not now"}, r"said: 451 4\.3\.0 not now "
+              r"\(in reply to end of DATA command\)")]
+    for say, text in cases:
+        def check(site, first, second):
+            q = site.send("b@two.example")
+            want(site.line(q), "relay=mx2.*status=sent")
+            want(site.inst.log_text(), rf"postfix/smtp\[\d+\]: {q}: host "
+                 rf"mx1\.two\.example\[127\.0\.0\.11\] {text}\n")
+        with_pair(check, **say)
+
+    def lost(site, first, second):
+        q = site.send("b@two.example")
+        want(site.line(q), "relay=mx2.*status=sent")
+        want(site.inst.log_text(), rf"postfix/smtp\[\d+\]: {q}: lost "
+             r"connection with mx1\.two\.example\[127\.0\.0\.11\] while "
+             r"sending MAIL FROM\n")
+    with_pair(lost, MAIL=lambda line: None)
+
+
+@test
+def exchanger_that_is_an_address():
+    def check(site, first, second):
+        want(site.line(site.send("b@numeric.example")),
+             r"relay=127\.0\.0\.12\[127\.0\.0\.12\]:\d+, .*status=sent")
+        want(site.inst.log_text(), r"warning: numeric domain name in resource "
+             r"data of MX record for numeric\.example: 127\.0\.0\.12\n")
+    with_pair(check)
 
 
 @test

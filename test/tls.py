@@ -397,8 +397,25 @@ def client_asks_for_a_name():
               smtp_tls_servername="hostname")   # an address is none
 
 
+def copied(cert, place, name):
+    shutil.copy(cert, os.path.join(place, name))
+
+
+def linked(cert, place, name):
+    """As c_rehash and update-ca-certificates do: NAME.0 -> NAME.pem -> the
+    file, beside one whose file is gone."""
+    os.symlink(cert, os.path.join(place, "authority.pem"))
+    os.symlink("authority.pem", os.path.join(place, name))
+    os.symlink("gone.pem", os.path.join(place, "00000000.0"))
+
+
 @test
 def client_trusts_authorities_of_a_directory():
+    for how in copied, linked:
+        trusts_directory(how)
+
+
+def trusts_directory(how):
     def check(system, sink, place):
         cas = os.path.join(system.etc, "cas")
         os.mkdir(cas)
@@ -406,7 +423,7 @@ def client_trusts_authorities_of_a_directory():
         name = subprocess.run(["openssl", "x509", "-hash", "-noout", "-in",
                                cert], capture_output=True, text=True,
                               check=True).stdout.strip()
-        shutil.copy(cert, os.path.join(cas, name + ".0"))
+        how(cert, cas, name + ".0")
         with open(system.etc + "/main.cf", "a") as f:
             f.write(f"smtp_tls_CApath = {cas}\n")
         reload(system)

@@ -148,6 +148,27 @@ static err read_some(struct conn *c, char *to, size_t max, size_t *n,
                   : sock_read_some(c->sock, to, max, n);
 }
 
+err conn_look(struct conn *c)
+{
+    bool want_write;
+    size_t n = 0;
+    err e;
+
+    if (conn_pending(c))
+        return OK;
+    if (c->closed)
+        return ERR_END;
+    if (!c->in)
+        c->in = heap_resize(NULL, IN_SIZE);
+    c->in_at = c->in_n = 0;
+    e = read_some(c, c->in, IN_SIZE, &n, &want_write);
+    c->in_n = n;
+    c->counts.in += n;
+    if (n == 0)
+        conn_discard(c);
+    return n > 0 ? OK : e;
+}
+
 /* Adds to the buffer; at least one byte. */
 static err fill(struct task *t, struct conn *c, when until)
 {

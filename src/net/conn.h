@@ -52,6 +52,10 @@ void conn_unread(struct conn *c, size_t n);
 /* Whether input is buffered that was not yet read. */
 bool conn_pending(const struct conn *c);
 
+/* Takes in what has arrived, without waiting; conn_pending() says whether
+ * there is any.  ERR_END: nothing, and the other side left. */
+err conn_look(struct conn *c);
+
 /* Waits until there is input or the end, flushing first; for IDLE. */
 err conn_wait(struct task *t, struct conn *c, when until);
 

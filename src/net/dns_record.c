@@ -72,9 +72,8 @@ static bool read_u16(struct scan *s, uint16_t *n)
     return high >= 0 && low >= 0;
 }
 
-/* A name without compression.  One that is no host name is refused: its
- * bytes would reach log lines and table keys. */
-static bool read_name(struct scan *s, struct arena *a, str *out)
+/* A name without compression, whatever is in it. */
+static bool read_labels(struct scan *s, struct arena *a, str *out)
 {
     struct buf b;
     int n;
@@ -93,7 +92,23 @@ static bool read_name(struct scan *s, struct arena *a, str *out)
     if (n < 0 || b.over)
         return false;
     *out = b.n ? buf_str(&b) : S(".");
-    return b.n == 0 || host_valid(*out, false);
+    return true;
+}
+
+/* One that is no host name is refused: its bytes would reach log lines and
+ * table keys. */
+static bool read_name(struct scan *s, struct arena *a, str *out)
+{
+    return read_labels(s, a, out)
+           && (str_eq(*out, S(".")) || host_valid(*out, false));
+}
+
+/* People write addresses there, and mean them. */
+static bool read_exchanger(struct scan *s, struct arena *a, str *out)
+{
+    return read_labels(s, a, out)
+           && (str_eq(*out, S(".")) || host_valid(*out, false)
+               || host_ip4_valid(*out));
 }
 
 static bool read_address(struct scan *s, size_t size, struct dns_record *r)
@@ -137,7 +152,8 @@ static bool read_rdata(struct scan *s, struct arena *a, struct dns_record *r)
     case DNS_PTR:
         return read_name(s, a, &r->name);
     case DNS_MX:
-        return read_u16(s, &r->preference) && read_name(s, a, &r->name);
+        return read_u16(s, &r->preference)
+            && read_exchanger(s, a, &r->name);
     case DNS_SRV:
         return read_u16(s, &r->preference) && read_u16(s, &r->weight)
             && read_u16(s, &r->port) && read_name(s, a, &r->name);

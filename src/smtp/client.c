@@ -6,90 +6,14 @@
 
 #include "smtp/wire.h"
 
-enum { REPLY_LINE_MAX = 4096, REPLY_TEXT_MAX = 16 * 1024, LINES_MAX = 500 };
-
-static bool is_code(str line)
-{
-    return line.n >= 3 && line.p[0] >= '2' && line.p[0] <= '5'
-           && is_digit(line.p[1]) && is_digit(line.p[2])
-           && (line.n == 3 || line.p[3] == ' ' || line.p[3] == '-');
-}
-
-static bool is_dsn(str word)
-{
-    str part;
-    int n = 0;
-
-    if (word.n < 5 || word.n > 11 || word.p[1] != '.')
-        return false;
-    while (str_cut(&word, '.', &part)) {
-        uint64_t number;
-        if (!str_uint(part, 999, &number))
-            return false;
-        n++;
-    }
-    return n == 3;
-}
-
-/* Takes the enhanced code off the front of a line's text. */
-static str take_dsn(str text, char *dsn, size_t size)
-{
-    size_t blank = str_chr(text, ' ');
-    str word = str_head(text, blank);
-
-    if (!is_dsn(word) || word.n >= size)
-        return text;
-    memcpy(dsn, word.p, word.n);
-    dsn[word.n] = 0;
-    return str_trim(str_skip(text, word.n));
-}
-
-err wire_reply(struct task *t, struct smtp_peer *p, when until,
-               struct arena *a, void (*each)(struct smtp_peer *, str),
-               struct reply *out)
-{
-    struct buf text;
-    struct reply r = { 0 };
-    enum line_end end;
-    str line;
-
-    buf_init(&text, a, REPLY_TEXT_MAX);
-    for (int n = 0; n < LINES_MAX; n++) {
-        bool more;
-        TRY(conn_line(t, p->conn, REPLY_LINE_MAX, until, &line, &end));
-        if (end == LINE_CUT || !is_code(line)) {
-            p->broken = true;
-            return why(t, ERR_PEER, "unexpected reply \"%.*s\"",
-                       STR(str_head(line, 80)));
-        }
-        r.code = (line.p[0] - '0') * 100 + (line.p[1] - '0') * 10
-                 + (line.p[2] - '0');
-        more = line.n > 3 && line.p[3] == '-';
-        if (each && n > 0)
-            each(p, str_skip(line, 4));
-        if (n > 0)
-            buf_byte(&text, ' ');
-        buf_add(&text, n == 0 ? str_rtrim(line)
-                              : str_rtrim(take_dsn(str_skip(line, 4), r.dsn,
-                                                   sizeof(r.dsn))));
-        if (n == 0)
-            take_dsn(str_skip(line, 4), r.dsn, sizeof(r.dsn));
-        if (!more) {
-            r.text = buf_str(&text);
-            *out = r;
-            if (r.code == 421)
-                p->broken = true;
-            return OK;
-        }
-    }
-    return why(t, ERR_PEER, "a reply of more than %d lines", LINES_MAX);
-}
-
+/* The answer to a command that was put and not yet sent. */
 static err ask(struct task *t, struct smtp_peer *p, int64_t limit_s,
                const char *command, struct arena *a, struct smtp_answer *out)
 {
-    out->command = command;
-    return wire_reply(t, p, after_s(t, limit_s), a, NULL, &out->reply);
+    const struct wire_question q = { .command = command, .classes = "245",
+                                     .limit_s = limit_s, .alone = true };
+
+    return wire_ask(t, p, &q, a, out);
 }
 
 /* "220 host.example ESMTP Postfix": the word stands after the name. */
@@ -106,8 +30,12 @@ static bool says_esmtp(str text)
 err smtp_read_greeting(struct task *t, struct smtp_peer *p, struct arena *a,
                        struct smtp_answer *out)
 {
+    const struct wire_question q = { .command = "connection",
+                                     .classes = "245",
+                                     .limit_s = p->timeouts.greeting_s };
+
     p->stage = "receiving the initial server greeting";
-    TRY(ask(t, p, p->timeouts.greeting_s, "connection", a, out));
+    TRY(wire_ask(t, p, &q, a, out));
     p->says_esmtp = says_esmtp(out->reply.text);
     return OK;
 }
@@ -152,13 +80,16 @@ err smtp_say_helo(struct task *t, struct smtp_peer *p, struct arena *a,
         p->starttls = p->chunking = false;
     p->auth_mechs = S("");
     if (ehlo) {
-        out->command = p->lmtp ? "LHLO command" : "EHLO command";
+        const struct wire_question q = {
+            .command = p->lmtp ? "LHLO command" : "EHLO command",
+            .classes = "245", .limit_s = p->timeouts.helo_s, .alone = true,
+            .each = on_offer,
+        };
         p->stage = p->lmtp ? "performing the LHLO handshake"
                            : "performing the EHLO handshake";
         conn_fmt(p->conn, "%s %.*s\r\n", p->lmtp ? "LHLO" : "EHLO",
                  STR(p->helo));
-        TRY(wire_reply(t, p, after_s(t, p->timeouts.helo_s), a, on_offer,
-                       &out->reply));
+        TRY(wire_ask(t, p, &q, a, out));
         p->esmtp = out->reply.code / 100 == 2;
         if (p->esmtp || p->lmtp || p->broken)
             return OK;
@@ -213,27 +144,40 @@ static void put_base64(struct smtp_peer *p, str prefix, str s)
     buf_free(&b);
 }
 
+/* An answer to a step of AUTH: 334 asks for the next. */
+static err ask_auth(struct task *t, struct smtp_peer *p, const char *command,
+                    struct arena *a, struct smtp_answer *out)
+{
+    const struct wire_question q = { .command = command, .classes = "2345",
+                                     .limit_s = p->timeouts.helo_s,
+                                     .alone = true };
+
+    return wire_ask(t, p, &q, a, out);
+}
+
 err smtp_say_auth(struct task *t, struct smtp_peer *p, str user, str password,
                   struct arena *a, struct smtp_answer *out)
 {
+    const char *command = "AUTH LOGIN command";
+
     p->stage = "performing SASL authentication";
     if (offers(p, S("PLAIN"))) {
         str both = arena_fmt(a, "%c%.*s%c%.*s", 0, STR(user), 0,
                              STR(password));
         put_base64(p, S("AUTH PLAIN "), both);
-        return ask(t, p, p->timeouts.helo_s, "AUTH PLAIN command", a, out);
+        return ask_auth(t, p, "AUTH PLAIN command", a, out);
     }
     if (!offers(p, S("LOGIN")))
         return why(t, ERR_ABSENT, "no mechanism available");
     conn_put(p->conn, S("AUTH LOGIN\r\n"));
-    TRY(ask(t, p, p->timeouts.helo_s, "AUTH LOGIN command", a, out));
+    TRY(ask_auth(t, p, command, a, out));
     if (out->reply.code == 334) {
         put_base64(p, S(""), user);
-        TRY(ask(t, p, p->timeouts.helo_s, "AUTH LOGIN command", a, out));
+        TRY(ask_auth(t, p, command, a, out));
     }
     if (out->reply.code == 334) {
         put_base64(p, S(""), password);
-        TRY(ask(t, p, p->timeouts.helo_s, "AUTH LOGIN command", a, out));
+        TRY(ask_auth(t, p, command, a, out));
     }
     return OK;
 }
@@ -249,7 +193,8 @@ err smtp_probe(struct task *t, struct smtp_peer *p)
     conn_put(p->conn, S("RSET\r\n"));
     e = ask(t, p, p->timeouts.rset_s, "RSET command", &a, &answer);
     if (!e && answer.reply.code != 250)
-        e = ERR_PEER;
+        e = why(t, ERR_PEER, "RSET is not known there");
+    p->broken |= e != OK;
     arena_reset(&a);
     p->dirty = false;
     return e;

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: ISC
  *
  * The client's side of SMTP and LMTP: one connection, transactions one after
- * the other.  A transaction has two halves, so that the next one's envelope
- * can leave in the same write as the end of this one's text (RFC 2920):
+ * the other:
  *
- *     smtp_send_envelope(a)
- *     loop:  smtp_read_envelope(a)      MAIL, RCPT, DATA were answered
- *            smtp_send_text(a)          text and dot, not yet flushed
- *            smtp_send_envelope(b)      if there is another
- *            smtp_read_end(a)           the answer to the dot
+ *     smtp_send_envelope(x)
+ *     smtp_read_envelope(x)      MAIL, RCPT, DATA were answered
+ *     smtp_send_text(x)          text and dot, not yet flushed
+ *     smtp_read_end(x)           the answer to the dot
+ *
+ * C1  Nothing is sent after the dot before it was answered, and the dot is not
+ *     sent while there is input: what then comes first is the answer to it.
+ *     A server that is a reply out of step is found out before that, since
+ *     only DATA is answered by 3xx.
  */
 #ifndef SMTP_CLIENT_H
 #define SMTP_CLIENT_H
@@ -35,6 +38,12 @@ struct smtp_manners {
                                least 12 */
 };
 
+/* What a server said, and to what: for "(in reply to RCPT TO command)". */
+struct smtp_answer {
+    struct reply reply;     /* code 0: nothing was said */
+    const char *command;
+};
+
 struct smtp_peer {
     struct conn *conn;
     struct arena *memory;
@@ -51,14 +60,14 @@ struct smtp_peer {
     uint32_t n_used;        /* transactions begun */
     bool dirty;             /* a transaction is half open: RSET first */
     bool broken;            /* no more transactions */
+    struct smtp_answer wrong; /* what it said that no server may say there;
+                               command NULL: nothing */
+    bool is_noise;          /* that had lines without a code */
     const char *stage;      /* what was going on: "initial server greeting" */
 };
 
-/* What a server said, and to what: for "(in reply to RCPT TO command)". */
-struct smtp_answer {
-    struct reply reply;     /* code 0: nothing was said */
-    const char *command;
-};
+/* The functions that read answers: ERR_PEER with p->wrong set when the server
+ * breaks the protocol. */
 
 /* Reads the greeting.  A reply of 4xx or 5xx is OK here: the caller judges. */
 err smtp_read_greeting(struct task *t, struct smtp_peer *p,
@@ -99,6 +108,7 @@ struct smtp_transaction {
     struct smtp_answer *ends;   /* LMTP: n_rcpts of them */
     size_t n_accepted;
     bool go;                /* the text is wanted (354) */
+    bool is_ended;          /* the dot was sent */
 };
 
 /* Queues MAIL and, where the server pipelines, RCPT and DATA. */
@@ -110,7 +120,11 @@ err smtp_send_text(struct task *t, struct smtp_peer *p,
 err smtp_read_end(struct task *t, struct smtp_peer *p,
                   struct smtp_transaction *x);
 
-/* Whether an idle connection is still good: RSET is answered. */
+/* Whether the server is silent, and there.  When nothing was asked, what it
+ * says is not about what comes next.  Never waits. */
+bool smtp_is_quiet(struct smtp_peer *p);
+
+/* Ends a transaction that came to no text: RSET is answered. */
 err smtp_probe(struct task *t, struct smtp_peer *p);
 void smtp_quit(struct task *t, struct smtp_peer *p, bool wait);
 

@@ -142,8 +142,10 @@ static err refuse_chunk(struct task *t, struct smtp_session *s,
         r = reply_fmt(&s->scratch, 551, "5.0.0",
                       "Discarded %" PRIu64 " bytes after earlier error",
                       size);
-    s->bdat = last ? SMTP_BDAT_NONE : SMTP_BDAT_FAILED;
+    s->bdat = SMTP_BDAT_FAILED;
     smtp_say(t, s, r);
+    if (last)
+        smtp_transaction_end(t, s);
     return OK;
 }
 

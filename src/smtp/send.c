@@ -103,32 +103,46 @@ void smtp_send_envelope(struct smtp_peer *p, struct smtp_transaction *x)
 static err read_mail(struct task *t, struct smtp_peer *p,
                      struct smtp_transaction *x)
 {
+    const struct wire_question q = {
+        .command = "MAIL FROM command", .classes = "245",
+        .limit_s = p->timeouts.mail_s, .alone = true,
+    };
+
     p->stage = "sending MAIL FROM";
-    x->mail.command = "MAIL FROM command";
-    return wire_reply(t, p, after_s(t, p->timeouts.mail_s), x->arena, NULL,
-                      &x->mail.reply);
+    return wire_ask(t, p, &q, x->arena, &x->mail);
 }
 
 static err read_rcpt(struct task *t, struct smtp_peer *p,
                      struct smtp_transaction *x, size_t i)
 {
+    const struct wire_question q = {
+        .command = "RCPT TO command", .classes = "245",
+        .limit_s = p->timeouts.rcpt_s, .alone = !pipelines(p),
+    };
+
     p->stage = "sending RCPT TO";
-    x->rcpt[i].command = "RCPT TO command";
-    TRY(wire_reply(t, p, after_s(t, p->timeouts.rcpt_s), x->arena, NULL,
-                   &x->rcpt[i].reply));
-    if (x->rcpt[i].reply.code / 100 == 2 && x->mail.reply.code / 100 == 2)
+    TRY(wire_ask(t, p, &q, x->arena, &x->rcpt[i]));
+    if (x->rcpt[i].reply.code / 100 != 2)
+        return OK;
+    if (x->mail.reply.code / 100 == 2)
         x->n_accepted++;
+    else
+        p->broken = true; /* of which mail?  Not even a dot is sent */
     return OK;
 }
 
+/* Any 3xx asks for the text.  A 2xx would be the answer to something else. */
 static err read_data(struct task *t, struct smtp_peer *p,
                      struct smtp_transaction *x)
 {
+    const struct wire_question q = {
+        .command = "DATA command", .classes = "345",
+        .limit_s = p->timeouts.data_init_s, .alone = !pipelines(p),
+    };
+
     p->stage = "sending DATA command";
-    x->data.command = "DATA command";
-    TRY(wire_reply(t, p, after_s(t, p->timeouts.data_init_s), x->arena, NULL,
-                   &x->data.reply));
-    x->go = x->data.reply.code == 354;
+    TRY(wire_ask(t, p, &q, x->arena, &x->data));
+    x->go = x->data.reply.code / 100 == 3 && !p->broken;
     return OK;
 }
 
@@ -139,12 +153,14 @@ err smtp_read_envelope(struct task *t, struct smtp_peer *p,
 
     TRY(read_mail(t, p, x));
     p->dirty = true;
-    if (!pipelined && x->mail.reply.code / 100 != 2)
+    if (p->broken || (!pipelined && x->mail.reply.code / 100 != 2))
         return OK;
     for (size_t i = 0; i < x->n_rcpts; i++) {
         if (!pipelined)
             put_rcpt(p, x, i);
         TRY(read_rcpt(t, p, x, i));
+        if (p->broken)
+            return OK;
     }
     if (!pipelined && x->n_accepted == 0)
         return OK;
@@ -210,6 +226,9 @@ err smtp_send_text(struct task *t, struct smtp_peer *p,
         p->broken = true; /* half a message: only silence undoes it */
         return e;
     }
+    if (!smtp_is_quiet(p))
+        return OK; /* C1: what it says is heard without a dot */
+    x->is_ended = true;
     conn_put(p->conn, line ? S(".\r\n") : S("\r\n.\r\n"));
     return OK;
 }
@@ -217,23 +236,29 @@ err smtp_send_text(struct task *t, struct smtp_peer *p,
 err smtp_read_end(struct task *t, struct smtp_peer *p,
                   struct smtp_transaction *x)
 {
-    size_t n = p->lmtp ? x->n_accepted : 1;
-    size_t i = 0;
-
+    const struct wire_question q = {
+        .command = "end of DATA command",
+        .classes = x->is_ended ? "245" : "45",
+        .limit_s = p->timeouts.data_done_s,
+    };
     if (!x->go)
         return OK;
-    p->stage = "sending end of data -- message may be sent more than once";
-    for (size_t at = 0; at < n; at++) {
-        struct smtp_answer *out = &x->end;
-        if (p->lmtp) {
-            while (x->rcpt[i].reply.code / 100 != 2)
-                i++;
-            out = &x->ends[i++];
-        }
-        out->command = "end of DATA command";
-        TRY(wire_reply(t, p, after_s(t, p->timeouts.data_done_s), x->arena,
-                       NULL, &out->reply));
+    if (x->is_ended)
+        p->stage = "sending end of data -- message may be sent more than "
+                   "once";
+    if (!p->lmtp || !x->is_ended)
+        TRY(wire_ask(t, p, &q, x->arena, &x->end));
+    for (size_t i = 0; p->lmtp && i < x->n_rcpts; i++) {
+        if (x->rcpt[i].reply.code / 100 != 2)
+            continue;
+        if (!x->is_ended)
+            x->ends[i] = x->end; /* one word for all */
+        else if (p->broken)
+            return why(t, ERR_END, "lost connection"); /* after 421 */
+        else
+            TRY(wire_ask(t, p, &q, x->arena, &x->ends[i]));
     }
+    p->broken |= !x->is_ended;
     p->dirty = false;
     return OK;
 }

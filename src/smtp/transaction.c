@@ -88,6 +88,8 @@ struct reply smtp_on_mail(struct task *t, struct smtp_session *s, str rest)
         return REPLY(503, "5.5.1", "Error: send HELO/EHLO first");
     if (s->mail)
         return REPLY(503, "5.5.1", "Error: nested MAIL command");
+    if (s->bdat != SMTP_BDAT_NONE)
+        return REPLY(503, "5.5.1", "Error: MAIL after BDAT");
     if (!path_after(rest, S("FROM"), &sc) || str_empty(scan_rest(&sc)))
         return REPLY(501, "5.5.4", "Syntax: MAIL FROM:<address>");
     if (!read_path(t, s, &sc, &m.sender, &m.text))

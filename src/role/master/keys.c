@@ -136,7 +136,8 @@ static bool add_pairs(struct task *t, const struct conf *c,
     return out->n_pairs > 0;
 }
 
-/* As c_rehash(1) names the certificates of a directory: "9d66eef0.0". */
+/* As c_rehash(1) names the certificates of a directory: "9d66eef0.0".  These
+ * are symbolic links, as a rule, to wherever the administrator keeps them. */
 static bool is_hash_name(str name)
 {
     uint64_t n;
@@ -160,9 +161,10 @@ static void add_authorities_of(struct task *t, str path, struct arena *a,
         say(t, role_warn, task_why(t));
     else
         for (size_t i = 0; i < list.n; i++) {
+            str full = arena_fmt(a, "%.*s/%.*s", STR(path),
+                                 STR(list.p[i]));
             str pem;
-            if (is_hash_name(list.p[i])
-                && !file_load(t, d, list.p[i], a, PEM_MAX, &pem)) {
+            if (is_hash_name(list.p[i]) && read_pem(t, full, a, &pem)) {
                 buf_add(to, pem);
                 buf_add(to, S("\n"));
             }

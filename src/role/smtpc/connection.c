@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * One connection to a next hop: it carries jobs, one chained to the next, as
- * long as there are any, and stays open for a while after the last.
+ * One connection to a next hop: it carries jobs, one after the other, as long
+ * as there are any, and stays open for a while after the last.
  */
 #include "role/smtpc/smtpc.h"
 
@@ -14,8 +14,9 @@ struct carried {
 };
 
 static void carried_begin(struct task *t, struct client *c, struct line *n,
-                          struct work *w, struct carried *out)
+                          struct carried *out)
 {
+    struct work *w = out->w;
     struct envelope *e = &w->job.envelope;
     const struct recipient **list =
         arena_array(&w->memory, const struct recipient *, w->n_open);
@@ -25,7 +26,6 @@ static void carried_begin(struct task *t, struct client *c, struct line *n,
         w->connected_us = n->connected_us;
     for (size_t i = 0; i < w->n_open; i++)
         list[i] = &e->recipients.p[w->open[i]];
-    out->w = w;
     text_reader_open(&out->reader, c, w,
                      (e->flags & ENVELOPE_8BIT) && !n->peer.eightbit
                          && w->l->convert);
@@ -62,12 +62,13 @@ static bool worn_out(struct task *t, const struct client_settings *l,
            || rt_wall(t) - n->connected_us >= l->use_s * 1000000;
 }
 
-/* The next that can go over this connection, or NULL. */
+/* The next that can go over this connection, or NULL.  A server that speaks
+ * unasked (421 most of all) is out of step, and takes nothing more. */
 static struct work *next_work(struct task *t, struct hop *h, struct line *n)
 {
     struct work *w;
 
-    while ((w = hop_take(h))) {
+    while (smtp_is_quiet(&n->peer) && (w = hop_take(h))) {
         if (verdict_fits(t, n, w))
             return w;
         verdict_end(h->c, w);
@@ -75,49 +76,38 @@ static struct work *next_work(struct task *t, struct hop *h, struct line *n)
     return NULL;
 }
 
-/* Carries w and what can be chained to it.  Returns when nothing waits, or
- * the connection is of no more use.  h NULL: w alone. */
+/* Carries w.  Nothing of the next message is sent before this one's end was
+ * answered: an answer that is missing could not be told from the next. */
+static void carry_one(struct task *t, struct client *c, struct line *n,
+                      struct work *w)
+{
+    struct carried now = { .w = w };
+    err e;
+
+    carried_begin(t, c, n, &now);
+    e = smtp_read_envelope(t, &n->peer, &now.x);
+    if (!e)
+        e = smtp_send_text(t, &n->peer, &now.x);
+    if (!e)
+        e = smtp_read_end(t, &n->peer, &now.x);
+    text_reader_close(&now.reader);
+    if (e)
+        n->peer.broken = true;
+    verdict(t, n, w, &now.x, e);
+    verdict_end(c, w);
+}
+
+/* Carries w and what comes after it.  Returns when nothing waits, or the
+ * connection is of no more use.  h NULL: w alone. */
 static void carry(struct task *t, struct client *c, struct hop *h,
                   struct line *n, struct work *w)
 {
     struct client_settings *l = w->l;
-    struct carried pair[2];
-    struct carried *now = &pair[0], *next = &pair[1];
 
     l->n_users++;
-    carried_begin(t, c, n, w, now);
-    while (now) {
-        bool chained = false;
-        err e = smtp_read_envelope(t, &n->peer, &now->x);
-
-        if (!e)
-            e = smtp_send_text(t, &n->peer, &now->x);
-        if (h && !e && n->peer.pipelining && !worn_out(t, l, n)
-            && (w = next_work(t, h, n))) {
-            carried_begin(t, c, n, w, next);
-            chained = true;
-        }
-        if (!e)
-            e = smtp_read_end(t, &n->peer, &now->x);
-        text_reader_close(&now->reader);
-        if (e)
-            n->peer.broken = true;
-        verdict(t, n, now->w, &now->x, e);
-        verdict_end(c, now->w);
-        if (chained && n->peer.broken) {
-            text_reader_close(&next->reader); /* it goes another way */
-            hop_return(h, next->w);
-            chained = false;
-        }
-        if (h && !chained && !worn_out(t, l, n)
-            && (w = next_work(t, h, n))) {
-            carried_begin(t, c, n, w, next);
-            chained = true;
-        }
-        struct carried *was = now;
-        now = chained ? next : NULL;
-        next = was;
-    }
+    do
+        carry_one(t, c, n, w);
+    while (h && !worn_out(t, l, n) && (w = next_work(t, h, n)));
     settings_leave(l);
 }
 
@@ -131,6 +121,8 @@ static struct work *idle(struct task *t, const struct client_settings *l,
 
     err_ignore(conn_flush(t, n->peer.conn, until)); /* its end is noticed */
     while (!(w = next_work(t, h, n))) {
+        if (!smtp_is_quiet(&n->peer))
+            return NULL;
         h->n_idle++;
         if (bell_wait(t, &h->work, until)) {
             h->n_idle--; /* who rings counts for us */
@@ -181,7 +173,8 @@ static err serve_one(struct task *t, struct hop *h, struct work *w,
     w->start_us = rt_wall(t);
     e = targets_find(t, h->c, l, h->nexthop, a, &to);
     if (!e)
-        e = line_open(t, &(struct line_plan){ l, &to, 0 }, a, &n, &f);
+        e = line_open(t, &(struct line_plan){
+            .l = l, .to = &to, .queue_id = w->job.queue_id }, a, &n, &f);
     if (e == ERR_STOPPED) {
         hop_return(h, w);
         return e;
@@ -204,10 +197,6 @@ static err serve_one(struct task *t, struct hop *h, struct work *w,
     while (w) {
         carry(t, h->c, h, n, w);
         w = worn_out(t, l, n) ? NULL : idle(t, l, h, n);
-        if (w && n->peer.broken) {
-            hop_return(h, w);
-            break;
-        }
     }
     line_close(t, n, true);
     return OK;
@@ -257,8 +246,9 @@ err connection_once(struct task *t, void *arg)
     l->n_users++;
     log_name_set(t, l->log_name);
     arena_init(&a, 0);
-    e = line_open(t, &(struct line_plan){ l, &w->rest, w->n_sessions }, &a,
-                  &n, &f);
+    e = line_open(t, &(struct line_plan){
+                      .l = l, .to = &w->rest, .queue_id = w->job.queue_id,
+                      .n_sessions = w->n_sessions }, &a, &n, &f);
     if (e) {
         fail(t, c, w, &f);
     } else if (work_is_stale(c, w)) {

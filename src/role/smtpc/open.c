@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * Opening a connection: targets in turn, until one lets us in.  No more than
- * smtp_mx_session_limit of a site are talked to; those that do not even answer
- * do not count.
+ * smtp_mx_session_limit of a site get mail; those where it does not come to
+ * that, because of greeting, hello or TLS, do not count.
  */
 #include "role/smtpc/smtpc.h"
 
@@ -32,9 +32,27 @@ static void refused(struct open_failure *f, const struct line *n,
                         STR(n->name), STR(r->text));
 }
 
+/* What it said is no SMTP: verdict.c has the same for messages. */
+static void wrong(struct open_failure *f, const struct line *n,
+                  struct arena *a)
+{
+    const struct smtp_answer *said = &n->peer.wrong;
+
+    f->permanent = !n->peer.is_noise;
+    set_dsn(f, f->permanent ? "5.5.0" : "4.5.0");
+    f->relay = arena_str(a, n->relay);
+    f->text = arena_fmt(a, "Protocol error: host %.*s refused to talk to me: "
+                        "%.*s (in reply to %s)", STR(n->name),
+                        STR(said->reply.text), said->command);
+}
+
 static void broke(struct task *t, struct open_failure *f,
                   const struct line *n, err e, struct arena *a)
 {
+    if (n->peer.wrong.command) {
+        wrong(f, n, a);
+        return;
+    }
     f->permanent = false;
     set_dsn(f, n->peer.in_tls ? "4.7.5" : "4.4.2");
     f->relay = arena_str(a, n->relay);
@@ -254,7 +272,6 @@ struct attempt {
     const struct client_settings *l;
     struct arena *a;
     struct open_failure *f;
-    bool talked;            /* there was somebody */
 };
 
 static err try_target(struct task *t, struct attempt *at,
@@ -276,7 +293,6 @@ static err try_target(struct task *t, struct attempt *at,
     name_line(n);
     e = connect_to(t, l, n, a, f);
     if (!e) {
-        at->talked = true;
         e = introduce(t, l, tls, n, a, f);
         retry = e && e != ERR_STOPPED && n->peer.in_tls
                 && l->tls == TLS_MAY && tls;
@@ -318,9 +334,9 @@ err line_open(struct task *t, const struct line_plan *plan, struct arena *a,
 {
     const struct client_settings *l = plan->l;
     const struct targets *to = plan->to;
-    uint32_t n_sessions = plan->n_sessions;
     struct attempt at = { .l = l, .a = a, .f = f };
     str site = to->list.n ? to->list.p[0].site : S("");
+    uint32_t n_sessions = plan->n_sessions;
 
     *f = (struct open_failure){ .permanent = to->permanent,
                                 .text = to->reason };
@@ -334,17 +350,17 @@ err line_open(struct task *t, const struct line_plan *plan, struct arena *a,
         if (n_sessions >= l->sessions_max)
             continue;
         *f = (struct open_failure){ 0 };
-        at.talked = false;
         e = try_target(t, &at, tg, l->tls != TLS_NONE, out);
-        n_sessions += at.talked;
         if (!e) {
-            (*out)->n_sessions = n_sessions;
+            (*out)->n_sessions = n_sessions + 1;
             keep_rest(*out, l, to, i);
         }
         if (!e || e == ERR_STOPPED)
             return e;
         if (f->permanent)
             break;
+        if (!str_empty(f->relay) && i + 1 < to->list.n)
+            say(t, smtpc_host_failed, STR(plan->queue_id), STR(f->text));
     }
     return ERR_PEER;
 }

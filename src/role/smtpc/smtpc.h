@@ -189,6 +189,7 @@ struct open_failure {
 struct line_plan {
     const struct client_settings *l;
     const struct targets *to;
+    str queue_id;           /* whose mail it is, for the log */
     uint32_t n_sessions;    /* at the site of the first of them, already */
 };
 err line_open(struct task *t, const struct line_plan *plan, struct arena *a,

@@ -10,6 +10,7 @@
 #include "role/smtpc/smtpc.h"
 
 #include "mail/host.h"
+#include "role/events.h"
 
 enum { DNS_WAIT_S = 60, EXCHANGERS_MAX = 100, SMTP_PORT = 25, LMTP_PORT = 24,
        SECURE_PORT = 465, SUBMISSION_PORT = 587 };
@@ -94,14 +95,23 @@ static void add(struct search *s, str host, const struct endpoint *at,
     vec_push(s->a, &s->out->list, tg);
 }
 
-/* All addresses of a host. */
+/* All addresses of a host.  An address in a host's place is what people write
+ * into MX records, and is taken for what they mean. */
 static err add_host(struct search *s, str host, uint16_t port, int preference,
                     enum dns_outcome *outcome)
 {
     struct dns_answer found = { 0 };
-    err e = dns_host(s->t, s->c->dns, host, after_s(s->t, DNS_WAIT_S), s->a,
-                     &found);
+    struct endpoint at;
+    err e;
 
+    if (!endpoint_parse(host, port, &at)) {
+        *outcome = DNS_FOUND;
+        say(s->t, smtpc_numeric_mx, STR(s->site), STR(host));
+        add(s, host, &at, port, preference);
+        return OK;
+    }
+    e = dns_host(s->t, s->c->dns, host, after_s(s->t, DNS_WAIT_S), s->a,
+                 &found);
     if (e == ERR_STOPPED)
         return e;
     *outcome = e ? DNS_TRY_AGAIN : found.outcome;

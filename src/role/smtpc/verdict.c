@@ -8,6 +8,8 @@
  */
 #include "role/smtpc/smtpc.h"
 
+#include "role/events.h"
+
 static void set_dsn(char *to, const struct reply *r)
 {
     if (r->dsn[0]) {
@@ -61,6 +63,34 @@ static void broken(struct task *t, struct result_rcpt *out,
                               STR(n->name), n->peer.stage);
 }
 
+/* It broke the protocol, at any stage.  A code that cannot be there is for
+ * good, as Postfix has it; what had none may be SMTP at the next try. */
+static void wrong(struct result_rcpt *out, const struct line *n,
+                  struct arena *a)
+{
+    const struct smtp_answer *said = &n->peer.wrong;
+
+    out->outcome = n->peer.is_noise ? OUTCOME_DEFERRED : OUTCOME_BOUNCED;
+    memcpy(out->dsn, n->peer.is_noise ? "4.5.0" : "5.5.0", 6);
+    out->text = arena_fmt(a, "Protocol error: host %.*s said: %.*s (in reply "
+                          "to %s)", STR(n->name), STR(said->reply.text),
+                          said->command);
+    out->remote_mta = n->target.host;
+    out->diagnostic = said->reply.text;
+}
+
+/* Whether what went wrong may be the connection's fault and not the message's:
+ * a kept one had ended, was being ended (421), or was out of step.  The text
+ * was not sent whole, so that nothing comes twice. */
+static bool is_stale(const struct line *n, const struct smtp_transaction *x,
+                     err broke)
+{
+    if (n->peer.n_used < 2 || x->is_ended)
+        return false;
+    return x->mail.reply.code == 421
+           || (broke && (!x->mail.reply.code || n->peer.wrong.command));
+}
+
 /* The first answer that decides about recipient i, or NULL. */
 static const struct smtp_answer *decisive(const struct smtp_transaction *x,
                                           size_t i, bool lmtp)
@@ -108,12 +138,14 @@ static void judge(struct task *t, const struct line *n, struct work *w,
     const struct smtp_answer *ans = decisive(x, i, n->peer.lmtp);
 
     *out = (struct result_rcpt){ .relay = n->relay };
-    if (ans && ans->reply.code / 100 == 2) {
+    if (is_stale(n, x, broke)) {
+        out->outcome = OUTCOME_RETRY;
+    } else if (ans && ans->reply.code / 100 == 2) {
         sent(out, n, ans, w);
     } else if (ans) {
         refused(out, n, ans, &w->memory);
-    } else if (broke && !x->mail.reply.code && n->peer.n_used > 1) {
-        out->outcome = OUTCOME_RETRY; /* an idle one had died */
+    } else if (broke && n->peer.wrong.command) {
+        wrong(out, n, &w->memory);
     } else {
         broken(t, out, n, broke ? broke : ERR_END, &w->memory);
         w->dead = true;
@@ -141,15 +173,20 @@ void verdict(struct task *t, const struct line *n, struct work *w,
 {
     bool more = n->rest.list.n > 0 && broke != ERR_STOPPED;
     uint32_t left = 0;
+    str said = S("");
 
     must(x->n_rcpts == w->n_open);
     for (uint32_t i = 0; i < w->n_open; i++) {
         struct result_rcpt r;
         judge(t, n, w, x, i, broke, &r);
-        if (more && r.outcome == OUTCOME_DEFERRED)
-            w->open[left++] = w->open[i];
-        else
+        if (!more || r.outcome != OUTCOME_DEFERRED) {
             settle(t, w, n, w->open[i], &r);
+            continue;
+        }
+        w->open[left++] = w->open[i];
+        if (!str_eq(r.text, said))
+            say(t, smtpc_host_failed, STR(w->job.queue_id), STR(r.text));
+        said = r.text;
     }
     w->n_open = left;
     if (left > 0)
