@@ -10,8 +10,9 @@
 
 #include <grp.h>
 #include <pwd.h>
+#include <string.h>
 
-enum { PENALTY_FORGET_S = 120, PENALTY_DELAY_MAX_S = 16, CANDIDATES_MAX = 2 };
+enum { CANDIDATES_MAX = 2, WAIT_MAX_MS = 1000 };
 
 struct auth_settings auth_settings_of(const struct conf *c)
 {
@@ -67,7 +68,8 @@ static err add_source(struct task *t, struct arena *a, struct auth *au,
     str path = colon == STR_NONE ? S("") : str_skip(spec, colon + 1);
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-        struct auth_source s = { kinds[i], arena_str(a, spec), NULL };
+        struct auth_source s = { .kind = kinds[i],
+                                 .spec = arena_str(a, spec) };
         if (!str_eq(kinds[i]->name, name))
             continue;
         if (kinds[i]->wants_path != (path.n > 0))
@@ -126,12 +128,12 @@ static size_t candidates(const struct auth *au, const struct source_kind *k,
 /* The first source that knows the user answers for all. */
 static err find_account(struct task *t, struct auth *au, str name,
                         struct arena *a, struct auth_account *out,
-                        const struct auth_source **from)
+                        struct auth_source **from)
 {
     str names[CANDIDATES_MAX];
 
     for (size_t i = 0; i < au->sources.n; i++) {
-        const struct auth_source *s = &au->sources.p[i];
+        struct auth_source *s = &au->sources.p[i];
         size_t n = candidates(au, s->kind, name, a, names);
         for (size_t k = 0; k < n; k++) {
             err e = s->kind->find(t, s->self, names[k], a, out);
@@ -164,7 +166,7 @@ static bool question_valid(const struct auth_question *q)
 err auth_find(struct task *t, struct auth *au, const struct auth_question *q,
               when until, struct arena *a, struct auth_user *out)
 {
-    const struct auth_source *from;
+    struct auth_source *from;
     struct auth_account account;
 
     if (au->calls)
@@ -174,42 +176,6 @@ err auth_find(struct task *t, struct auth *au, const struct auth_question *q,
     TRY(find_account(t, au, q->user, a, &account, &from));
     *out = account.user;
     return OK;
-}
-
-/* The place of a client in the table of failures. */
-static struct penalty *penalty_of(struct auth *au, str client)
-{
-    return &au->penalties[str_hash(client, false) % PENALTY_PLACES];
-}
-
-/* I2: waits for what the client did before. */
-static err penance(struct task *t, struct auth *au, str client)
-{
-    struct penalty *p = penalty_of(au, client);
-    int64_t s = 0;
-
-    if (p->last && rt_now(t) - p->last > PENALTY_FORGET_S * (int64_t)1000000)
-        *p = (struct penalty){ 0 };
-    if (au->failure_ms && p->failures > 1) {
-        s = p->failures > 5 ? PENALTY_DELAY_MAX_S
-                            : (int64_t)1 << (p->failures - 1);
-        return task_sleep(t, after_s(t, s));
-    }
-    return OK;
-}
-
-static void note_outcome(struct task *t, struct auth *au, str client,
-                         bool good)
-{
-    struct penalty *p = penalty_of(au, client);
-
-    if (good) {
-        *p = (struct penalty){ 0 };
-        return;
-    }
-    p->last = rt_now(t);
-    if (p->failures < UINT32_MAX)
-        p->failures++;
 }
 
 /* The expensive comparison, on a helper thread. */
@@ -229,43 +195,90 @@ static void compare(void *arg)
         c->result = password_check(c->stored, c->given);
 }
 
+/* Remembers what checking costs in a source that has no sample. */
+static void learn(struct auth_source *s, str stored)
+{
+    if (s->kind->sample || stored.n == 0 || stored.n > sizeof(s->learned))
+        return;
+    memcpy(s->learned, stored.p, stored.n);
+    s->learned_size = stored.n;
+}
+
+/* I1: a stored password that stands for a user that is not there.  A name has
+ * always the same one; where the sources' schemes differ, names that are not
+ * there differ as much as those that are. */
+static str decoy(struct task *t, struct auth *au, str user, struct arena *a)
+{
+    vec_of(str) all = { 0 };
+
+    for (size_t i = 0; i < au->sources.n; i++) {
+        struct auth_source *s = &au->sources.p[i];
+        struct sample some = { .n = 0 };
+        if (s->kind->sample)
+            s->kind->sample(t, s->self, a, &some);
+        else if (s->learned_size)
+            some.of[some.n++] = str_of(s->learned, s->learned_size);
+        for (size_t k = 0; k < some.n; k++)
+            if (!str_empty(some.of[k]))
+                vec_push(a, &all, some.of[k]);
+    }
+    return all.n ? all.p[str_hash(user, true) % all.n] : S("");
+}
+
+/* Whatever the outcome, one stored password is compared: the user's, or one
+ * like it. */
 static err check_sources(struct task *t, struct auth *au,
                          const struct auth_question *q, struct arena *a,
                          struct auth_user *out)
 {
     struct comparing c = { .given = q->secret, .result = ERR_DENIED };
-    const struct auth_source *from = NULL;
-    struct auth_account account;
+    struct auth_source *from = NULL;
+    struct auth_account account = { .active = false };
     err e = find_account(t, au, q->user, a, &account, &from);
+    str other = decoy(t, au, q->user, a);
 
     if (e && e != ERR_ABSENT)
         return e;
-    c.nothing = e == ERR_ABSENT || !account.active ||
-                account.stored.n == 0;  /* I1 */
-    c.stored = c.nothing ? S("") : account.stored;
+    c.stored = e || str_empty(account.stored) ? other : account.stored;
+    c.nothing = str_empty(c.stored);
     offload(t, compare, &c);
+    if (e || !account.active || str_empty(account.stored))
+        return ERR_DENIED;
     if (c.result == ERR_SYNTAX) {
         say(t, auth_bad_stored, arena_cstr(a, from->spec), STR(q->user));
         return ERR_DENIED;
     }
+    learn(from, account.stored);
     TRY(c.result);
     *out = account.user;
     return OK;
 }
 
+/* I2.  Part of the wait comes before the look, so that who leaves when no
+ * answer comes at once gains little by it. */
 err auth_check(struct task *t, struct auth *au, const struct auth_question *q,
                when until, struct arena *a, struct auth_user *out)
 {
+    struct penalty *p;
+    when begun = rt_now(t);
+    int64_t ms;
     err e = ERR_DENIED;
 
     if (au->calls)
         return auth_ask(t, au, false, q, until, a, out);
-    TRY(penance(t, au, q->client));
+    p = penalty_of(au->penalties, q->client);
+    ms = au->failure_ms ? penalty_ms_of(p, begun, q->user, q->secret) : 0;
+    if (ms && !penalty_good_known(&au->good, q->user, q->secret))
+        TRY(task_sleep(t, after_ms(t, ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS)));
     if (question_valid(q) && q->secret.n)
         e = check_sources(t, au, q, a, out);
-    if (!e || e == ERR_DENIED)
-        note_outcome(t, au, q->client, !e);
-    if (e == ERR_DENIED && au->failure_ms)
-        TRY(task_sleep(t, after_ms(t, au->failure_ms)));
+    if (!e) {
+        penalty_forgive(p, q->user);
+        penalty_good_note(&au->good, q->user, q->secret);
+    }
+    if (e != ERR_DENIED)
+        return e;
+    penalty_note(p, rt_now(t), q->user, q->secret);
+    TRY(task_sleep(t, begun + (ms + au->failure_ms) * 1000));
     return e;
 }

@@ -11,9 +11,11 @@
  * domains, and name@realm as name where they have none.
  *
  * I1  Unknown users and wrong passwords give the same answer, after the same
- *     work.
- * I2  A client that fails again and again waits longer before each answer;
- *     a success ends that.
+ *     work, and at the same time: refusals come auth_failure_delay after the
+ *     question, or when the work is done if that takes longer.
+ * I2  A client that guesses again and again waits longer for each refusal
+ *     (auth/penalty.h).  Who is right waits a second at most, whatever others
+ *     behind the same address did.
  */
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H

@@ -35,6 +35,10 @@ enum directory_flags { DIRECTORY_WRITE = 1, DIRECTORY_CREATE = 2 };
 err directory_open(struct task *t, struct arena *a, str path, int flags,
                    struct directory **out);
 
+/* Gives a file of an earlier release the indexes that look-ups want; who opens
+ * it to write does so too. */
+err directory_update(struct task *t, str path);
+
 struct directory_domain {
     str name, class;
 };
@@ -50,6 +54,10 @@ struct directory_alias {
 struct directory_domains { struct directory_domain *p; size_t n; };
 struct directory_users { struct directory_user *p; size_t n; };
 struct directory_aliases { struct directory_alias *p; size_t n; };
+
+/* ERR_ABSENT: no such domain. */
+err directory_domain_find(struct task *t, struct directory *d, str name,
+                          struct arena *a, struct directory_domain *out);
 
 /* ERR_SYNTAX: no valid name or class.  ERR_DENIED: exists already. */
 err directory_domain_add(struct task *t, struct directory *d, str name,
@@ -75,6 +83,10 @@ err directory_user_find(struct task *t, struct directory *d, str address,
 err directory_user_list(struct task *t, struct directory *d, str domain,
                         struct arena *a, struct directory_users *out);
 
+/* Stored passwords of max users at most, in out. */
+err directory_passwords(struct task *t, struct directory *d, size_t max,
+                        struct arena *a, str *out, size_t *n);
+
 /* An address may have many targets; delete with an empty target takes all. */
 err directory_alias_add(struct task *t, struct directory *d, str address,
                         str target);
@@ -82,5 +94,10 @@ err directory_alias_delete(struct task *t, struct directory *d, str address,
                            str target);
 err directory_alias_list(struct task *t, struct directory *d,
                          struct arena *a, struct directory_aliases *out);
+/* Those of one address, and those that send to one. */
+err directory_alias_find(struct task *t, struct directory *d, str address,
+                         struct arena *a, struct directory_aliases *out);
+err directory_alias_to(struct task *t, struct directory *d, str target,
+                       struct arena *a, struct directory_aliases *out);
 
 #endif

@@ -46,12 +46,12 @@ static err warn_aliases(struct task *t, struct admin *ad, str address,
 {
     struct directory_aliases all;
 
-    TRY(directory_alias_list(t, ad->directory, &ad->memory, &all));
+    TRY((of_it ? directory_alias_find : directory_alias_to)(
+            t, ad->directory, address, &ad->memory, &all));
     for (size_t i = 0; i < all.n; i++) {
         const struct directory_alias *x = &all.p[i];
-        str mine = of_it ? x->address : x->target;
         str other = of_it ? x->target : x->address;
-        if (str_ieq(mine, address) && !str_ieq(other, address))
+        if (!str_ieq(other, address))
             tool_warn(ad->args, "%s %.*s", fmt, STR(other));
     }
     return OK;
