@@ -35,6 +35,7 @@ struct auth_user {
     bool has_ids;
     uint32_t uid, gid;
     uint64_t quota; /* bytes, 0: none */
+    str pass;       /* of auth_check by a door: see auth/pass.h; else empty */
 };
 
 struct auth_settings {
@@ -79,7 +80,9 @@ struct auth *auth_remote(struct arena *a, struct calls *calls);
 
 /* Answers the questions that come in on a port until it ends, each with what
  * *au is when it comes.  What a client sends is checked; a broken frame ends
- * the port (ERR_PEER). */
-err auth_serve(struct task *t, struct auth *const *au, struct port *p);
+ * the port (ERR_PEER).  pass_key: what passes for who logs in there are made
+ * with (auth/pass.h); empty: they get none. */
+err auth_serve(struct task *t, struct auth *const *au, str pass_key,
+               struct port *p);
 
 #endif

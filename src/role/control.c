@@ -125,6 +125,14 @@ static err on_tickets(struct task *t, struct role *r, str body)
     return OK;
 }
 
+static err on_pass_key(struct task *t, struct role *r, str body)
+{
+    if (body.n != sizeof(r->pass_key))
+        return why(t, ERR_PEER, "bad key of passes");
+    memcpy(r->pass_key, body.p, body.n);
+    return OK;
+}
+
 /* Each reload brings a new descriptor; the one before it is closed. */
 static void on_log(struct task *t, struct role *r, struct unpack *u, int fd)
 {
@@ -161,6 +169,8 @@ static err on_frame(struct task *t, struct role *r, struct frame *f)
         break;
     case CONTROL_TICKETS:
         return on_tickets(t, r, f->body);
+    case CONTROL_PASS_KEY:
+        return on_pass_key(t, r, f->body);
     case CONTROL_LISTENER:
         return on_listener(t, r, &u, f->fd);
     case CONTROL_PORT:

@@ -9,6 +9,8 @@
 
 #include "role/events.h"
 
+#include <unistd.h>
+
 enum { IDLE_END_S = 60, SESSION_MAX = 64 * 1024 * 1024,
        SESSION_FDS = 8 };       /* its socket, store, mailbox, index, and what
                                    is open for a moment */
@@ -17,6 +19,7 @@ struct reader {
     struct role *role;
     struct watch_hub *watches;
     struct task_group group, sessions;
+    struct passes *passes;      /* of the logins of the last minute */
     when last_use;
 };
 
@@ -24,6 +27,7 @@ struct session {
     struct reader *r;
     struct arena memory;
     struct reader_start start;
+    struct pass pass;           /* who it is */
     int fd;
 };
 
@@ -61,7 +65,7 @@ static void note(struct task *t, void *self, const char *event, str text)
     const struct session *s = self;
 
     if (!str_eq(str_from(event), S("ended")))   /* the end says that */
-        say(t, imapd_fault, STR(s->start.user), STR(s->start.client), event,
+        say(t, imapd_fault, STR(s->pass.user.name), STR(s->start.client), event,
             STR(text));
 }
 
@@ -73,19 +77,64 @@ static const char *end_of(err e)
          : err_name(e);
 }
 
+/* I2: what the door says for users of whom authd names nothing is what main.cf
+ * says, or a service of master.cf by -o. */
+static bool configured(struct session *s, const struct reader_start *st)
+{
+    const struct conf *c = s->r->role->conf;
+    struct services all = conf_services(c);
+    struct conf_findings findings = { 0 };
+
+    for (size_t i = 0; i < all.n; i++) {
+        struct conf *own;
+        if ((str_eq(all.p[i].command, S("imapd"))
+             || str_eq(all.p[i].command, S("pop3d")))
+            && !conf_of_service(&s->memory, c, &all.p[i], &findings, &own)
+            && str_eq(conf_str(own, P_mailstore_home), st->home)
+            && str_eq(conf_raw(own, P_mailstore_location), st->location))
+            return true;
+    }
+    return false;
+}
+
+/* Whose session it is.  The door cannot make a pass, and shows each once. */
+static err admit(struct task *t, struct session *s)
+{
+    struct reader_start *st = &s->start;
+    struct pass *p = &s->pass;
+
+    TRY(pass_check(t, role_pass_key(s->r->role), st->pass, p));
+    if (p->user.uid != geteuid())
+        return why(t, ERR_DENIED, "the pass of %.*s is for user id %u",
+                   STR(p->user.name), p->user.uid);
+    TRY(passes_take(t, s->r->passes, p));
+    if ((str_empty(p->user.home) || str_empty(p->user.mailbox))
+        && !configured(s, st))
+        return why(t, ERR_DENIED, "the place of the mail of %.*s is not one "
+                   "of the configuration", STR(p->user.name));
+    if (str_empty(p->user.home))
+        p->user.home = st->home;
+    if (str_empty(p->user.mailbox))
+        p->user.mailbox = st->location;
+    if (!p->user.quota)
+        p->user.quota = st->quota;
+    return OK;
+}
+
 static void serve(struct task *t, struct session *s, struct conn *c)
 {
     struct reader_start *st = &s->start;
+    const struct auth_user *user = &s->pass.user;
     struct store_options so = {
-        .location = st->location,
-        .home = expand_home(&s->memory, st->home, st->user),
-        .user = st->user,
+        .location = user->mailbox,
+        .home = expand_home(&s->memory, user->home, user->name),
+        .user = user->name,
         .host = conf_str(s->r->role->conf, P_myhostname),
-        .quota_bytes = st->quota,
+        .quota_bytes = user->quota,
         .watches = s->r->watches,
     };
     struct reading_options ro = {
-        .tag = st->tag, .user = st->user, .product = S("Veredus"),
+        .tag = st->tag, .user = user->name, .product = S("Veredus"),
         .version = str_from(VEREDUS_VERSION), .idle_s = st->idle_s,
         .message_max = st->message_max, .note = note, .self = s,
     };
@@ -96,7 +145,7 @@ static void serve(struct task *t, struct session *s, struct conn *c)
     conn_feed(c, st->input);
     st->input = S("");
     if (store_open(t, &s->memory, &so, &store)) {
-        say(t, imapd_refused, STR(st->user), task_why(t));
+        say(t, imapd_refused, STR(user->name), task_why(t));
         if (st->pop3)
             pop3_refuse(c);
         else
@@ -107,7 +156,7 @@ static void serve(struct task *t, struct session *s, struct conn *c)
     e = st->pop3 ? pop3_session(t, c, store, &ro)
                  : imap_session(t, c, store, &ro);
     err_ignore(conn_flush(t, c, after_s(t, 10))); /* it may be gone */
-    say(t, imapd_end, STR(st->user), conn_counts(c).in, conn_counts(c).out,
+    say(t, imapd_end, STR(user->name), conn_counts(c).in, conn_counts(c).out,
         STR(st->client), end_of(e));
 }
 
@@ -123,10 +172,14 @@ static err session_run(struct task *t, void *arg)
     struct sock *sock;
 
     log_name_set(t, s->start.pop3 ? "postfix/pop3" : "postfix/imap");
-    if (sock_adopt(t, s->fd, &sock))
+    if (admit(t, s)) {
+        say(t, role_warn, task_why(t));
         fd_close(s->fd);
-    else
+    } else if (sock_adopt(t, s->fd, &sock)) {
+        fd_close(s->fd);
+    } else {
         serve(t, s, conn_new(&s->memory, sock));
+    }
     s->r->last_use = rt_now(t);
     session_free(s);
     return OK;
@@ -225,6 +278,7 @@ err role_reader_run(struct task *t, struct role *role)
     err e;
 
     r->role = role;
+    r->passes = passes_new();
     r->last_use = rt_now(t);
     group_open(t, &r->group);
     group_open(t, &r->sessions);
@@ -243,5 +297,6 @@ err role_reader_run(struct task *t, struct role *role)
         say(t, role_error, task_why(t));
     group_close(t, &r->sessions);
     group_close(t, &r->group);
+    passes_free(r->passes);
     return e;
 }

@@ -113,6 +113,7 @@ static err start(struct task *t, struct master *m)
     if (!m->root)
         say(t, master_plain);
     tickets_begin(t, m);
+    rt_random(t, m->pass_key, sizeof(m->pass_key));
     TRY(children_start(t, m));
     while (!children_ready(m)) {
         if (!str_empty(m->failure))

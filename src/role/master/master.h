@@ -58,6 +58,8 @@ struct master {
     enum log_sink sink;
     int log_fd, log_facility;
     struct tls_tickets tickets;
+    char pass_key[PASS_KEY_SIZE]; /* made at the start, told to authd and
+                                     readers: never to a door */
 };
 
 /* setup.c: directories, pid file, log. */
