@@ -180,7 +180,7 @@ err auth_find(struct task *t, struct auth *au, const struct auth_question *q,
 
 /* The expensive comparison, on a helper thread. */
 struct comparing {
-    str stored, given;
+    str stored, user, given;
     bool nothing;
     err result;
 };
@@ -192,7 +192,7 @@ static void compare(void *arg)
     if (c->nothing)
         password_check_nothing(c->given);
     else
-        c->result = password_check(c->stored, c->given);
+        c->result = password_check(c->stored, c->user, c->given);
 }
 
 /* Remembers what checking costs in a source that has no sample. */
@@ -241,6 +241,7 @@ static err check_sources(struct task *t, struct auth *au,
         return e;
     c.stored = e || str_empty(account.stored) ? other : account.stored;
     c.nothing = str_empty(c.stored);
+    c.user = account.user.name;
     offload(t, compare, &c);
     if (e || !account.active || str_empty(account.stored))
         return ERR_DENIED;
