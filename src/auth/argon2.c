@@ -294,6 +294,18 @@ static bool parse(struct arena *a, str in, struct argon2 *g)
            && g->tag.n >= TAG_LEAST && g->m >= 8 * g->p;
 }
 
+bool argon2_valid(str encoded)
+{
+    struct argon2 g = { 0 };
+    struct arena a;
+    bool good;
+
+    arena_init(&a, 0);
+    good = parse(&a, encoded, &g);
+    arena_reset(&a);
+    return good;
+}
+
 err argon2_check(str encoded, str given)
 {
     struct argon2 g = { 0 };

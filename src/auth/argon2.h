@@ -17,4 +17,7 @@ enum { ARGON2_MEMORY_MAX = 1 << 20, ARGON2_PASSES_MAX = 1000,
  * over the bounds. */
 err argon2_check(str encoded, str given);
 
+/* Whether argon2_check would understand it. */
+bool argon2_valid(str encoded);
+
 #endif

@@ -8,6 +8,8 @@
 #include "mail/address.h"
 #include "mail/host.h"
 
+enum { LOCAL_MAX = 64 };    /* bytes, RFC 5321 */
+
 struct directory {
     struct sql *sql;
 };
@@ -51,6 +53,16 @@ err directory_update(struct task *t, str path)
     e = directory_open(t, &a, path, DIRECTORY_WRITE, &d);
     arena_reset(&a);
     return e;
+}
+
+err directory_begin(struct task *t, struct directory *d)
+{
+    return sql_script(t, d->sql, S("BEGIN IMMEDIATE"));
+}
+
+err directory_commit(struct task *t, struct directory *d)
+{
+    return sql_script(t, d->sql, S("COMMIT"));
 }
 
 static err check_domain(struct task *t, str name)
@@ -144,6 +156,27 @@ static err split(struct task *t, str address, struct arena *a, str *values)
     return OK;
 }
 
+/* What can be written as it is in an address on the wire, reaches this host
+ * as it is (Postfix rewrites "!" and "%", and refuses a leading "-"), and is
+ * no trouble in a path or a log line. */
+static err check_name(struct task *t, str name)
+{
+    bool good = name.n <= LOCAL_MAX && utf8_valid(name)
+                && !str_starts(name, S("-")) && !str_ends(name, S("."));
+
+    for (size_t i = 0; i < name.n && good; i++) {
+        char c = name.p[i];
+        good = (c & 0x80) || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')
+               || str_chr(S(".#$&'*+-=?^_`{|}~"), c) != STR_NONE;
+        good = good && !(c == '.' && i > 0 && name.p[i - 1] == '.');
+    }
+    if (good)
+        return OK;
+    return why(t, ERR_SYNTAX, "not a user's name: %.*s (letters, digits and "
+               ".#$&'*+-=?^_`{|}~, at most %d bytes, no - at its start)",
+               STR(str_head(name, 100)), LOCAL_MAX);
+}
+
 static err user_add(struct task *t, struct directory *d, str address,
                     str password, uint64_t quota, struct arena *a)
 {
@@ -152,6 +185,7 @@ static err user_add(struct task *t, struct directory *d, str address,
     err e;
 
     TRY(split(t, address, a, values));
+    TRY(check_name(t, values[1]));
     values[2] = password;
     values[3] = arena_fmt(a, "%" PRIu64, quota);
     values[4] = arena_fmt(a, "%" PRId64, rt_wall(t) / 1000000);
@@ -270,6 +304,40 @@ err directory_user_find(struct task *t, struct directory *d, str address,
                    STR(str_head(address, 100)));
     user_of(&rows.list.p[0], out);
     return OK;
+}
+
+err directory_user_rename(struct task *t, struct directory *d, str from,
+                          str to)
+{
+    struct directory_domain domain;
+    str values[4];
+    struct arena a;
+    size_t changed = 0;
+    err e;
+
+    arena_init(&a, 0);
+    e = split(t, from, &a, values);
+    if (!e)
+        e = split(t, to, &a, values + 2);
+    if (!e)
+        e = check_name(t, values[3]);
+    if (!e)
+        e = directory_domain_find(t, d, values[2], &a, &domain);
+    if (!e && !str_eq(domain.class, S("mailbox")))
+        e = why(t, ERR_DENIED, "domain %.*s is of class %.*s",
+                STR(values[2]), STR(domain.class));
+    if (!e) {
+        e = sql_run(t, d->sql, S("UPDATE user SET domain = ?3, name = ?4 "
+                                 "WHERE domain = ?1 AND name = ?2"), values,
+                    4, NULL, NULL, &changed);
+        if (e == ERR_DENIED)
+            e = why(t, e, "user %.*s exists already", STR(to));
+    }
+    if (!e && changed == 0)
+        e = why(t, ERR_ABSENT, "no such user: %.*s",
+                STR(str_head(from, 100)));
+    arena_reset(&a);
+    return e;
 }
 
 err directory_user_list(struct task *t, struct directory *d, str domain,

@@ -18,7 +18,8 @@
  * All names are kept in lower case; comparing disregards ASCII case.
  *
  * I1  A user's domain exists, and is of class mailbox.
- * I2  A user's name can be part of a path: no slash, no dot at its start.
+ * I2  A user's name can be part of a path: no slash, no dot at its start.  New
+ *     ones are plain words that a client can write without quotes.
  */
 #ifndef AUTH_DIRECTORY_H
 #define AUTH_DIRECTORY_H
@@ -38,6 +39,10 @@ err directory_open(struct task *t, struct arena *a, str path, int flags,
 /* Gives a file of an earlier release the indexes that look-ups want; who opens
  * it to write does so too. */
 err directory_update(struct task *t, str path);
+
+/* All changes up to the commit are made together; without one, none. */
+err directory_begin(struct task *t, struct directory *d);
+err directory_commit(struct task *t, struct directory *d);
 
 struct directory_domain {
     str name, class;
@@ -76,6 +81,9 @@ err directory_user_quota(struct task *t, struct directory *d, str address,
                          uint64_t quota);
 err directory_user_active(struct task *t, struct directory *d, str address,
                           bool active);
+/* ERR_DENIED: to exists.  The mailbox stays where it is. */
+err directory_user_rename(struct task *t, struct directory *d, str from,
+                          str to);
 err directory_user_delete(struct task *t, struct directory *d, str address);
 err directory_user_find(struct task *t, struct directory *d, str address,
                         struct arena *a, struct directory_user *out);

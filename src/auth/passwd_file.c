@@ -67,6 +67,26 @@ static err passwd_open(struct task *t, struct arena *a, str path, void **self)
 
 /* --- a line -------------------------------------------------------------- */
 
+/* "*:bytes=N", "*:storage=N" with K, M, G or T behind the number; KiB without
+ * one for storage. */
+static void quota_rule(str rule, uint64_t *quota)
+{
+    struct scan s;
+    bool bytes = str_istarts(rule, S("*:bytes="));
+    size_t unit = bytes ? 0 : 1;
+    uint64_t n;
+
+    if (!bytes && !str_istarts(rule, S("*:storage=")))
+        return;
+    s = scan_of(str_skip(rule, str_chr(rule, '=') + 1));
+    if (!scan_uint(&s, UINT64_C(1) << 50, &n))
+        return;
+    if (!scan_done(&s))
+        unit = str_chr(S("BKMGT"), upper((char)scan_next(&s)));
+    if (unit <= 4 && n <= (UINT64_C(1) << 60) >> (10 * unit))
+        *quota = n << (10 * unit);
+}
+
 /* One word of the extra fields: "userdb_home=/x" or "home=/x". */
 static void extra_field(str word, struct arena *a, struct auth_account *out)
 {
@@ -82,6 +102,8 @@ static void extra_field(str word, struct arena *a, struct auth_account *out)
         out->user.mailbox = arena_str(a, value);
     else if (str_eq(name, S("nologin")))
         out->active = false;
+    else if (str_eq(name, S("quota_rule")))
+        quota_rule(value, &out->user.quota);
     else if (str_eq(name, S("quota_bytes")))
         str_uint(value, INT64_MAX, &out->user.quota);
 }

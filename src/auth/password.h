@@ -19,7 +19,8 @@ enum { PASSWORD_MAX = 1024, PASSWORD_SALT_SIZE = 32 };
  * name, which goes into DIGEST-MD5. */
 err password_check(str stored, str user, str given);
 
-/* Whether a stored form is of a scheme that is known, and whole. */
+/* Whether a stored form is of a scheme that is known, and looks whole; cheap
+ * where password_check is not. */
 bool password_known(str stored);
 
 /* Spends the time that checking against a new hash takes; for users that do

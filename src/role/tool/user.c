@@ -180,7 +180,8 @@ static err show(struct task *t, struct admin *ad)
     return OK;
 }
 
-#define PASSWORD_OPTIONS (ADMIN_BIT(stdin) | ADMIN_BIT(generate))
+#define PASSWORD_OPTIONS                                                      \
+    (ADMIN_BIT(stdin) | ADMIN_BIT(generate) | ADMIN_BIT(hash))
 
 static const struct admin_verb verbs[] = {
     { "add", "ADDRESS", "make a user with a mailbox",
