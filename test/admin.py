@@ -5,6 +5,7 @@ as root and as an ordinary user.  The last line is "N passed, N failed"."""
 import imaplib
 import json
 import os
+import poplib
 import pty
 import re
 import shutil
@@ -574,6 +575,57 @@ def test_it_runs(p):
     owner = os.stat(p.etc + "/mail/example.com/bob/Maildir").st_uid
     wanted = 5000 if ROOTS and p.uid is None else p.uid or os.geteuid()
     assert owner == wanted, owner
+
+
+def sessions(p, user, password):
+    """One of each kind: IMAP by TLS and in IDLE, POP3, submission."""
+    imap = imaplib.IMAP4_SSL("127.0.0.1", p.base + 993, timeout=60,
+                             ssl_context=context())
+    imap.login(user, password)
+    imap.select()
+    imap.send(b"x IDLE\r\n")
+    assert imap.readline().startswith(b"+")
+    pop = poplib.POP3_SSL("127.0.0.1", p.base + 995, timeout=60,
+                          context=context())
+    pop.user(user)
+    pop.pass_(password)
+    smtp = smtplib.SMTP("127.0.0.1", p.base + 587, timeout=60)
+    smtp.starttls(context=context())
+    smtp.login(user, password)
+    return imap, pop, smtp
+
+
+def ended(imap, pop, smtp):
+    assert imap.readline() == b"", "IDLE goes on"
+    assert pop.file.readline() == b"", "POP3 goes on"
+    assert smtp.docmd("MAIL FROM:<x@example.com>")[0] == 421
+
+
+def test_sessions_end(p):
+    """Who is disabled, deleted or has a new password is out, at once."""
+    p.init("example.com")
+    words = {n: n + " correct horse" for n in ("ann", "bob", "eva", "joe")}
+    for name, word in words.items():
+        add(p, name + "@example.com", word)
+    p.call("postfix", "-c", p.etc, "start")
+    try:
+        open_ = {n: sessions(p, n + "@example.com", w)
+                 for n, w in words.items()}
+        p.admin("user", "disable", "Ann@example.com")
+        ended(*open_["ann"])
+        p.admin("user", "delete", "bob@example.com")
+        ended(*open_["bob"])
+        p.admin("user", "passwd", "--stdin", "eva@example.com",
+                stdin="another horse\n")
+        ended(*open_["eva"])
+        imap, pop, smtp = open_["joe"]      # a neighbour
+        imap.send(b"DONE\r\n")
+        assert imap.readline().startswith(b"x OK")
+        assert pop.noop().startswith(b"+OK")
+        assert smtp.docmd("MAIL FROM:<joe@example.com>")[0] == 250
+        sessions(p, "eva@example.com", "another horse")
+    finally:
+        p.call("postfix", "-c", p.etc, "stop")
 
 
 def send_size(p, to, size):

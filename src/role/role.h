@@ -11,6 +11,7 @@
 #include "auth/pass.h"
 #include "conf/conf.h"
 #include "net/tls.h"
+#include "role/ended.h"
 #include "rt/rt.h"
 #include "table/table.h"
 
@@ -42,6 +43,8 @@ enum control_frame {
                                (auth/pass.h) */
     CONTROL_STOP,           /* finish what you do and end */
     CONTROL_FLUSH,          /* qmgr: try everything now */
+    CONTROL_USER_ENDED,     /* readers, smtpd: the name of a user whose
+                               sessions end */
     CONTROL_READY = 100,    /* from the role: it serves */
     CONTROL_FAILED,         /* from the role, before it ends: str why */
     CONTROL_WANT,           /* imapd: a pass: a port to the reader who is its
@@ -92,6 +95,7 @@ struct role {
     struct link keys;       /* struct role_keys of this epoch */
     struct tls_tickets tickets;
     char pass_key[PASS_KEY_SIZE];
+    struct ended *ended;    /* users whose sessions ended */
     struct dir *dirs[N_ROLE_DIRS];
     struct bell changed;    /* rings when anything above did ... */
     uint64_t n_changes;     /* ... and then counts */

@@ -19,15 +19,19 @@ struct reader {
     struct role *role;
     struct watch_hub *watches;
     struct task_group group, sessions;
+    struct link all;            /* struct session */
     struct passes *passes;      /* of the logins of the last minute */
     when last_use;
 };
 
 struct session {
+    struct link link;           /* among its reader's */
     struct reader *r;
     struct arena memory;
     struct reader_start start;
     struct pass pass;           /* who it is */
+    when issued;                /* the pass: the password was right then */
+    struct sock *sock;          /* NULL: not served yet */
     int fd;
 };
 
@@ -108,6 +112,10 @@ static err admit(struct task *t, struct session *s)
         return why(t, ERR_DENIED, "the pass of %.*s is for user id %u",
                    STR(p->user.name), p->user.uid);
     TRY(passes_take(t, s->r->passes, p));
+    s->issued = p->until - PASS_LIFE_S * (when)1000000;
+    if (ended_is(s->r->role->ended, p->user.name, s->issued))
+        return why(t, ERR_DENIED, "the account of %.*s was changed since the "
+                   "login", STR(p->user.name));
     if ((str_empty(p->user.home) || str_empty(p->user.mailbox))
         && !configured(s, st))
         return why(t, ERR_DENIED, "the place of the mail of %.*s is not one "
@@ -169,17 +177,18 @@ static void session_free(struct session *s)
 static err session_run(struct task *t, void *arg)
 {
     struct session *s = arg;
-    struct sock *sock;
 
+    list_add_last(&s->r->all, &s->link);
     log_name_set(t, s->start.pop3 ? "postfix/pop3" : "postfix/imap");
     if (admit(t, s)) {
         say(t, role_warn, task_why(t));
         fd_close(s->fd);
-    } else if (sock_adopt(t, s->fd, &sock)) {
+    } else if (sock_adopt(t, s->fd, &s->sock)) {
         fd_close(s->fd);
     } else {
-        serve(t, s, conn_new(&s->memory, sock));
+        serve(t, s, conn_new(&s->memory, s->sock));
     }
+    list_del(&s->link);
     s->r->last_use = rt_now(t);
     session_free(s);
     return OK;
@@ -249,6 +258,18 @@ static err door_port_run(struct task *t, void *arg)
     return OK;
 }
 
+/* Cuts the streams of users who were told to be gone; their sessions read an
+ * end then. */
+static void end_sessions(struct reader *r)
+{
+    list_each(l, &r->all) {
+        struct session *s = container_of(l, struct session, link);
+        if (s->sock && ended_is(r->role->ended, s->pass.user.name,
+                                s->issued))
+            sock_abort(s->sock);
+    }
+}
+
 static err serve_doors(struct task *t, struct reader *r)
 {
     uint64_t seen = 0;
@@ -262,6 +283,7 @@ static err serve_doors(struct task *t, struct reader *r)
             *d = (struct door_port){ r, p->port };
             group_go(&r->group, "door", door_port_run, d);
         }
+        end_sessions(r);
         e = role_wait(t, r->role, &seen, after_s(t, IDLE_END_S));
         if (e && e != ERR_LATE)
             return e;
@@ -279,6 +301,7 @@ err role_reader_run(struct task *t, struct role *role)
 
     r->role = role;
     r->passes = passes_new();
+    list_init(&r->all);
     r->last_use = rt_now(t);
     group_open(t, &r->group);
     group_open(t, &r->sessions);

@@ -88,6 +88,9 @@ err child_hand_configuration(struct task *t, struct child *c);
 /* A new port between two children. */
 err children_connect(struct task *t, struct child *a, struct child *b);
 
+/* ended.c: tells roles of users whose sessions end; whether there were any. */
+bool ended_tell(struct task *t, struct master *m);
+
 /* pickup.c: empties maildrop now and then, until cancelled. */
 err pickup_run(struct task *t, void *master);
 

@@ -6,7 +6,10 @@
 
 #include "mail/address.h"
 #include "mail/date.h"
+#include "role/ended.h"
+#include "role/tool/running.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 enum { DAY = 10 }; /* "2026-11-24" */
@@ -57,6 +60,22 @@ static err warn_aliases(struct task *t, struct admin *ad, str address,
     return OK;
 }
 
+/* Sessions that go on would be of somebody who may no longer log in so. */
+static void end_sessions(struct task *t, struct admin *ad, str address)
+{
+    int pid = running_pid(t, ad->conf);
+    err e;
+
+    if (!pid)
+        return;
+    e = ended_add(t, conf_str(ad->conf, P_queue_directory),
+                  arena_lower(&ad->memory, address));
+    if (!e)
+        e = running_signal(t, pid, SIGUSR1, false);
+    if (e)
+        tool_warn(ad->args, "open sessions go on: %s", task_why(t));
+}
+
 static err add(struct task *t, struct admin *ad)
 {
     str address = ad->operands.p[0], stored;
@@ -81,6 +100,7 @@ static err passwd(struct task *t, struct admin *ad)
     TRY(directory_user_find(t, ad->directory, address, &ad->memory, &found));
     TRY(admin_password(t, ad, address, &stored));
     TRY(directory_user_password(t, ad->directory, address, stored));
+    end_sessions(t, ad, address);
     printf("changed the password of %.*s\n", STR(address));
     return OK;
 }
@@ -109,6 +129,7 @@ static err disable(struct task *t, struct admin *ad)
 {
     TRY(admin_open(t, ad, true));
     TRY(directory_user_active(t, ad->directory, ad->operands.p[0], false));
+    end_sessions(t, ad, ad->operands.p[0]);
     printf("%.*s can no longer log in; mail still comes in\n",
            STR(ad->operands.p[0]));
     return OK;
@@ -120,6 +141,7 @@ static err delete(struct task *t, struct admin *ad)
 
     TRY(admin_open(t, ad, true));
     TRY(directory_user_delete(t, ad->directory, address));
+    end_sessions(t, ad, address);
     printf("deleted user %.*s; the mailbox stays where it is\n",
            STR(arena_lower(&ad->memory, address)));
     return warn_aliases(t, ad, address, false,
