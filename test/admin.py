@@ -368,6 +368,34 @@ def test_aliases_that_lead_nowhere(p):
     assert said(p, "y@example.com", "x@remote.example") == ""
 
 
+def test_rename(p):
+    p.init("example.com")
+    p.admin("domain", "add", "example.net")
+    add(p, "ann@example.com")
+    add(p, "bob@example.com")
+    box = p.etc + "/mail/example.com"
+    os.makedirs(box + "/ann/Maildir/cur")
+    os.makedirs(box + "/taken")
+    p.admin("alias", "add", "a@example.com", "ann@example.com")
+    for words, text in ((("ann", "eva"), "not an address"),
+                        (("no@example.com", "x@example.com"), "no such user"),
+                        (("ann@example.com", "bob@example.com"), "exists"),
+                        (("ann@example.com", "ann@example.net"), "domain"),
+                        (("ann@example.com", "taken@example.com"),
+                         "there is a mailbox"),
+                        (("ann@example.com", "../x@example.com"), ""),
+                        (("ann@example.com", "x!y@example.com"),
+                         "not a user's name")):
+        assert text in p.admin("user", "rename", *words, status=1), words
+    assert os.listdir(box + "/ann") == ["Maildir"]
+    p.admin("user", "rename", "Ann@example.com", "Eva@example.com")
+    assert os.path.isdir(box + "/eva/Maildir/cur")
+    assert not os.path.exists(box + "/ann")
+    p.admin("user", "rename", "bob@example.com", "joe@example.com")
+    users = p.admin("user", "list")
+    assert "eva@" in users and "joe@" in users and "ann@" not in users
+
+
 def test_import(p):
     p.init("example.com")
     add(p, "joe@example.com")

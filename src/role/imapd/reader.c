@@ -180,14 +180,10 @@ static err session_run(struct task *t, void *arg)
 
     list_add_last(&s->r->all, &s->link);
     log_name_set(t, s->start.pop3 ? "postfix/pop3" : "postfix/imap");
-    if (admit(t, s)) {
-        say(t, role_warn, task_why(t));
+    if (sock_adopt(t, s->fd, &s->sock))
         fd_close(s->fd);
-    } else if (sock_adopt(t, s->fd, &s->sock)) {
-        fd_close(s->fd);
-    } else {
+    else
         serve(t, s, conn_new(&s->memory, s->sock));
-    }
     list_del(&s->link);
     s->r->last_use = rt_now(t);
     session_free(s);
@@ -206,7 +202,7 @@ static void send_away(struct task *t, struct session *s)
         : arena_fmt(&s->memory, "%.*s NO [UNAVAILABLE] Too many sessions "
                     "now\r\n", STR(st->tag));
 
-    say(t, reader_full, STR(st->user), STR(st->client));
+    say(t, reader_full, STR(s->pass.user.name), STR(st->client));
     if (sock_adopt(t, s->fd, &sock)) {
         fd_close(s->fd);
         return;
@@ -231,6 +227,12 @@ static err on_session(struct task *t, struct reader *r, struct frame *f)
         return e;
     }
     r->last_use = rt_now(t);
+    if (admit(t, s)) {
+        say(t, role_warn, task_why(t));
+        fd_close(s->fd);
+        session_free(s);
+        return OK;
+    }
     if (!rt_room(t, SESSION_FDS)) {
         send_away(t, s);
         session_free(s);

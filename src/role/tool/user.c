@@ -148,6 +148,59 @@ static err delete(struct task *t, struct admin *ad)
                         "mail is still sent to this address by the alias");
 }
 
+/* Where an address' mail lies, as "veredus init" set it up. */
+static str mailbox_of(struct admin *ad, str address)
+{
+    str low = arena_lower(&ad->memory, address);
+
+    return arena_fmt(&ad->memory, "%.*s/%.*s/%.*s",
+                     STR(conf_str(ad->conf, P_virtual_mailbox_base)),
+                     STR(admin_domain_of(low)),
+                     STR(str_head(low, str_rchr(low, '@'))));
+}
+
+/* The directory first: from then on nobody delivers to the old place. */
+static err move(struct task *t, struct admin *ad, str from, str to)
+{
+    str old = mailbox_of(ad, from), new = mailbox_of(ad, to);
+    str reason;
+    err e;
+
+    TRY(directory_user_rename(t, ad->directory, from, to));
+    end_sessions(t, ad, from);
+    e = file_rename(t, NULL, old, NULL, new);
+    if (!e || e == ERR_ABSENT)      /* nothing came for it yet */
+        return OK;
+    reason = arena_str(&ad->memory, str_from(task_why(t)));
+    TRY(directory_user_rename(t, ad->directory, to, from));
+    return why(t, e, "the mailbox %.*s cannot be moved: %.*s", STR(old),
+               STR(reason));
+}
+
+static err rename_user(struct task *t, struct admin *ad)
+{
+    str from = ad->operands.p[0], to = ad->operands.p[1];
+    struct directory_user found;
+    struct file_stat st;
+
+    TRY(admin_open(t, ad, true));
+    TRY(directory_user_find(t, ad->directory, from, &ad->memory, &found));
+    if (!str_ieq(admin_domain_of(from), admin_domain_of(to)))
+        return why(t, ERR_SYNTAX, "a user stays in its domain, %.*s",
+                   STR(found.domain));
+    TRY(check_new(t, ad, to));
+    if (!str_empty(found.home))
+        TRY(directory_user_rename(t, ad->directory, from, to));
+    else if (!file_stat_path(t, NULL, mailbox_of(ad, to), &st))
+        return why(t, ERR_DENIED, "there is a mailbox of %.*s already: %.*s",
+                   STR(to), STR(mailbox_of(ad, to)));
+    else
+        TRY(move(t, ad, from, to));
+    printf("renamed user %.*s to %.*s\n", STR(from), STR(to));
+    return warn_aliases(t, ad, from, false,
+                        "mail is still sent to the old address by the alias");
+}
+
 static const char *const heads[] = { "user", "active", "quota", "created",
                                      "home" };
 
@@ -215,6 +268,8 @@ static const struct admin_verb verbs[] = {
     { "disable", "ADDRESS", "refuse logging in; mail still comes in", 0, 1,
       1, disable },
     { "enable", "ADDRESS", "allow logging in again", 0, 1, 1, enable },
+    { "rename", "ADDRESS NEW", "another name in the same domain, with its "
+      "mailbox", 0, 2, 2, rename_user },
     { "delete", "ADDRESS", "take no more mail; the mailbox stays", 0, 1, 1,
       delete },
     { "list", "[DOMAIN]", "list the users", ADMIN_BIT(json), 0, 1, list },
