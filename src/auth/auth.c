@@ -22,6 +22,7 @@ struct auth_settings auth_settings_of(const struct conf *c)
                                  ? P_smtpd_sasl_local_domain
                                  : P_auth_default_domain),
         .failure_ms = conf_seconds(c, P_auth_failure_delay) * 1000,
+        .format = conf_raw(c, P_auth_username_format),
         .owner = conf_str(c, P_mailstore_uid),
         .group = conf_str(c, P_mailstore_gid),
     };
@@ -83,6 +84,60 @@ static err add_source(struct task *t, struct arena *a, struct auth *au,
                "sqlite:PATH, passwd-file:PATH, shadow", STR(spec));
 }
 
+/* A part of auth_username_format. */
+struct format_part {
+    char what;          /* 'u', 'n', 'd'; 0: the byte itself */
+    bool fold;
+    char byte;
+};
+
+static bool format_next(str *format, struct format_part *out)
+{
+    *out = (struct format_part){ .byte = format->p[0] };
+    *format = str_skip(*format, 1);
+    if (out->byte != '%')
+        return true;
+    out->fold = str_starts(*format, S("L"));
+    if (out->fold)
+        *format = str_skip(*format, 1);
+    if (str_empty(*format) || str_chr(S("und"), format->p[0]) == STR_NONE)
+        return false;
+    out->what = format->p[0];
+    *format = str_skip(*format, 1);
+    return true;
+}
+
+static bool format_valid(str format)
+{
+    struct format_part part;
+
+    while (!str_empty(format))
+        if (!format_next(&format, &part))
+            return false;
+    return true;
+}
+
+/* A name as the sources are asked for it. */
+static str format_name(const struct auth *au, str name, struct arena *a)
+{
+    size_t at = str_rchr(name, '@');
+    str rest = au->format;
+    struct format_part part;
+    struct buf b;
+
+    if (str_empty(rest))
+        return name;
+    buf_init(&b, a, AUTH_TEXT_MAX);
+    while (!str_empty(rest) && format_next(&rest, &part)) {
+        str text = part.what == 'u' ? name
+                 : part.what == 'n' ? str_head(name, at)
+                 : part.what == 0 ? str_of(&part.byte, 1)
+                 : at == STR_NONE ? S("") : str_skip(name, at + 1);
+        buf_add(&b, part.fold ? arena_lower(a, text) : text);
+    }
+    return buf_str(&b);
+}
+
 err auth_open(struct task *t, struct arena *a,
               const struct auth_settings *settings, struct auth **out)
 {
@@ -91,6 +146,11 @@ err auth_open(struct task *t, struct arena *a,
 
     au->realm = arena_lower(a, settings->realm);
     au->failure_ms = settings->failure_ms;
+    au->format = arena_str(a, settings->format);
+    if (!format_valid(au->format))
+        return why(t, ERR_SYNTAX, "auth_username_format: \"%.*s\": known are "
+                   "%%u, %%n and %%d, and %%Lu, %%Ln, %%Ld for lower case",
+                   STR(au->format));
     while (str_token(&rest, S(", \t\r\n"), &spec))
         TRY(add_source(t, a, au, spec));
     TRY(find_ids(t, a, au, settings));
@@ -132,6 +192,7 @@ static err find_account(struct task *t, struct auth *au, str name,
 {
     str names[CANDIDATES_MAX];
 
+    name = format_name(au, name, a);
     for (size_t i = 0; i < au->sources.n; i++) {
         struct auth_source *s = &au->sources.p[i];
         size_t n = candidates(au, s->kind, name, a, names);

@@ -42,12 +42,14 @@ struct auth_settings {
     str sources;        /* the value of auth_sources */
     str realm;          /* completes names, or empty */
     int64_t failure_ms; /* how long a refusal takes at least */
+    str format;         /* of names as they are looked up; empty: as given */
     str owner, group;   /* whose rights go with users whose source knows none:
                            names or numbers, or empty */
 };
 
 /* What auth_sources, auth_default_domain (else smtpd_sasl_local_domain),
- * auth_failure_delay, mailstore_uid and mailstore_gid say. */
+ * auth_failure_delay, auth_username_format, mailstore_uid and mailstore_gid
+ * say. */
 struct auth_settings auth_settings_of(const struct conf *c);
 
 /* Opens the sources.  ERR_SYNTAX with why() for a source that does not exist

@@ -12,6 +12,7 @@ struct auth {
     struct calls *calls;    /* not NULL: ask there, and nothing below is set */
     vec_of(struct auth_source) sources;
     str realm;
+    str format;             /* of names: "%Lu"; empty: as given */
     int64_t failure_ms;
     bool has_ids;           /* of users whose source knows none */
     uint32_t uid, gid;

@@ -202,6 +202,35 @@ TASK_TEST(auth_sources)
     place_drop(&p);
 }
 
+/* Names fold by auth_username_format, in a passwd-file as well. */
+TASK_TEST(auth_username_format)
+{
+    static const struct { const char *format, *user; err want; } cases[] = {
+        { "%Lu", "JOE@X", OK }, { "%u", "JOE@X", ERR_DENIED },
+        { "", "JOE@X", ERR_DENIED }, { "%Ln@x", "JOE@elsewhere", OK },
+        { "%n@%Ld", "joe@X", OK }, { "%n", "joe@x", ERR_DENIED },
+        { "%Lu", "joe@x", OK },
+    };
+    struct auth_settings set = { 0 };
+    struct auth_user u;
+    struct auth *au;
+    struct place p;
+
+    place_make(&p);
+    set.sources = arena_fmt(&p.a, "passwd-file:%.*s", STR(p.passwd));
+    check_ok(file_replace(t, NULL, p.passwd, S("joe@x:{PLAIN}x\n"), 0600));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        set.format = str_from(cases[i].format);
+        check_ok(auth_open(t, &p.a, &set, &au));
+        check_int(try_login(t, au, cases[i].user, "x", &u), cases[i].want);
+    }
+    set.format = S("%x");
+    check_int(auth_open(t, &p.a, &set, &au), ERR_SYNTAX);
+    set.format = S("%L");
+    check_int(auth_open(t, &p.a, &set, &au), ERR_SYNTAX);
+    place_drop(&p);
+}
+
 /* Who is not there costs what those cost who are: with a scheme that costs
  * nothing, the refusal is there at once. */
 TASK_TEST(auth_decoy)
