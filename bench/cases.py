@@ -4,6 +4,7 @@ import os
 import subprocess
 import time
 
+import directory
 import idle
 import load
 import secure
@@ -255,5 +256,5 @@ ALL = [
     Relay("relay-100", 100, 40000, True, ("8", "12"), 5000),
     Relay("relay-new", 20, 20000, False, ("5", "10"), 4000),
     Accept(), Virtual(), Single(), IdleSmtp(), Deferred(),
-    *idle.ALL, *secure.ALL,
+    *idle.ALL, *secure.ALL, *directory.ALL,
 ]

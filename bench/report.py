@@ -26,7 +26,7 @@ def ratio(figure, ours, theirs):
 
 def table(case, medians):
     out = [f"### {case.title}", "",
-           f"| | Veredus | {case.peer} | times better | wanted |",
+           f"| | Veredus | {case.peer or ''} | times better | wanted |",
            "|---|--:|--:|--:|--:|"]
     for f in case.figures:
         cells = [number(medians[s][f.key]) if s in medians else ""

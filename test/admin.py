@@ -5,6 +5,7 @@ as root and as an ordinary user.  The last line is "N passed, N failed"."""
 import imaplib
 import json
 import os
+import poplib
 import pty
 import re
 import shutil
@@ -240,6 +241,17 @@ def test_users_are_refused(p):
             (["add", "-g", "../x@example.com"], "no slash"),
             (["add", "-g", ".x@example.com"], "does not begin with a dot"),
             (["add", "-g", "x@example.net"], "no such domain: example.net"),
+            (["add", "-g", "--", "-x@example.com"],
+             "not a user's name"),
+            (["add", "-g", "x!y@example.com"], "not a user's name"),
+            (["add", "-g", "x%y@example.com"], "not a user's name"),
+            (["add", "-g", '"x y"@example.com'], "not a user's name"),
+            (["add", "-g", '"x.."@example.com'], "not a user's name"),
+            (["add", "-g", "x" * 65 + "@example.com"], "not a user's name"),
+            (["add", "--hash", "{NONE}x", "x@example.com"], "--hash"),
+            (["add", "--hash", "", "x@example.com"], "--hash"),
+            (["add", "-g", "--hash", "{PLAIN}x", "x@example.com"],
+             "exclude"),
             (["add", "-g", "x@example.org"], "of class alias"),
             (["add", "-g", "ALICE@example.com"], "exists already"),
             (["add", "-g", "--stdin", "x@example.com"], "exclude"),
@@ -312,6 +324,122 @@ def test_aliases(p):
     assert p.admin("alias", "list", "sales@example.com").count("sales") == 1
     p.admin("alias", "delete", "sales@example.com")
     assert p.admin("alias", "list", "sales@example.com") == ""
+
+
+def said(p, *words, status=0):
+    """What a command that may succeed says on stderr."""
+    done = subprocess.run(p.argv("alias", "add", "-c", p.etc, *words),
+                          text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE)
+    assert done.returncode == status, (words, done)
+    return done.stderr
+
+
+def test_aliases_that_lead_nowhere(p):
+    p.init("example.com")
+    p.admin("domain", "add", "--class", "alias", "va.example")
+    add(p, "ann@example.com")
+    add(p, "joe@example.com")
+    assert said(p, "a@va.example", "b@va.example") \
+        == "veredus alias: warning: b@va.example is nobody here: there is " \
+        "no such user and no such alias\n"
+    assert said(p, "b@va.example", "c@va.example", "ann@example.com")
+    # circles: of three, of one, of one's own, by way of a whole domain
+    for words in (["c@va.example", "a@va.example"],
+                  ["c@va.example", "joe@example.com", "a@va.example"],
+                  ["b@va.example", "A@VA.example"]):
+        assert "in a circle" in said(p, *words, status=1), words
+    assert "leads nowhere" in said(p, "z@va.example", "z@va.example",
+                                   status=1)
+    assert said(p, "@va.example", "out@remote.example") == ""
+    assert said(p, "x@example.com", "who@va.example") == ""
+    assert "in a circle" in said(p, "@va.example", "x@example.com", status=1)
+    assert "circle" in said(p, "--force", "c@va.example", "a@va.example")
+    # over a user
+    assert "is a user" in said(p, "joe@example.com", "ann@example.com",
+                               status=1)
+    assert said(p, "joe@example.com", "joe@example.com",
+                "ann@example.com") == ""
+    assert said(p, "joe@example.com", "more@remote.example") == ""
+    assert "is a user" in said(p, "-f", "ann@example.com",
+                               "joe@example.com")
+    assert "nobody here" in said(p, "y@example.com", "no@example.com")
+    assert "nobody here" in said(p, "@example.com", "no@example.com")
+    assert said(p, "y@example.com", "x@remote.example") == ""
+
+
+def test_rename(p):
+    p.init("example.com")
+    p.admin("domain", "add", "example.net")
+    add(p, "ann@example.com")
+    add(p, "bob@example.com")
+    box = p.etc + "/mail/example.com"
+    os.makedirs(box + "/ann/Maildir/cur")
+    os.makedirs(box + "/taken")
+    p.admin("alias", "add", "a@example.com", "ann@example.com")
+    for words, text in ((("ann", "eva"), "not an address"),
+                        (("no@example.com", "x@example.com"), "no such user"),
+                        (("ann@example.com", "bob@example.com"), "exists"),
+                        (("ann@example.com", "ann@example.net"), "domain"),
+                        (("ann@example.com", "taken@example.com"),
+                         "there is a mailbox"),
+                        (("ann@example.com", "../x@example.com"), ""),
+                        (("ann@example.com", "x!y@example.com"),
+                         "not a user's name")):
+        assert text in p.admin("user", "rename", *words, status=1), words
+    assert os.listdir(box + "/ann") == ["Maildir"]
+    p.admin("user", "rename", "Ann@example.com", "Eva@example.com")
+    assert os.path.isdir(box + "/eva/Maildir/cur")
+    assert not os.path.exists(box + "/ann")
+    p.admin("user", "rename", "bob@example.com", "joe@example.com")
+    users = p.admin("user", "list")
+    assert "eva@" in users and "joe@" in users and "ann@" not in users
+
+
+def test_import(p):
+    p.init("example.com")
+    add(p, "joe@example.com")
+    path = p.dir + "/users"
+    with open(path, "w") as f:
+        f.write("# from elsewhere\n\n"
+                "ann@example.com:{PLAIN}annpw:5000:5000::/var/mail/ann::"
+                "userdb_quota_rule=*:bytes=2M\n"
+                "bob:{SHA256.hex}2bb80d537b1da3e38bd30361aa855686bde0eacd"
+                "7162fef6a25fe97bf527a25b::::::quota_rule=*:storage=3G "
+                "nologin\r\n"
+                "joe@example.com:{PLAIN}other::::::\n"
+                "x@elsewhere.example:{PLAIN}x::::::\n"
+                "a b@example.com:{PLAIN}x::::::\n"
+                "none@example.com:::::::\n"
+                "odd@example.com:{NONESUCH}x::::::\n"
+                "eva@example.com:$1$HuBXswqC$urRstSteJHvSf7aAkgr1U1\n")
+    out = p.admin("import", "users", path, status=1)
+    for n, text in ((5, "exists already"), (6, "no such domain"),
+                    (7, ""), (8, "no password"), (9, "no known scheme")):
+        assert re.search(rf"line {n}: .*{text}", out), (n, out)
+    assert "5 users were not imported" in out and "line 3" not in out, out
+    rows = {r["user"]: r for r in map(json.loads, p.admin(
+        "user", "list", "--json").splitlines())}
+    assert sorted(rows) == ["ann@example.com", "bob@example.com",
+                            "eva@example.com", "joe@example.com"], rows
+    assert rows["ann@example.com"]["quota"] == 2 << 20
+    assert rows["bob@example.com"]["quota"] == 3 << 30
+    assert not rows["bob@example.com"]["active"]
+    db = sqlite3.connect(p.etc + "/directory.db")
+
+    def stored(name):
+        return db.execute("SELECT password FROM user WHERE name = ?",
+                          (name,)).fetchone()[0]
+    assert stored("joe") != "{PLAIN}other"
+    assert stored("eva").startswith("$1$")
+    p.admin("import", "users", "--force", path, status=1)
+    assert stored("joe") == "{PLAIN}other"
+    p.admin("import", "users", path + ".no", status=1)
+    p.admin("user", "add", "--hash", "{PLAIN}later", "z@example.com")
+    assert stored("z") == "{PLAIN}later"
+    p.admin("user", "passwd", "--hash", "{CRYPT}$1$HuBXswqC$urRstSteJHvSf7a"
+            "Akgr1U1", "z@example.com")
+    assert stored("z").startswith("{CRYPT}$1$")
 
 
 def query(p, table, key):
@@ -475,6 +603,57 @@ def test_it_runs(p):
     owner = os.stat(p.etc + "/mail/example.com/bob/Maildir").st_uid
     wanted = 5000 if ROOTS and p.uid is None else p.uid or os.geteuid()
     assert owner == wanted, owner
+
+
+def sessions(p, user, password):
+    """One of each kind: IMAP by TLS and in IDLE, POP3, submission."""
+    imap = imaplib.IMAP4_SSL("127.0.0.1", p.base + 993, timeout=60,
+                             ssl_context=context())
+    imap.login(user, password)
+    imap.select()
+    imap.send(b"x IDLE\r\n")
+    assert imap.readline().startswith(b"+")
+    pop = poplib.POP3_SSL("127.0.0.1", p.base + 995, timeout=60,
+                          context=context())
+    pop.user(user)
+    pop.pass_(password)
+    smtp = smtplib.SMTP("127.0.0.1", p.base + 587, timeout=60)
+    smtp.starttls(context=context())
+    smtp.login(user, password)
+    return imap, pop, smtp
+
+
+def ended(imap, pop, smtp):
+    assert imap.readline() == b"", "IDLE goes on"
+    assert pop.file.readline() == b"", "POP3 goes on"
+    assert smtp.docmd("MAIL FROM:<x@example.com>")[0] == 421
+
+
+def test_sessions_end(p):
+    """Who is disabled, deleted or has a new password is out, at once."""
+    p.init("example.com")
+    words = {n: n + " correct horse" for n in ("ann", "bob", "eva", "joe")}
+    for name, word in words.items():
+        add(p, name + "@example.com", word)
+    p.call("postfix", "-c", p.etc, "start")
+    try:
+        open_ = {n: sessions(p, n + "@example.com", w)
+                 for n, w in words.items()}
+        p.admin("user", "disable", "Ann@example.com")
+        ended(*open_["ann"])
+        p.admin("user", "delete", "bob@example.com")
+        ended(*open_["bob"])
+        p.admin("user", "passwd", "--stdin", "eva@example.com",
+                stdin="another horse\n")
+        ended(*open_["eva"])
+        imap, pop, smtp = open_["joe"]      # a neighbour
+        imap.send(b"DONE\r\n")
+        assert imap.readline().startswith(b"x OK")
+        assert pop.noop().startswith(b"+OK")
+        assert smtp.docmd("MAIL FROM:<joe@example.com>")[0] == 250
+        sessions(p, "eva@example.com", "another horse")
+    finally:
+        p.call("postfix", "-c", p.etc, "stop")
 
 
 def send_size(p, to, size):

@@ -96,13 +96,20 @@ def test_what_follows_starttls_is_thrown_away(house):
         w.close()
 
 
+def b64(text):
+    return base64.b64encode(text.encode()).decode()
+
+
 def test_wrong_passwords(house):
     w = imaps(house)
     start = time.monotonic()
     assert "AUTHENTICATIONFAILED" in w.ask(f"LOGIN u0@{DOMAIN} x")[-1]
     assert time.monotonic() - start > 0.9, "no delay"
-    bad = base64.b64encode(f"\0u0@{DOMAIN}\0x".encode()).decode()
+    bad = b64(f"\0u0@{DOMAIN}\0x")
     assert "AUTHENTICATIONFAILED" in w.ask("AUTHENTICATE PLAIN " + bad)[-1]
+    for _ in range(7):
+        assert "AUTHENTICATIONFAILED" in w.ask("AUTHENTICATE PLAIN "
+                                               + bad)[-1]
     w.say(f"a LOGIN nosuch@{DOMAIN} secret0")
     lines = [w.line(), w.line()]
     assert "a NO [AUTHENTICATIONFAILED]" in lines[0], lines
@@ -115,6 +122,99 @@ def test_wrong_passwords(house):
     p.say("PASS x")
     assert p.line().startswith("-ERR [AUTH]")
     p.close()
+
+
+def smtps(house):
+    w = Wire(house.port["smtps"]).tls(house.context())
+    w.line()
+    w.say("EHLO x")
+    while w.line()[3:4] == "-":
+        pass
+    return w
+
+
+def tries_imap(w, user, secret):
+    yield w.ask(f"LOGIN {user} {secret}")[-1].startswith("a OK")
+    yield w.ask("AUTHENTICATE PLAIN " + b64(f"\0{user}\0{secret}"))[
+        -1].startswith("a OK")
+    w.say("a AUTHENTICATE LOGIN")
+    for word in (user, secret):
+        assert w.line().startswith("+ ")
+        w.say(b64(word))
+    answer = w.line()
+    while answer.startswith("*"):
+        answer = w.line()
+    yield answer.startswith("a OK")
+
+
+def tries_pop(w, user, secret):
+    w.say("USER " + user)
+    assert w.line().startswith("+OK")
+    w.say("PASS " + secret)
+    yield w.line().startswith("+OK")
+    w.say("AUTH PLAIN " + b64(f"\0{user}\0{secret}"))
+    yield w.line().startswith("+OK")
+
+
+def tries_smtp(w, user, secret):
+    w.say("AUTH PLAIN " + b64(f"\0{user}\0{secret}"))
+    yield w.line().startswith("235")
+    w.say("AUTH LOGIN")
+    for word in (user, secret):
+        assert w.line().startswith("334")
+        w.say(b64(word))
+    yield w.line().startswith("235")
+
+
+def pops(house):
+    w = Wire(house.port["pops"]).tls(house.context())
+    w.line()
+    return w
+
+
+def test_zz_one_password_by_every_mechanism(house):
+    """A program that has a wrong password tries it in every way, shows a
+    dialog, and goes on with the right one on the connection that it has."""
+    user = "u3@" + DOMAIN
+    for connect, tries in ((imaps, tries_imap), (pops, tries_pop),
+                           (smtps, tries_smtp)):
+        w = connect(house)
+        start = time.monotonic()
+        for _ in range(2):
+            assert not any(list(tries(w, user, "mistyped"))), tries
+        assert next(tries(w, user, "secret3")), tries
+        took = time.monotonic() - start
+        assert took < 20, (tries, took)     # the delay of 6, and a busy host
+        w.close()
+
+
+def quick(house, n):
+    """How long a right login takes from here."""
+    w = imaps(house)
+    start = time.monotonic()
+    assert "a OK" in w.ask(f"LOGIN u{n}@{DOMAIN} secret{n}")[-1]
+    took = time.monotonic() - start
+    w.ask("LOGOUT")
+    w.close()
+    return took
+
+
+def test_zz_neighbours_of_a_guesser(house):
+    """Somebody guesses; others behind the same address get in within a
+    second, and that they do is no help to who guesses on."""
+    many = [smtps(house) for _ in range(5)]
+    for i, w in enumerate(many):
+        w.say("AUTH PLAIN " + b64(f"\0u1@{DOMAIN}\0guess{i}"))
+    for w in many:
+        assert w.line().startswith("535")
+    for _ in range(3):
+        assert quick(house, 2) < 8          # of 16, where it waited whole
+    start = time.monotonic()
+    many[0].say("AUTH PLAIN " + b64(f"\0u1@{DOMAIN}\0guess9"))
+    assert many[0].line().startswith("535")
+    assert time.monotonic() - start > 10, "own logins end the penalty"
+    for w in many:
+        w.close()
 
 
 def test_log_lines(house):
@@ -235,7 +335,9 @@ def main():
         "imapd_idle_timeout": "7s", "pop3d_idle_timeout": "3s",
         "auth_failure_delay": "1s", "default_process_limit": "5"})
     try:
-        for name, test in list(globals().items()):
+        # zz: last, as who follows them would wait
+        for name, test in sorted(globals().items(),
+                                 key=lambda i: i[0].startswith("test_zz")):
             if not name.startswith("test_") or names and not any(
                     name[5:].startswith(n) for n in names):
                 continue

@@ -37,6 +37,7 @@ _veredus()
     elif [[ $cur != -* ]]; then
         # shellcheck disable=SC2046
         case $noun in
+        import) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
         user|alias|domain)
             _veredus_words "$(veredus "$noun" list $(_veredus_config) \
                 2>/dev/null | awk 'NR > 1 { print $1 }')" "$cur" ;;

@@ -10,8 +10,9 @@
 
 #include <grp.h>
 #include <pwd.h>
+#include <string.h>
 
-enum { PENALTY_FORGET_S = 120, PENALTY_DELAY_MAX_S = 16, CANDIDATES_MAX = 2 };
+enum { CANDIDATES_MAX = 2, WAIT_MAX_MS = 1000 };
 
 struct auth_settings auth_settings_of(const struct conf *c)
 {
@@ -21,6 +22,7 @@ struct auth_settings auth_settings_of(const struct conf *c)
                                  ? P_smtpd_sasl_local_domain
                                  : P_auth_default_domain),
         .failure_ms = conf_seconds(c, P_auth_failure_delay) * 1000,
+        .format = conf_raw(c, P_auth_username_format),
         .owner = conf_str(c, P_mailstore_uid),
         .group = conf_str(c, P_mailstore_gid),
     };
@@ -67,7 +69,8 @@ static err add_source(struct task *t, struct arena *a, struct auth *au,
     str path = colon == STR_NONE ? S("") : str_skip(spec, colon + 1);
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-        struct auth_source s = { kinds[i], arena_str(a, spec), NULL };
+        struct auth_source s = { .kind = kinds[i],
+                                 .spec = arena_str(a, spec) };
         if (!str_eq(kinds[i]->name, name))
             continue;
         if (kinds[i]->wants_path != (path.n > 0))
@@ -81,6 +84,60 @@ static err add_source(struct task *t, struct arena *a, struct auth *au,
                "sqlite:PATH, passwd-file:PATH, shadow", STR(spec));
 }
 
+/* A part of auth_username_format. */
+struct format_part {
+    char what;          /* 'u', 'n', 'd'; 0: the byte itself */
+    bool fold;
+    char byte;
+};
+
+static bool format_next(str *format, struct format_part *out)
+{
+    *out = (struct format_part){ .byte = format->p[0] };
+    *format = str_skip(*format, 1);
+    if (out->byte != '%')
+        return true;
+    out->fold = str_starts(*format, S("L"));
+    if (out->fold)
+        *format = str_skip(*format, 1);
+    if (str_empty(*format) || str_chr(S("und"), format->p[0]) == STR_NONE)
+        return false;
+    out->what = format->p[0];
+    *format = str_skip(*format, 1);
+    return true;
+}
+
+static bool format_valid(str format)
+{
+    struct format_part part;
+
+    while (!str_empty(format))
+        if (!format_next(&format, &part))
+            return false;
+    return true;
+}
+
+/* A name as the sources are asked for it. */
+static str format_name(const struct auth *au, str name, struct arena *a)
+{
+    size_t at = str_rchr(name, '@');
+    str rest = au->format;
+    struct format_part part;
+    struct buf b;
+
+    if (str_empty(rest))
+        return name;
+    buf_init(&b, a, AUTH_TEXT_MAX);
+    while (!str_empty(rest) && format_next(&rest, &part)) {
+        str text = part.what == 'u' ? name
+                 : part.what == 'n' ? str_head(name, at)
+                 : part.what == 0 ? str_of(&part.byte, 1)
+                 : at == STR_NONE ? S("") : str_skip(name, at + 1);
+        buf_add(&b, part.fold ? arena_lower(a, text) : text);
+    }
+    return buf_str(&b);
+}
+
 err auth_open(struct task *t, struct arena *a,
               const struct auth_settings *settings, struct auth **out)
 {
@@ -89,6 +146,11 @@ err auth_open(struct task *t, struct arena *a,
 
     au->realm = arena_lower(a, settings->realm);
     au->failure_ms = settings->failure_ms;
+    au->format = arena_str(a, settings->format);
+    if (!format_valid(au->format))
+        return why(t, ERR_SYNTAX, "auth_username_format: \"%.*s\": known are "
+                   "%%u, %%n and %%d, and %%Lu, %%Ln, %%Ld for lower case",
+                   STR(au->format));
     while (str_token(&rest, S(", \t\r\n"), &spec))
         TRY(add_source(t, a, au, spec));
     TRY(find_ids(t, a, au, settings));
@@ -126,12 +188,13 @@ static size_t candidates(const struct auth *au, const struct source_kind *k,
 /* The first source that knows the user answers for all. */
 static err find_account(struct task *t, struct auth *au, str name,
                         struct arena *a, struct auth_account *out,
-                        const struct auth_source **from)
+                        struct auth_source **from)
 {
     str names[CANDIDATES_MAX];
 
+    name = format_name(au, name, a);
     for (size_t i = 0; i < au->sources.n; i++) {
-        const struct auth_source *s = &au->sources.p[i];
+        struct auth_source *s = &au->sources.p[i];
         size_t n = candidates(au, s->kind, name, a, names);
         for (size_t k = 0; k < n; k++) {
             err e = s->kind->find(t, s->self, names[k], a, out);
@@ -164,7 +227,7 @@ static bool question_valid(const struct auth_question *q)
 err auth_find(struct task *t, struct auth *au, const struct auth_question *q,
               when until, struct arena *a, struct auth_user *out)
 {
-    const struct auth_source *from;
+    struct auth_source *from;
     struct auth_account account;
 
     if (au->calls)
@@ -176,45 +239,9 @@ err auth_find(struct task *t, struct auth *au, const struct auth_question *q,
     return OK;
 }
 
-/* The place of a client in the table of failures. */
-static struct penalty *penalty_of(struct auth *au, str client)
-{
-    return &au->penalties[str_hash(client, false) % PENALTY_PLACES];
-}
-
-/* I2: waits for what the client did before. */
-static err penance(struct task *t, struct auth *au, str client)
-{
-    struct penalty *p = penalty_of(au, client);
-    int64_t s = 0;
-
-    if (p->last && rt_now(t) - p->last > PENALTY_FORGET_S * (int64_t)1000000)
-        *p = (struct penalty){ 0 };
-    if (au->failure_ms && p->failures > 1) {
-        s = p->failures > 5 ? PENALTY_DELAY_MAX_S
-                            : (int64_t)1 << (p->failures - 1);
-        return task_sleep(t, after_s(t, s));
-    }
-    return OK;
-}
-
-static void note_outcome(struct task *t, struct auth *au, str client,
-                         bool good)
-{
-    struct penalty *p = penalty_of(au, client);
-
-    if (good) {
-        *p = (struct penalty){ 0 };
-        return;
-    }
-    p->last = rt_now(t);
-    if (p->failures < UINT32_MAX)
-        p->failures++;
-}
-
 /* The expensive comparison, on a helper thread. */
 struct comparing {
-    str stored, given;
+    str stored, user, given;
     bool nothing;
     err result;
 };
@@ -226,46 +253,94 @@ static void compare(void *arg)
     if (c->nothing)
         password_check_nothing(c->given);
     else
-        c->result = password_check(c->stored, c->given);
+        c->result = password_check(c->stored, c->user, c->given);
 }
 
+/* Remembers what checking costs in a source that has no sample. */
+static void learn(struct auth_source *s, str stored)
+{
+    if (s->kind->sample || stored.n == 0 || stored.n > sizeof(s->learned))
+        return;
+    memcpy(s->learned, stored.p, stored.n);
+    s->learned_size = stored.n;
+}
+
+/* I1: a stored password that stands for a user that is not there.  A name has
+ * always the same one; where the sources' schemes differ, names that are not
+ * there differ as much as those that are. */
+static str decoy(struct task *t, struct auth *au, str user, struct arena *a)
+{
+    vec_of(str) all = { 0 };
+
+    for (size_t i = 0; i < au->sources.n; i++) {
+        struct auth_source *s = &au->sources.p[i];
+        struct sample some = { .n = 0 };
+        if (s->kind->sample)
+            s->kind->sample(t, s->self, a, &some);
+        else if (s->learned_size)
+            some.of[some.n++] = str_of(s->learned, s->learned_size);
+        for (size_t k = 0; k < some.n; k++)
+            if (!str_empty(some.of[k]))
+                vec_push(a, &all, some.of[k]);
+    }
+    return all.n ? all.p[str_hash(user, true) % all.n] : S("");
+}
+
+/* Whatever the outcome, one stored password is compared: the user's, or one
+ * like it. */
 static err check_sources(struct task *t, struct auth *au,
                          const struct auth_question *q, struct arena *a,
                          struct auth_user *out)
 {
     struct comparing c = { .given = q->secret, .result = ERR_DENIED };
-    const struct auth_source *from = NULL;
-    struct auth_account account;
+    struct auth_source *from = NULL;
+    struct auth_account account = { .active = false };
     err e = find_account(t, au, q->user, a, &account, &from);
+    str other = decoy(t, au, q->user, a);
 
     if (e && e != ERR_ABSENT)
         return e;
-    c.nothing = e == ERR_ABSENT || !account.active ||
-                account.stored.n == 0;  /* I1 */
-    c.stored = c.nothing ? S("") : account.stored;
+    c.stored = e || str_empty(account.stored) ? other : account.stored;
+    c.nothing = str_empty(c.stored);
+    c.user = account.user.name;
     offload(t, compare, &c);
+    if (e || !account.active || str_empty(account.stored))
+        return ERR_DENIED;
     if (c.result == ERR_SYNTAX) {
         say(t, auth_bad_stored, arena_cstr(a, from->spec), STR(q->user));
         return ERR_DENIED;
     }
+    learn(from, account.stored);
     TRY(c.result);
     *out = account.user;
     return OK;
 }
 
+/* I2.  Part of the wait comes before the look, so that who leaves when no
+ * answer comes at once gains little by it. */
 err auth_check(struct task *t, struct auth *au, const struct auth_question *q,
                when until, struct arena *a, struct auth_user *out)
 {
+    struct penalty *p;
+    when begun = rt_now(t);
+    int64_t ms;
     err e = ERR_DENIED;
 
     if (au->calls)
         return auth_ask(t, au, false, q, until, a, out);
-    TRY(penance(t, au, q->client));
+    p = penalty_of(au->penalties, q->client);
+    ms = au->failure_ms ? penalty_ms_of(p, begun, q->user, q->secret) : 0;
+    if (ms && !penalty_good_known(&au->good, q->user, q->secret))
+        TRY(task_sleep(t, after_ms(t, ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS)));
     if (question_valid(q) && q->secret.n)
         e = check_sources(t, au, q, a, out);
-    if (!e || e == ERR_DENIED)
-        note_outcome(t, au, q->client, !e);
-    if (e == ERR_DENIED && au->failure_ms)
-        TRY(task_sleep(t, after_ms(t, au->failure_ms)));
+    if (!e) {
+        penalty_forgive(p, q->user);
+        penalty_good_note(&au->good, q->user, q->secret);
+    }
+    if (e != ERR_DENIED)
+        return e;
+    penalty_note(p, rt_now(t), q->user, q->secret);
+    TRY(task_sleep(t, begun + (ms + au->failure_ms) * 1000));
     return e;
 }

@@ -11,9 +11,11 @@
  * domains, and name@realm as name where they have none.
  *
  * I1  Unknown users and wrong passwords give the same answer, after the same
- *     work.
- * I2  A client that fails again and again waits longer before each answer;
- *     a success ends that.
+ *     work, and at the same time: refusals come auth_failure_delay after the
+ *     question, or when the work is done if that takes longer.
+ * I2  A client that guesses again and again waits longer for each refusal
+ *     (auth/penalty.h).  Who is right waits a second at most, whatever others
+ *     behind the same address did.
  */
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H
@@ -33,18 +35,21 @@ struct auth_user {
     bool has_ids;
     uint32_t uid, gid;
     uint64_t quota; /* bytes, 0: none */
+    str pass;       /* of auth_check by a door: see auth/pass.h; else empty */
 };
 
 struct auth_settings {
     str sources;        /* the value of auth_sources */
     str realm;          /* completes names, or empty */
     int64_t failure_ms; /* how long a refusal takes at least */
+    str format;         /* of names as they are looked up; empty: as given */
     str owner, group;   /* whose rights go with users whose source knows none:
                            names or numbers, or empty */
 };
 
 /* What auth_sources, auth_default_domain (else smtpd_sasl_local_domain),
- * auth_failure_delay, mailstore_uid and mailstore_gid say. */
+ * auth_failure_delay, auth_username_format, mailstore_uid and mailstore_gid
+ * say. */
 struct auth_settings auth_settings_of(const struct conf *c);
 
 /* Opens the sources.  ERR_SYNTAX with why() for a source that does not exist
@@ -77,7 +82,9 @@ struct auth *auth_remote(struct arena *a, struct calls *calls);
 
 /* Answers the questions that come in on a port until it ends, each with what
  * *au is when it comes.  What a client sends is checked; a broken frame ends
- * the port (ERR_PEER). */
-err auth_serve(struct task *t, struct auth *const *au, struct port *p);
+ * the port (ERR_PEER).  pass_key: what passes for who logs in there are made
+ * with (auth/pass.h); empty: they get none. */
+err auth_serve(struct task *t, struct auth *const *au, str pass_key,
+               struct port *p);
 
 #endif

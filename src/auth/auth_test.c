@@ -202,6 +202,65 @@ TASK_TEST(auth_sources)
     place_drop(&p);
 }
 
+/* Names fold by auth_username_format, in a passwd-file as well. */
+TASK_TEST(auth_username_format)
+{
+    static const struct { const char *format, *user; err want; } cases[] = {
+        { "%Lu", "JOE@X", OK }, { "%u", "JOE@X", ERR_DENIED },
+        { "", "JOE@X", ERR_DENIED }, { "%Ln@x", "JOE@elsewhere", OK },
+        { "%n@%Ld", "joe@X", OK }, { "%n", "joe@x", ERR_DENIED },
+        { "%Lu", "joe@x", OK },
+    };
+    struct auth_settings set = { 0 };
+    struct auth_user u;
+    struct auth *au;
+    struct place p;
+
+    place_make(&p);
+    set.sources = arena_fmt(&p.a, "passwd-file:%.*s", STR(p.passwd));
+    check_ok(file_replace(t, NULL, p.passwd, S("joe@x:{PLAIN}x\n"), 0600));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        set.format = str_from(cases[i].format);
+        check_ok(auth_open(t, &p.a, &set, &au));
+        check_int(try_login(t, au, cases[i].user, "x", &u), cases[i].want);
+    }
+    set.format = S("%x");
+    check_int(auth_open(t, &p.a, &set, &au), ERR_SYNTAX);
+    set.format = S("%L");
+    check_int(auth_open(t, &p.a, &set, &au), ERR_SYNTAX);
+    place_drop(&p);
+}
+
+/* Who is not there costs what those cost who are: with a scheme that costs
+ * nothing, the refusal is there at once. */
+TASK_TEST(auth_decoy)
+{
+    struct auth_settings set = { 0 };
+    struct auth_user u;
+    struct auth *au;
+    struct place p;
+    when begun;
+    int64_t cheap, dear;
+
+    place_make(&p);
+    set.sources = arena_fmt(&p.a, "passwd-file:%.*s", STR(p.passwd));
+    check_ok(auth_open(t, &p.a, &set, &au));
+    check_ok(file_replace(t, NULL, p.passwd, S("joe:{PLAIN}x\n"), 0600));
+    begun = rt_now(t);
+    for (int i = 0; i < 30; i++)
+        check_int(try_login(t, au, "nobody", "x", &u), ERR_DENIED);
+    cheap = rt_now(t) - begun;
+    check_ok(file_replace(t, NULL, p.passwd, S(
+        "joe:{CRYPT}$6$rounds=60000$abcdefgh$lvCFKBBMjL0hpDe0ACP0sJZbEXJL5zw"
+        "dNPKUMaVqQnGnNX4ekmgQ4q3cGZHWnh2ZKTPGuL0ESxNyeMhVvxFJs1\n"), 0600));
+    begun = rt_now(t);
+    for (int i = 0; i < 30; i++)
+        check_int(try_login(t, au, "nobody", "x", &u), ERR_DENIED);
+    dear = rt_now(t) - begun;
+    check(dear > 5 * cheap);
+    place_drop(&p);
+}
+
 TASK_TEST(auth_source_missing)
 {
     struct auth_settings set = { 0 };
@@ -226,7 +285,7 @@ static err serve(struct task *t, void *arg)
 {
     struct serving *s = arg;
 
-    return auth_serve(t, &s->au, s->port);
+    return auth_serve(t, &s->au, S(""), s->port);
 }
 
 TASK_TEST(auth_port)

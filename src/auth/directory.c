@@ -4,68 +4,15 @@
  */
 #include "auth/directory.h"
 
-#include "auth/directory_sql.h"
+#include "auth/directory_schema.h"
 #include "mail/address.h"
 #include "mail/host.h"
 
-enum { SCHEMA_VERSION = 1 };
+enum { LOCAL_MAX = 64 };    /* bytes, RFC 5321 */
 
 struct directory {
     struct sql *sql;
 };
-
-/* Version 1.  A later version adds its steps behind and raises
- * user_version. */
-static const char schema[] =
-    "BEGIN IMMEDIATE;"
-    "CREATE TABLE IF NOT EXISTS domain ("
-    " name TEXT PRIMARY KEY COLLATE NOCASE,"
-    " class TEXT NOT NULL DEFAULT 'mailbox'"
-    "  CHECK (class IN ('mailbox', 'alias', 'relay'))) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS user ("
-    " name TEXT NOT NULL COLLATE NOCASE,"
-    " domain TEXT NOT NULL COLLATE NOCASE REFERENCES domain(name),"
-    " password TEXT NOT NULL,"
-    " quota INTEGER NOT NULL DEFAULT 0,"
-    " home TEXT NOT NULL DEFAULT '',"
-    " active INTEGER NOT NULL DEFAULT 1,"
-    " created INTEGER NOT NULL,"
-    " PRIMARY KEY (domain, name)) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS alias ("
-    " address TEXT NOT NULL COLLATE NOCASE,"
-    " target TEXT NOT NULL COLLATE NOCASE,"
-    " PRIMARY KEY (address, target)) WITHOUT ROWID;"
-    "CREATE VIEW IF NOT EXISTS virtual_domain AS"
-    " SELECT name FROM domain WHERE class = 'mailbox';"
-    "CREATE VIEW IF NOT EXISTS alias_domain AS"
-    " SELECT name FROM domain WHERE class = 'alias';"
-    "CREATE VIEW IF NOT EXISTS relay_domain AS"
-    " SELECT name FROM domain WHERE class = 'relay';"
-    "CREATE VIEW IF NOT EXISTS virtual_mailbox AS"
-    " SELECT name || '@' || domain AS address,"
-    "  domain || '/' || name || '/' AS path, name, domain, quota FROM user;"
-    "CREATE VIEW IF NOT EXISTS virtual_alias AS"
-    " SELECT address, group_concat(target, ', ') AS targets FROM alias"
-    "  GROUP BY address;"
-    "PRAGMA user_version = 1;"
-    "COMMIT;";
-
-static err check_version(struct task *t, struct directory *d, str path)
-{
-    struct sql_rows rows = { 0 };
-    struct arena a;
-    err e;
-
-    arena_init(&a, 0);
-    e = sql_run(t, d->sql, S("PRAGMA user_version"), NULL, 0, &a, &rows,
-                NULL);
-    if (!e && (rows.list.n != 1 ||
-               !str_eq(rows.list.p[0].column[0], S("1"))))
-        e = why(t, ERR_CORRUPT, "%.*s: not a directory of version %d",
-                STR(path), SCHEMA_VERSION);
-    arena_reset(&a);
-    return e;
-}
 
 /* Makes the file with its mode before SQLite would make it with its own. */
 static err make_file(struct task *t, str path)
@@ -88,10 +35,34 @@ err directory_open(struct task *t, struct arena *a, str path, int flags,
     TRY(sql_open(t, a, path, flags & (DIRECTORY_WRITE | DIRECTORY_CREATE),
                  flags & DIRECTORY_CREATE, &d->sql));
     if (flags & DIRECTORY_CREATE)
-        TRY(sql_script(t, d->sql, str_of(schema, sizeof(schema) - 1)));
-    TRY(check_version(t, d, path));
+        TRY(directory_schema_make(t, d->sql));
+    TRY(directory_schema_check(t, d->sql, path));
+    if (flags & DIRECTORY_WRITE)
+        TRY(directory_schema_index(t, d->sql));
     *out = d;
     return OK;
+}
+
+err directory_update(struct task *t, str path)
+{
+    struct directory *d;
+    struct arena a;
+    err e;
+
+    arena_init(&a, 0);
+    e = directory_open(t, &a, path, DIRECTORY_WRITE, &d);
+    arena_reset(&a);
+    return e;
+}
+
+err directory_begin(struct task *t, struct directory *d)
+{
+    return sql_script(t, d->sql, S("BEGIN IMMEDIATE"));
+}
+
+err directory_commit(struct task *t, struct directory *d)
+{
+    return sql_script(t, d->sql, S("COMMIT"));
 }
 
 static err check_domain(struct task *t, str name)
@@ -153,6 +124,21 @@ err directory_domain_list(struct task *t, struct directory *d,
     return OK;
 }
 
+err directory_domain_find(struct task *t, struct directory *d, str name,
+                          struct arena *a, struct directory_domain *out)
+{
+    struct sql_rows rows = { 0 };
+
+    TRY(sql_run(t, d->sql, S("SELECT name, class FROM domain WHERE name = "
+                             "?1"), &name, 1, a, &rows, NULL));
+    if (rows.list.n == 0)
+        return why(t, ERR_ABSENT, "no such domain: %.*s",
+                   STR(str_head(name, 100)));
+    *out = (struct directory_domain){ rows.list.p[0].column[0],
+                                      rows.list.p[0].column[1] };
+    return OK;
+}
+
 /* Splits "user@domain" into values[0] = domain and values[1] = user, both in
  * lower case in a. */
 static err split(struct task *t, str address, struct arena *a, str *values)
@@ -170,6 +156,27 @@ static err split(struct task *t, str address, struct arena *a, str *values)
     return OK;
 }
 
+/* What can be written as it is in an address on the wire, reaches this host
+ * as it is (Postfix rewrites "!" and "%", and refuses a leading "-"), and is
+ * no trouble in a path or a log line. */
+static err check_name(struct task *t, str name)
+{
+    bool good = name.n <= LOCAL_MAX && utf8_valid(name)
+                && !str_starts(name, S("-")) && !str_ends(name, S("."));
+
+    for (size_t i = 0; i < name.n && good; i++) {
+        char c = name.p[i];
+        good = (c & 0x80) || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')
+               || str_chr(S(".#$&'*+-=?^_`{|}~"), c) != STR_NONE;
+        good = good && !(c == '.' && i > 0 && name.p[i - 1] == '.');
+    }
+    if (good)
+        return OK;
+    return why(t, ERR_SYNTAX, "not a user's name: %.*s (letters, digits and "
+               ".#$&'*+-=?^_`{|}~, at most %d bytes, no - at its start)",
+               STR(str_head(name, 100)), LOCAL_MAX);
+}
+
 static err user_add(struct task *t, struct directory *d, str address,
                     str password, uint64_t quota, struct arena *a)
 {
@@ -178,6 +185,7 @@ static err user_add(struct task *t, struct directory *d, str address,
     err e;
 
     TRY(split(t, address, a, values));
+    TRY(check_name(t, values[1]));
     values[2] = password;
     values[3] = arena_fmt(a, "%" PRIu64, quota);
     values[4] = arena_fmt(a, "%" PRId64, rt_wall(t) / 1000000);
@@ -298,6 +306,40 @@ err directory_user_find(struct task *t, struct directory *d, str address,
     return OK;
 }
 
+err directory_user_rename(struct task *t, struct directory *d, str from,
+                          str to)
+{
+    struct directory_domain domain;
+    str values[4];
+    struct arena a;
+    size_t changed = 0;
+    err e;
+
+    arena_init(&a, 0);
+    e = split(t, from, &a, values);
+    if (!e)
+        e = split(t, to, &a, values + 2);
+    if (!e)
+        e = check_name(t, values[3]);
+    if (!e)
+        e = directory_domain_find(t, d, values[2], &a, &domain);
+    if (!e && !str_eq(domain.class, S("mailbox")))
+        e = why(t, ERR_DENIED, "domain %.*s is of class %.*s",
+                STR(values[2]), STR(domain.class));
+    if (!e) {
+        e = sql_run(t, d->sql, S("UPDATE user SET domain = ?3, name = ?4 "
+                                 "WHERE domain = ?1 AND name = ?2"), values,
+                    4, NULL, NULL, &changed);
+        if (e == ERR_DENIED)
+            e = why(t, e, "user %.*s exists already", STR(to));
+    }
+    if (!e && changed == 0)
+        e = why(t, ERR_ABSENT, "no such user: %.*s",
+                STR(str_head(from, 100)));
+    arena_reset(&a);
+    return e;
+}
+
 err directory_user_list(struct task *t, struct directory *d, str domain,
                         struct arena *a, struct directory_users *out)
 {
@@ -310,6 +352,22 @@ err directory_user_list(struct task *t, struct directory *d, str domain,
     out->n = rows.list.n;
     for (size_t i = 0; i < rows.list.n; i++)
         user_of(&rows.list.p[i], &out->p[i]);
+    return OK;
+}
+
+err directory_passwords(struct task *t, struct directory *d, size_t max,
+                        struct arena *a, str *out, size_t *n)
+{
+    struct sql_rows rows = { 0 };
+    char text[24];
+    str limit = str_of(text, (size_t)snprintf(text, sizeof(text), "%zu",
+                                              max));
+
+    TRY(sql_run(t, d->sql, S("SELECT password FROM user LIMIT ?1 + 0"),
+                &limit, 1, a, &rows, NULL));
+    *n = rows.list.n < max ? rows.list.n : max;
+    for (size_t i = 0; i < *n; i++)
+        out[i] = rows.list.p[i].column[0];
     return OK;
 }
 
@@ -367,17 +425,40 @@ err directory_alias_delete(struct task *t, struct directory *d, str address,
     return OK;
 }
 
-err directory_alias_list(struct task *t, struct directory *d,
-                         struct arena *a, struct directory_aliases *out)
+static err alias_rows(struct task *t, struct directory *d, str statement,
+                      const str *value, struct arena *a,
+                      struct directory_aliases *out)
 {
     struct sql_rows rows = { 0 };
 
-    TRY(sql_run(t, d->sql, S("SELECT address, target FROM alias ORDER BY "
-                             "address, target"), NULL, 0, a, &rows, NULL));
+    TRY(sql_run(t, d->sql, statement, value, value ? 1 : 0, a, &rows, NULL));
     out->p = arena_array(a, struct directory_alias, rows.list.n);
     out->n = rows.list.n;
     for (size_t i = 0; i < rows.list.n; i++)
         out->p[i] = (struct directory_alias){ rows.list.p[i].column[0],
                                               rows.list.p[i].column[1] };
     return OK;
+}
+
+err directory_alias_list(struct task *t, struct directory *d,
+                         struct arena *a, struct directory_aliases *out)
+{
+    return alias_rows(t, d, S("SELECT address, target FROM alias ORDER BY "
+                              "address, target"), NULL, a, out);
+}
+
+err directory_alias_find(struct task *t, struct directory *d, str address,
+                         struct arena *a, struct directory_aliases *out)
+{
+    return alias_rows(t, d, S("SELECT address, target FROM alias WHERE "
+                              "address = ?1 ORDER BY target"), &address, a,
+                      out);
+}
+
+err directory_alias_to(struct task *t, struct directory *d, str target,
+                       struct arena *a, struct directory_aliases *out)
+{
+    return alias_rows(t, d, S("SELECT address, target FROM alias WHERE "
+                              "target = ?1 ORDER BY address"), &target, a,
+                      out);
 }

@@ -18,7 +18,8 @@
  * All names are kept in lower case; comparing disregards ASCII case.
  *
  * I1  A user's domain exists, and is of class mailbox.
- * I2  A user's name can be part of a path: no slash, no dot at its start.
+ * I2  A user's name can be part of a path: no slash, no dot at its start.  New
+ *     ones are plain words that a client can write without quotes.
  */
 #ifndef AUTH_DIRECTORY_H
 #define AUTH_DIRECTORY_H
@@ -35,6 +36,14 @@ enum directory_flags { DIRECTORY_WRITE = 1, DIRECTORY_CREATE = 2 };
 err directory_open(struct task *t, struct arena *a, str path, int flags,
                    struct directory **out);
 
+/* Gives a file of an earlier release the indexes that look-ups want; who opens
+ * it to write does so too. */
+err directory_update(struct task *t, str path);
+
+/* All changes up to the commit are made together; without one, none. */
+err directory_begin(struct task *t, struct directory *d);
+err directory_commit(struct task *t, struct directory *d);
+
 struct directory_domain {
     str name, class;
 };
@@ -50,6 +59,10 @@ struct directory_alias {
 struct directory_domains { struct directory_domain *p; size_t n; };
 struct directory_users { struct directory_user *p; size_t n; };
 struct directory_aliases { struct directory_alias *p; size_t n; };
+
+/* ERR_ABSENT: no such domain. */
+err directory_domain_find(struct task *t, struct directory *d, str name,
+                          struct arena *a, struct directory_domain *out);
 
 /* ERR_SYNTAX: no valid name or class.  ERR_DENIED: exists already. */
 err directory_domain_add(struct task *t, struct directory *d, str name,
@@ -68,12 +81,19 @@ err directory_user_quota(struct task *t, struct directory *d, str address,
                          uint64_t quota);
 err directory_user_active(struct task *t, struct directory *d, str address,
                           bool active);
+/* ERR_DENIED: to exists.  The mailbox stays where it is. */
+err directory_user_rename(struct task *t, struct directory *d, str from,
+                          str to);
 err directory_user_delete(struct task *t, struct directory *d, str address);
 err directory_user_find(struct task *t, struct directory *d, str address,
                         struct arena *a, struct directory_user *out);
 /* domain may be empty: all. */
 err directory_user_list(struct task *t, struct directory *d, str domain,
                         struct arena *a, struct directory_users *out);
+
+/* Stored passwords of max users at most, in out. */
+err directory_passwords(struct task *t, struct directory *d, size_t max,
+                        struct arena *a, str *out, size_t *n);
 
 /* An address may have many targets; delete with an empty target takes all. */
 err directory_alias_add(struct task *t, struct directory *d, str address,
@@ -82,5 +102,10 @@ err directory_alias_delete(struct task *t, struct directory *d, str address,
                            str target);
 err directory_alias_list(struct task *t, struct directory *d,
                          struct arena *a, struct directory_aliases *out);
+/* Those of one address, and those that send to one. */
+err directory_alias_find(struct task *t, struct directory *d, str address,
+                         struct arena *a, struct directory_aliases *out);
+err directory_alias_to(struct task *t, struct directory *d, str target,
+                       struct arena *a, struct directory_aliases *out);
 
 #endif

@@ -15,8 +15,13 @@
 enum { PASSWORD_MAX = 1024, PASSWORD_SALT_SIZE = 32 };
 
 /* OK: it is the one.  ERR_DENIED: it is not.  ERR_SYNTAX: the stored form is
- * of no scheme that is known here, nobody can log in with it. */
-err password_check(str stored, str given);
+ * of no scheme that is known here, nobody can log in with it.  user: the full
+ * name, which goes into DIGEST-MD5. */
+err password_check(str stored, str user, str given);
+
+/* Whether a stored form is of a scheme that is known, and looks whole; cheap
+ * where password_check is not. */
+bool password_known(str stored);
 
 /* Spends the time that checking against a new hash takes; for users that do
  * not exist, so that they cannot be told from others by the clock. */

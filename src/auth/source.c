@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * The sources that are built in.
+ * The directory and the system's users as sources; passwd_file.c has the
+ * third.
  */
 #include "auth/source.h"
 
@@ -11,7 +12,7 @@
 #include <pwd.h>
 #include <shadow.h>
 
-enum { FILE_MAX = 64 << 20, ENTRY_MAX = 64 << 10 };
+enum { ENTRY_MAX = 64 << 10 };
 
 /* sqlite:PATH */
 
@@ -53,100 +54,20 @@ static err sqlite_find(struct task *t, void *self, str name, struct arena *a,
     return OK;
 }
 
+static void sqlite_sample(struct task *t, void *self, struct arena *a,
+                          struct sample *out)
+{
+    struct sqlite_source *s = self;
+
+    if (s->directory
+        && directory_passwords(t, s->directory, SAMPLE_MAX, a, out->of,
+                               &out->n))
+        out->n = 0;     /* find says what is wrong */
+}
+
 const struct source_kind source_sqlite = {
     S_INIT("sqlite"), true, NAMES_FULL, sqlite_open, sqlite_find,
-};
-
-/* passwd-file:PATH */
-
-struct passwd_source {
-    str path;
-};
-
-static err passwd_open(struct task *t, struct arena *a, str path, void **self)
-{
-    struct passwd_source *s = arena_new(a, struct passwd_source);
-
-    (void)t;
-    s->path = arena_str(a, path);
-    *self = s;
-    return OK;
-}
-
-/* One word of the extra fields: "userdb_home=/x" or "home=/x". */
-static void extra_field(str word, struct arena *a, struct auth_account *out)
-{
-    size_t eq = str_chr(word, '=');
-    str name = str_head(word, eq == STR_NONE ? word.n : eq);
-    str value = eq == STR_NONE ? S("") : str_skip(word, eq + 1);
-
-    if (str_starts(name, S("userdb_")))
-        name = str_skip(name, 7);
-    if (str_eq(name, S("home")))
-        out->user.home = arena_str(a, value);
-    else if (str_eq(name, S("mail")))
-        out->user.mailbox = arena_str(a, value);
-    else if (str_eq(name, S("nologin")))
-        out->active = false;
-    else if (str_eq(name, S("quota_bytes")))
-        str_uint(value, INT64_MAX, &out->user.quota);
-}
-
-bool passwd_line(str line, struct arena *a, struct auth_account *out)
-{
-    enum { USER, PASSWORD, UID, GID, GECOS, HOME, SHELL, N_FIELDS };
-    str field[N_FIELDS] = { { 0 } }, word;
-    uint64_t uid, gid;
-
-    if (line.n == 0 || line.p[0] == '#' || line.p[0] == ':')
-        return false;
-    for (int i = 0; i < N_FIELDS; i++)
-        if (!str_cut(&line, ':', &field[i]))
-            field[i] = S("");
-    *out = (struct auth_account){ .active = true };
-    out->user.name = arena_str(a, field[USER]);
-    out->user.home = arena_str(a, field[HOME]);
-    out->stored = arena_str(a, field[PASSWORD]);
-    if (str_uint(field[UID], UINT32_MAX - 1, &uid) &&
-        str_uint(field[GID], UINT32_MAX - 1, &gid)) {
-        out->user.has_ids = true;
-        out->user.uid = (uint32_t)uid;
-        out->user.gid = (uint32_t)gid;
-    }
-    while (str_token(&line, S(" \t\r"), &word))
-        extra_field(word, a, out);
-    return true;
-}
-
-static err passwd_find(struct task *t, void *self, str name, struct arena *a,
-                       struct auth_account *out)
-{
-    struct passwd_source *s = self;
-    struct arena scratch;
-    str text, line;
-    err e;
-
-    arena_init(&scratch, 0);
-    e = file_load(t, NULL, s->path, &scratch, FILE_MAX, &text);
-    if (e == ERR_ABSENT)
-        e = why(t, ERR_IO, "%.*s: no such file", STR(s->path));
-    if (!e) {
-        e = ERR_ABSENT;
-        while (e == ERR_ABSENT && str_cut(&text, '\n', &line)) {
-            if (str_ends(line, S("\r")))
-                line.n--;
-            if (line.n > name.n && line.p[name.n] == ':' &&
-                str_eq(str_head(line, name.n), name) &&
-                passwd_line(line, a, out))
-                e = OK;
-        }
-    }
-    arena_reset(&scratch);
-    return e;
-}
-
-const struct source_kind source_passwd_file = {
-    S_INIT("passwd-file"), true, NAMES_EITHER, passwd_open, passwd_find,
+    sqlite_sample,
 };
 
 /* shadow: the system's users, asked on a helper thread */
@@ -217,5 +138,5 @@ static err shadow_find(struct task *t, void *self, str name, struct arena *a,
 }
 
 const struct source_kind source_shadow = {
-    S_INIT("shadow"), false, NAMES_BARE, shadow_open, shadow_find,
+    S_INIT("shadow"), false, NAMES_BARE, shadow_open, shadow_find, NULL,
 };

@@ -5,11 +5,12 @@
  * Question: u8 version | str service | str client | str user | str secret.
  * Answer:   u8 version | u8 err | str why | and if err is OK: str name |
  *           str home | str mailbox | u8 has_ids | u32 uid | u32 gid |
- *           u64 quota.
+ *           u64 quota | str pass.
  */
 #include "auth/auth_local.h"
+#include "auth/pass.h"
 
-enum { WIRE_VERSION = 1, BODY_MAX = 32 * 1024, CLIENT_MAX = 256,
+enum { WIRE_VERSION = 2, BODY_MAX = 32 * 1024, CLIENT_MAX = 256,
        WORKERS_MAX = 1000, ERR_LAST = ERR_PEER };
 
 enum face {
@@ -27,6 +28,7 @@ static void pack_user(const struct auth_user *u, struct buf *to)
     pack_u32(to, u->uid);
     pack_u32(to, u->gid);
     pack_u64(to, u->quota);
+    pack_str(to, u->pass);
 }
 
 static void unpack_user(struct unpack *u, struct auth_user *out)
@@ -38,6 +40,7 @@ static void unpack_user(struct unpack *u, struct auth_user *out)
     out->uid = unpack_u32(u);
     out->gid = unpack_u32(u);
     out->quota = unpack_u64(u);
+    out->pass = unpack_str(u, PASS_SIZE_MAX);
 }
 
 err auth_ask(struct task *t, struct auth *au, bool find,
@@ -83,6 +86,7 @@ struct job {
     struct arena a;
     uint64_t id;
     bool find;
+    str pass_key;
     struct auth_question q;
 };
 
@@ -97,6 +101,8 @@ static err answer(struct task *t, void *arg)
 
     e = j->find ? auth_find(t, j->au, &j->q, NEVER, &j->a, &user)
                 : auth_check(t, j->au, &j->q, NEVER, &j->a, &user);
+    if (!e && !j->find && !str_empty(j->pass_key) && user.has_ids)
+        user.pass = pass_issue(t, j->pass_key, &user, &j->a);
     if (e != ERR_STOPPED) {
         buf_init(&b, &j->a, BODY_MAX);
         pack_u8(&b, WIRE_VERSION);
@@ -128,7 +134,7 @@ static bool unpack_question(str body, struct arena *a,
 }
 
 static err start(struct task *t, struct task_group *g, struct auth *au,
-                 struct port *p, const struct frame *f)
+                 str pass_key, struct port *p, const struct frame *f)
 {
     struct job *j;
 
@@ -142,6 +148,7 @@ static err start(struct task *t, struct task_group *g, struct auth *au,
     j->port = p;
     j->id = f->id;
     j->find = f->type == FACE_auth_find;
+    j->pass_key = pass_key;
     if (!unpack_question(f->body, &j->a, &j->q)) {
         arena_reset(&j->a);
         heap_free(j);
@@ -151,7 +158,8 @@ static err start(struct task *t, struct task_group *g, struct auth *au,
     return OK;
 }
 
-err auth_serve(struct task *t, struct auth *const *au, struct port *p)
+err auth_serve(struct task *t, struct auth *const *au, str pass_key,
+               struct port *p)
 {
     struct task_group g;
     struct frame f;
@@ -163,7 +171,7 @@ err auth_serve(struct task *t, struct auth *const *au, struct port *p)
         if (!e)
             e = port_recv(t, p, NEVER, &f);
         if (!e)
-            e = start(t, &g, *au, p, &f);
+            e = start(t, &g, *au, pass_key, p, &f);
     }
     group_close(t, &g);
     return e;

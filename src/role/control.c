@@ -39,6 +39,7 @@ enum role_kind role_find(str name)
 void role_init(struct role *r, enum role_kind kind, struct arena *memory)
 {
     *r = (struct role){ .kind = kind, .memory = memory };
+    r->ended = arena_new(memory, struct ended);
     list_init(&r->listeners);
     list_init(&r->ports);
     list_init(&r->keys);
@@ -125,6 +126,14 @@ static err on_tickets(struct task *t, struct role *r, str body)
     return OK;
 }
 
+static err on_pass_key(struct task *t, struct role *r, str body)
+{
+    if (body.n != sizeof(r->pass_key))
+        return why(t, ERR_PEER, "bad key of passes");
+    memcpy(r->pass_key, body.p, body.n);
+    return OK;
+}
+
 /* Each reload brings a new descriptor; the one before it is closed. */
 static void on_log(struct task *t, struct role *r, struct unpack *u, int fd)
 {
@@ -161,6 +170,11 @@ static err on_frame(struct task *t, struct role *r, struct frame *f)
         break;
     case CONTROL_TICKETS:
         return on_tickets(t, r, f->body);
+    case CONTROL_PASS_KEY:
+        return on_pass_key(t, r, f->body);
+    case CONTROL_USER_ENDED:
+        ended_note(r->ended, rt_now(t), f->body);
+        break;
     case CONTROL_LISTENER:
         return on_listener(t, r, &u, f->fd);
     case CONTROL_PORT:

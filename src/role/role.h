@@ -8,8 +8,10 @@
 #ifndef ROLE_ROLE_H
 #define ROLE_ROLE_H
 
+#include "auth/pass.h"
 #include "conf/conf.h"
 #include "net/tls.h"
+#include "role/ended.h"
 #include "rt/rt.h"
 #include "table/table.h"
 
@@ -37,13 +39,17 @@ enum control_frame {
     CONTROL_LOG,            /* u8 sink, u32 facility, str host, descriptor */
     CONTROL_DIR,            /* u8 which (enum role_dir), descriptor */
     CONTROL_GO,             /* all of this configuration was handed over */
+    CONTROL_PASS_KEY,       /* authd, readers: what passes are made with
+                               (auth/pass.h) */
     CONTROL_STOP,           /* finish what you do and end */
     CONTROL_FLUSH,          /* qmgr: try everything now */
+    CONTROL_USER_ENDED,     /* readers, smtpd: the name of a user whose
+                               sessions end */
     CONTROL_READY = 100,    /* from the role: it serves */
     CONTROL_FAILED,         /* from the role, before it ends: str why */
-    CONTROL_WANT,           /* imapd: u32 uid, u32 gid: a port to the reader
-                               who is this user; it comes as CONTROL_PORT with
-                               the uid as its number */
+    CONTROL_WANT,           /* imapd: a pass: a port to the reader who is its
+                               user; it comes as CONTROL_PORT with the uid as
+                               its number */
 };
 
 enum role_dir { ROLE_DIR_SPOOL, ROLE_DIR_QUEUE, ROLE_DIR_CONFIG, N_ROLE_DIRS };
@@ -88,6 +94,8 @@ struct role {
     struct link ports;      /* struct role_port not yet taken */
     struct link keys;       /* struct role_keys of this epoch */
     struct tls_tickets tickets;
+    char pass_key[PASS_KEY_SIZE];
+    struct ended *ended;    /* users whose sessions ended */
     struct dir *dirs[N_ROLE_DIRS];
     struct bell changed;    /* rings when anything above did ... */
     uint64_t n_changes;     /* ... and then counts */
@@ -130,6 +138,11 @@ struct table_opener role_opener(struct role *r, struct calls *lookup);
 struct role_listener *role_listener_take(struct role *r);
 const struct role_keys *role_keys_find(const struct role *r,
                                        uint32_t service);
+
+static inline str role_pass_key(const struct role *r)
+{
+    return str_of(r->pass_key, sizeof(r->pass_key));
+}
 
 /* Whether this program has the role's body. */
 bool role_built(enum role_kind k);

@@ -19,6 +19,7 @@ struct authd {
 struct asker {
     struct authd *d;
     struct port *port;
+    str pass_key;       /* empty: not one of the doors that need passes */
 };
 
 static err control(struct task *t, void *role)
@@ -29,7 +30,7 @@ static err control(struct task *t, void *role)
 static err serve_port(struct task *t, void *arg)
 {
     struct asker *a = arg;
-    err e = auth_serve(t, &a->d->auth, a->port);
+    err e = auth_serve(t, &a->d->auth, a->pass_key, a->port);
 
     if (e == ERR_PEER)
         say(t, role_error, task_why(t));
@@ -52,7 +53,9 @@ static void take_ports(struct authd *d)
         struct role_port *p;
         while ((p = role_port_take(d->role, k))) {
             struct asker *a = heap_new(struct asker);
-            *a = (struct asker){ d, p->port };
+            *a = (struct asker){ d, p->port,
+                                 k == ROLE_imapd ? role_pass_key(d->role)
+                                                 : S("") };
             group_go(&d->group, "asker", serve_port, a);
         }
     }

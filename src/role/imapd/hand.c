@@ -10,7 +10,7 @@ enum { READER_WAIT_S = 15, ASK_AGAIN_S = 5, TEXT_MAX = 4096,
 void reader_start_pack(const struct reader_start *s, struct buf *to)
 {
     pack_u8(to, s->pop3);
-    pack_str(to, s->user);
+    pack_str(to, s->pass);
     pack_str(to, s->tag);
     pack_str(to, s->home);
     pack_str(to, s->location);
@@ -26,7 +26,7 @@ err reader_start_unpack(str packed, struct reader_start *out)
     struct unpack u = unpack_of(packed);
     struct reader_start s = { .pop3 = unpack_u8(&u) != 0 };
 
-    s.user = unpack_str(&u, TEXT_MAX);
+    s.pass = unpack_str(&u, PASS_SIZE_MAX);
     s.tag = unpack_str(&u, TEXT_MAX);
     s.home = unpack_str(&u, TEXT_MAX);
     s.location = unpack_str(&u, TEXT_MAX);
@@ -54,22 +54,15 @@ static struct reader_port *reader_get(struct imapd *d, uint32_t uid)
 }
 
 static void ask(struct task *t, struct imapd *d, struct reader_port *r,
-                uint32_t gid)
+                str pass)
 {
-    struct buf b;
-
     r->asked = rt_now(t);
-    buf_init(&b, NULL, 16);
-    pack_u32(&b, r->uid);
-    pack_u32(&b, gid);
     if (d->role->control)
         port_answer(d->role->control, &(struct frame){
-                        .type = CONTROL_WANT, .body = buf_str(&b),
-                        .fd = -1 });
-    buf_free(&b);
+                        .type = CONTROL_WANT, .body = pass, .fd = -1 });
 }
 
-err reader_hand(struct task *t, struct imapd *d, uint32_t uid, uint32_t gid,
+err reader_hand(struct task *t, struct imapd *d, uint32_t uid,
                 const struct reader_start *s, int fd)
 {
     struct reader_port *r = reader_get(d, uid);
@@ -80,7 +73,7 @@ err reader_hand(struct task *t, struct imapd *d, uint32_t uid, uint32_t gid,
     while (!r->port) {
         if (!r->asked
             || rt_now(t) - r->asked > (when)ASK_AGAIN_S * 1000000)
-            ask(t, d, r, gid);
+            ask(t, d, r, s->pass);
         TRY(bell_wait(t, &d->reader_came, until));
     }
     buf_init(&b, NULL, PORT_BODY_MAX);

@@ -9,6 +9,9 @@
  * there is no TLS, else one end of a pair whose other end the door relays.
  *
  * I1  A reader only ever serves the user id it runs as.
+ * I2  A reader opens what the pass of a login names (auth/pass.h), or what the
+ *     configuration says for users of whom it names nothing.  A door that was
+ *     taken over reaches no mailbox but of those who log in through it.
  */
 #ifndef ROLE_IMAPD_IMAPD_H
 #define ROLE_IMAPD_IMAPD_H
@@ -25,9 +28,11 @@ enum { READER_SESSION = 1 };
 /* What a session in a reader starts from; packed in this order. */
 struct reader_start {
     bool pop3;
-    str user, tag;          /* the account; IMAP: the tag to answer */
-    str home, location;
-    uint64_t quota;
+    str pass;               /* authd's: the account, where its mail is */
+    str tag;                /* IMAP: the tag to answer */
+    str home, location;     /* if the pass names none: one that a service of
+                               the configuration has */
+    uint64_t quota;         /* the same */
     str client;             /* its address */
     str input;              /* read already */
     int64_t idle_s;
@@ -92,8 +97,9 @@ bool door_client_enter(struct imapd *d, const struct endpoint *peer,
                        uint32_t max);
 void door_client_leave(struct imapd *d, const struct endpoint *peer);
 
-/* Hands a descriptor and the start over to the reader of uid. */
-err reader_hand(struct task *t, struct imapd *d, uint32_t uid, uint32_t gid,
+/* Hands a descriptor and the start over to the reader of uid, which is that
+ * of the pass. */
+err reader_hand(struct task *t, struct imapd *d, uint32_t uid,
                 const struct reader_start *s, int fd);
 
 /* The special uses of mailboxes by name, as configured; in a. */

@@ -9,6 +9,8 @@
 
 #include "role/events.h"
 
+#include <unistd.h>
+
 enum { IDLE_END_S = 60, SESSION_MAX = 64 * 1024 * 1024,
        SESSION_FDS = 8 };       /* its socket, store, mailbox, index, and what
                                    is open for a moment */
@@ -17,13 +19,19 @@ struct reader {
     struct role *role;
     struct watch_hub *watches;
     struct task_group group, sessions;
+    struct link all;            /* struct session */
+    struct passes *passes;      /* of the logins of the last minute */
     when last_use;
 };
 
 struct session {
+    struct link link;           /* among its reader's */
     struct reader *r;
     struct arena memory;
     struct reader_start start;
+    struct pass pass;           /* who it is */
+    when issued;                /* the pass: the password was right then */
+    struct sock *sock;          /* NULL: not served yet */
     int fd;
 };
 
@@ -61,7 +69,7 @@ static void note(struct task *t, void *self, const char *event, str text)
     const struct session *s = self;
 
     if (!str_eq(str_from(event), S("ended")))   /* the end says that */
-        say(t, imapd_fault, STR(s->start.user), STR(s->start.client), event,
+        say(t, imapd_fault, STR(s->pass.user.name), STR(s->start.client), event,
             STR(text));
 }
 
@@ -73,19 +81,68 @@ static const char *end_of(err e)
          : err_name(e);
 }
 
+/* I2: what the door says for users of whom authd names nothing is what main.cf
+ * says, or a service of master.cf by -o. */
+static bool configured(struct session *s, const struct reader_start *st)
+{
+    const struct conf *c = s->r->role->conf;
+    struct services all = conf_services(c);
+    struct conf_findings findings = { 0 };
+
+    for (size_t i = 0; i < all.n; i++) {
+        struct conf *own;
+        if ((str_eq(all.p[i].command, S("imapd"))
+             || str_eq(all.p[i].command, S("pop3d")))
+            && !conf_of_service(&s->memory, c, &all.p[i], &findings, &own)
+            && str_eq(conf_str(own, P_mailstore_home), st->home)
+            && str_eq(conf_raw(own, P_mailstore_location), st->location))
+            return true;
+    }
+    return false;
+}
+
+/* Whose session it is.  The door cannot make a pass, and shows each once. */
+static err admit(struct task *t, struct session *s)
+{
+    struct reader_start *st = &s->start;
+    struct pass *p = &s->pass;
+
+    TRY(pass_check(t, role_pass_key(s->r->role), st->pass, p));
+    if (p->user.uid != geteuid())
+        return why(t, ERR_DENIED, "the pass of %.*s is for user id %u",
+                   STR(p->user.name), p->user.uid);
+    TRY(passes_take(t, s->r->passes, p));
+    s->issued = p->until - PASS_LIFE_S * (when)1000000;
+    if (ended_is(s->r->role->ended, p->user.name, s->issued))
+        return why(t, ERR_DENIED, "the account of %.*s was changed since the "
+                   "login", STR(p->user.name));
+    if ((str_empty(p->user.home) || str_empty(p->user.mailbox))
+        && !configured(s, st))
+        return why(t, ERR_DENIED, "the place of the mail of %.*s is not one "
+                   "of the configuration", STR(p->user.name));
+    if (str_empty(p->user.home))
+        p->user.home = st->home;
+    if (str_empty(p->user.mailbox))
+        p->user.mailbox = st->location;
+    if (!p->user.quota)
+        p->user.quota = st->quota;
+    return OK;
+}
+
 static void serve(struct task *t, struct session *s, struct conn *c)
 {
     struct reader_start *st = &s->start;
+    const struct auth_user *user = &s->pass.user;
     struct store_options so = {
-        .location = st->location,
-        .home = expand_home(&s->memory, st->home, st->user),
-        .user = st->user,
+        .location = user->mailbox,
+        .home = expand_home(&s->memory, user->home, user->name),
+        .user = user->name,
         .host = conf_str(s->r->role->conf, P_myhostname),
-        .quota_bytes = st->quota,
+        .quota_bytes = user->quota,
         .watches = s->r->watches,
     };
     struct reading_options ro = {
-        .tag = st->tag, .user = st->user, .product = S("Veredus"),
+        .tag = st->tag, .user = user->name, .product = S("Veredus"),
         .version = str_from(VEREDUS_VERSION), .idle_s = st->idle_s,
         .message_max = st->message_max, .note = note, .self = s,
     };
@@ -96,7 +153,7 @@ static void serve(struct task *t, struct session *s, struct conn *c)
     conn_feed(c, st->input);
     st->input = S("");
     if (store_open(t, &s->memory, &so, &store)) {
-        say(t, imapd_refused, STR(st->user), task_why(t));
+        say(t, imapd_refused, STR(user->name), task_why(t));
         if (st->pop3)
             pop3_refuse(c);
         else
@@ -107,7 +164,7 @@ static void serve(struct task *t, struct session *s, struct conn *c)
     e = st->pop3 ? pop3_session(t, c, store, &ro)
                  : imap_session(t, c, store, &ro);
     err_ignore(conn_flush(t, c, after_s(t, 10))); /* it may be gone */
-    say(t, imapd_end, STR(st->user), conn_counts(c).in, conn_counts(c).out,
+    say(t, imapd_end, STR(user->name), conn_counts(c).in, conn_counts(c).out,
         STR(st->client), end_of(e));
 }
 
@@ -120,13 +177,14 @@ static void session_free(struct session *s)
 static err session_run(struct task *t, void *arg)
 {
     struct session *s = arg;
-    struct sock *sock;
 
+    list_add_last(&s->r->all, &s->link);
     log_name_set(t, s->start.pop3 ? "postfix/pop3" : "postfix/imap");
-    if (sock_adopt(t, s->fd, &sock))
+    if (sock_adopt(t, s->fd, &s->sock))
         fd_close(s->fd);
     else
-        serve(t, s, conn_new(&s->memory, sock));
+        serve(t, s, conn_new(&s->memory, s->sock));
+    list_del(&s->link);
     s->r->last_use = rt_now(t);
     session_free(s);
     return OK;
@@ -144,7 +202,7 @@ static void send_away(struct task *t, struct session *s)
         : arena_fmt(&s->memory, "%.*s NO [UNAVAILABLE] Too many sessions "
                     "now\r\n", STR(st->tag));
 
-    say(t, reader_full, STR(st->user), STR(st->client));
+    say(t, reader_full, STR(s->pass.user.name), STR(st->client));
     if (sock_adopt(t, s->fd, &sock)) {
         fd_close(s->fd);
         return;
@@ -169,6 +227,12 @@ static err on_session(struct task *t, struct reader *r, struct frame *f)
         return e;
     }
     r->last_use = rt_now(t);
+    if (admit(t, s)) {
+        say(t, role_warn, task_why(t));
+        fd_close(s->fd);
+        session_free(s);
+        return OK;
+    }
     if (!rt_room(t, SESSION_FDS)) {
         send_away(t, s);
         session_free(s);
@@ -196,6 +260,18 @@ static err door_port_run(struct task *t, void *arg)
     return OK;
 }
 
+/* Cuts the streams of users who were told to be gone; their sessions read an
+ * end then. */
+static void end_sessions(struct reader *r)
+{
+    list_each(l, &r->all) {
+        struct session *s = container_of(l, struct session, link);
+        if (s->sock && ended_is(r->role->ended, s->pass.user.name,
+                                s->issued))
+            sock_abort(s->sock);
+    }
+}
+
 static err serve_doors(struct task *t, struct reader *r)
 {
     uint64_t seen = 0;
@@ -209,6 +285,7 @@ static err serve_doors(struct task *t, struct reader *r)
             *d = (struct door_port){ r, p->port };
             group_go(&r->group, "door", door_port_run, d);
         }
+        end_sessions(r);
         e = role_wait(t, r->role, &seen, after_s(t, IDLE_END_S));
         if (e && e != ERR_LATE)
             return e;
@@ -225,6 +302,8 @@ err role_reader_run(struct task *t, struct role *role)
     err e;
 
     r->role = role;
+    r->passes = passes_new();
+    list_init(&r->all);
     r->last_use = rt_now(t);
     group_open(t, &r->group);
     group_open(t, &r->sessions);
@@ -243,5 +322,6 @@ err role_reader_run(struct task *t, struct role *role)
         say(t, role_error, task_why(t));
     group_close(t, &r->sessions);
     group_close(t, &r->group);
+    passes_free(r->passes);
     return e;
 }

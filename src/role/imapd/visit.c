@@ -7,7 +7,7 @@
 #include "auth/sasl.h"
 #include "role/events.h"
 
-enum { SESSION_MAX = 256 * 1024, LOGIN_S = 180, FAILURES_MAX = 3,
+enum { SESSION_MAX = 256 * 1024, LOGIN_S = 180, FAILURES_MAX = 10,
        AUTH_WAIT_S = 30, NAME_LEN_MAX = 256 };
 
 struct door_visit {
@@ -89,14 +89,11 @@ static struct reader_start start_of(struct door_visit *v)
 
     return (struct reader_start){
         .pop3 = v->l->pop3,
-        .user = v->account.name,
+        .pass = v->account.pass,
         .tag = v->login.tag,
-        .home = str_empty(v->account.home) ? conf_str(c, P_mailstore_home)
-                                           : v->account.home,
-        .location = str_empty(v->account.mailbox)
-                        ? conf_raw(c, P_mailstore_location)
-                        : v->account.mailbox,
-        .quota = v->account.quota ? v->account.quota : v->l->quota,
+        .home = conf_str(c, P_mailstore_home),
+        .location = conf_raw(c, P_mailstore_location),
+        .quota = v->l->quota,
         .client = v->address,
         .idle_s = conf_seconds(c, v->l->pop3 ? P_pop3d_idle_timeout
                                              : P_imapd_idle_timeout),
@@ -122,8 +119,8 @@ static void refuse(struct task *t, struct door_visit *v, const char *reason)
 }
 
 /* Without TLS the client's socket itself goes over, and we are done. */
-static err hand_socket(struct task *t, struct door_visit *v, uint32_t uid,
-                       uint32_t gid, struct reader_start *s)
+static err hand_socket(struct task *t, struct door_visit *v,
+                       struct reader_start *s)
 {
     struct sock *sock;
     err e;
@@ -131,15 +128,15 @@ static err hand_socket(struct task *t, struct door_visit *v, uint32_t uid,
     TRY(conn_flush(t, v->login.conn, after_s(t, 10)));
     s->input = conn_take(v->login.conn, &v->memory);
     sock = conn_release(v->login.conn);
-    e = reader_hand(t, v->d, uid, gid, s, sock_fd(sock));
+    e = reader_hand(t, v->d, v->account.uid, s, sock_fd(sock));
     if (e)      /* it may be gone */
         err_ignore(sock_write_str(t, sock, sorry(v), after_s(t, 10)));
     sock_close(sock);
     return e;
 }
 
-static err hand_stream(struct task *t, struct door_visit *v, uint32_t uid,
-                       uint32_t gid, struct reader_start *s)
+static err hand_stream(struct task *t, struct door_visit *v,
+                       struct reader_start *s)
 {
     struct sock *plain;
     int theirs;
@@ -147,7 +144,7 @@ static err hand_stream(struct task *t, struct door_visit *v, uint32_t uid,
 
     s->input = conn_take(v->login.conn, &v->memory);
     TRY(sock_pair(t, &plain, &theirs));
-    e = reader_hand(t, v->d, uid, gid, s, theirs);
+    e = reader_hand(t, v->d, v->account.uid, s, theirs);
     fd_close(theirs);
     if (!e) {
         relay(t, v->login.conn, plain);
@@ -163,7 +160,6 @@ static void hand_over(struct task *t, struct door_visit *v)
 {
     struct reader_start s = start_of(v);
     bool tls = conn_tls(v->login.conn)->on;
-    uint32_t uid = v->account.uid, gid = v->account.gid;
     err e;
 
     if (!v->account.has_ids) {
@@ -172,8 +168,7 @@ static void hand_over(struct task *t, struct door_visit *v)
     }
     say(t, imapd_login, STR(v->account.name), STR(v->login.method),
         STR(v->address), STR(v->own_address), tls ? ", TLS" : "");
-    e = tls ? hand_stream(t, v, uid, gid, &s) : hand_socket(t, v, uid, gid,
-                                                            &s);
+    e = tls ? hand_stream(t, v, &s) : hand_socket(t, v, &s);
     if (e && e != ERR_STOPPED)
         say(t, imapd_refused, STR(v->account.name), task_why(t));
 }

@@ -74,16 +74,22 @@ static err spawn(struct task *t, struct child *c, struct sock **control)
     return e;
 }
 
-/* A reader for a door: the one of this user id, or a new one.  What a door
- * asks is checked: never root, never a system account. */
+/* A reader for a door: the one of this user id, or a new one.  A door gets
+ * one for who has logged in, and never root nor a system account. */
 static err on_want(struct task *t, struct child *door, str body)
 {
     struct master *m = door->m;
-    struct unpack u = unpack_of(body);
-    uint32_t uid = unpack_u32(&u), gid = unpack_u32(&u);
     struct child *c;
+    struct pass p;
+    uint32_t uid, gid;
 
-    if (!unpack_end(&u) || door->kind != ROLE_imapd || uid == 0 || gid == 0
+    if (door->kind != ROLE_imapd)
+        return why(t, ERR_DENIED, "%s asks for a reader",
+                   role_name(door->kind));
+    TRY(pass_check(t, str_of(m->pass_key, sizeof(m->pass_key)), body, &p));
+    uid = p.user.uid;
+    gid = p.user.gid;
+    if (uid == 0 || gid == 0
         || (m->root && uid < (uint32_t)conf_int(m->conf,
                                                 P_virtual_minimum_uid))
         || (!m->root && uid != geteuid()))

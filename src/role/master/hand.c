@@ -229,8 +229,17 @@ err child_hand_configuration(struct task *t, struct child *c)
     return give(t, c, CONTROL_GO, S(""), -1);
 }
 
+static err give_pass_key(struct task *t, struct child *c)
+{
+    if (c->kind != ROLE_authd && c->kind != ROLE_reader)
+        return OK;
+    return give(t, c, CONTROL_PASS_KEY,
+                str_of(c->m->pass_key, sizeof(c->m->pass_key)), -1);
+}
+
 err child_hand_all(struct task *t, struct child *c)
 {
+    TRY(give_pass_key(t, c));
     TRY(give_dirs(t, c));
     TRY(give_ports(t, c));
     return child_hand_configuration(t, c);

@@ -83,7 +83,8 @@ static err handle_signals(struct task *t, struct master *m,
             if (e)
                 say(t, role_error, task_why(t));
         } else if (signo == SIGUSR1) {
-            children_tell(m, CONTROL_FLUSH);
+            if (!ended_tell(t, m))
+                children_tell(m, CONTROL_FLUSH);
         } else if (signo != SIGCHLD) {
             say(t, master_stop, signo);
             return OK;
@@ -113,6 +114,7 @@ static err start(struct task *t, struct master *m)
     if (!m->root)
         say(t, master_plain);
     tickets_begin(t, m);
+    rt_random(t, m->pass_key, sizeof(m->pass_key));
     TRY(children_start(t, m));
     while (!children_ready(m)) {
         if (!str_empty(m->failure))

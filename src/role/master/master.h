@@ -58,6 +58,8 @@ struct master {
     enum log_sink sink;
     int log_fd, log_facility;
     struct tls_tickets tickets;
+    char pass_key[PASS_KEY_SIZE]; /* made at the start, told to authd and
+                                     readers: never to a door */
 };
 
 /* setup.c: directories, pid file, log. */
@@ -85,6 +87,9 @@ err child_hand_all(struct task *t, struct child *c);
 err child_hand_configuration(struct task *t, struct child *c);
 /* A new port between two children. */
 err children_connect(struct task *t, struct child *a, struct child *b);
+
+/* ended.c: tells roles of users whose sessions end; whether there were any. */
+bool ended_tell(struct task *t, struct master *m);
 
 /* pickup.c: empties maildrop now and then, until cancelled. */
 err pickup_run(struct task *t, void *master);

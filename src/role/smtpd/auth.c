@@ -77,6 +77,7 @@ struct reply visit_auth(struct task *t, struct smtp_session *session,
         session->over = true;
         return (struct reply){ .code = 0 };
     }
+    v->sasl_at = rt_now(t);
     q.user = s.user;
     q.secret = s.secret;
     e = v->d->auth ? auth_check(t, v->d->auth, &q, after_s(t, AUTH_WAIT_S),

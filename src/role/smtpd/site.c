@@ -242,6 +242,10 @@ static struct reply on_mail(struct task *t, struct smtp_session *s,
 
     if (r.code)
         return r;
+    if (!str_empty(v->sasl_user)
+        && ended_is(v->d->role->ended, v->sasl_user, v->sasl_at))
+        return REPLY(421, "4.7.0", "Error: the account was changed, "
+                     "authenticate again");
     keep_mail(v, m);
     visit_facts(v, &f);
     f.has_sender = true;

@@ -155,6 +155,7 @@ struct visit {
     int64_t since_us;           /* pickup: when it came in; 0: now */
     str bounce;                 /* pickup: why this mail is not delivered */
     str sasl_user, sasl_method, sasl_sender;
+    when sasl_at;               /* when the password was asked about */
     struct policy_memory memory_of_policy;
 
     /* the transaction */

@@ -239,14 +239,14 @@ str admin_domain_of(str address)
 err admin_domain_known(struct task *t, struct admin *ad, str domain,
                        str *class)
 {
-    struct directory_domains all;
+    struct directory_domain found;
+    err e = directory_domain_find(t, ad->directory, domain, &ad->memory,
+                                  &found);
 
-    TRY(directory_domain_list(t, ad->directory, &ad->memory, &all));
-    for (size_t i = 0; i < all.n; i++)
-        if (str_ieq(all.p[i].name, domain)) {
-            *class = all.p[i].class;
-            return OK;
-        }
+    if (!e)
+        *class = found.class;
+    if (e != ERR_ABSENT)
+        return e;
     return why(t, ERR_ABSENT, "no such domain: %.*s; \"veredus domain "
                "add%.*s %.*s\" makes it ours", STR(str_head(domain, 100)),
                STR(admin_config_words(ad, &ad->memory)),

@@ -120,6 +120,16 @@ static str generate(struct task *t, struct arena *a)
     return arena_str(a, str_of(text, sizeof(text)));
 }
 
+/* Made elsewhere: by doveadm pw, or in the system that the user comes from. */
+static err take_hash(struct task *t, struct admin *ad, str *stored)
+{
+    *stored = str_from(admin_value(ad, ADMIN_hash));
+    if (!password_known(*stored))
+        return why(t, ERR_SYNTAX, "--hash: not the stored form of a password "
+                   "in a scheme that is known");
+    return OK;
+}
+
 struct hashing {
     str password, salt;
     struct arena *a;
@@ -141,9 +151,12 @@ err admin_password(struct task *t, struct admin *ad, str address,
     char salt[PASSWORD_SALT_SIZE];
     struct buf line;
 
-    if (ad->given[ADMIN_stdin] && ad->given[ADMIN_generate])
-        return why(t, ERR_SYNTAX, "--stdin and --generate exclude each "
-                   "other");
+    if (ad->given[ADMIN_stdin] + ad->given[ADMIN_generate]
+        + ad->given[ADMIN_hash] > 1)
+        return why(t, ERR_SYNTAX, "--stdin, --generate and --hash exclude "
+                   "each other");
+    if (ad->given[ADMIN_hash])
+        return take_hash(t, ad, stored);
     buf_init(&line, &ad->memory, PASSWORD_MAX + 1);
     if (ad->given[ADMIN_generate]) {
         buf_add(&line, generate(t, &ad->memory));

@@ -2,7 +2,7 @@
  *
  * veredus alias: addresses that stand for others.
  */
-#include "role/tool/admin.h"
+#include "role/tool/alias_check.h"
 
 #include "mail/address.h"
 
@@ -47,6 +47,7 @@ static err add(struct task *t, struct admin *ad)
     TRY(check_domain(t, ad, address));
     for (size_t i = 1; i < ad->operands.n; i++)
         TRY(check_target(t, &ad->memory, ad->operands.p[i]));
+    TRY(alias_check(t, ad));
     for (size_t i = 1; i < ad->operands.n; i++) {
         str target = ad->operands.p[i];
         TRY(directory_alias_add(t, ad->directory, address, target));
@@ -103,7 +104,8 @@ static err list(struct task *t, struct admin *ad)
 }
 
 static const struct admin_verb verbs[] = {
-    { "add", "ADDRESS TARGET...", "send mail for an address to others", 0, 2,
+    { "add", "ADDRESS TARGET...", "send mail for an address to others",
+      ADMIN_BIT(force), 2,
       STR_NONE, add },
     { "delete", "ADDRESS [TARGET...]", "take targets away, or all of them",
       0, 1, STR_NONE, delete },

@@ -6,8 +6,8 @@
  */
 #include "role/tool/postfix.h"
 
+#include "auth/directory.h"
 #include "role/tool/caller.h"
-
 #include "role/tool/queue_talk.h"
 #include "role/tool/running.h"
 
@@ -81,6 +81,23 @@ static int take_over(struct task *t, struct postfix *p)
     return status;
 }
 
+/* Look-ups in a directory of users that an earlier release made have to read
+ * all of it, until it has the indexes of today.  The roles write nowhere. */
+static void update_directories(struct task *t, struct postfix *p)
+{
+    struct conf_items sources = conf_items(p->conf, P_auth_sources);
+
+    for (size_t i = 0; i < sources.n; i++) {
+        str path = str_skip(sources.p[i], 7);
+        struct file_stat st;
+        if (str_starts(sources.p[i], S("sqlite:"))
+            && !file_stat_path(t, NULL, path, &st)
+            && directory_update(t, path))
+            postfix_say(t, POSTFIX_WARN, "%.*s: look-ups stay slow: %s",
+                        STR(path), task_why(t));
+    }
+}
+
 int postfix_start(struct task *t, struct postfix *p)
 {
     struct process process;
@@ -95,6 +112,7 @@ int postfix_start(struct task *t, struct postfix *p)
     }
     if (take_over(t, p))
         return 1;
+    update_directories(t, p);
     postfix_say(t, POSTFIX_INFO, "starting the Postfix mail system");
     e = launch(t, p, &process, &ready);
     if (!e) {
@@ -122,6 +140,7 @@ int postfix_start_fg(struct task *t, struct postfix *p)
     }
     if (take_over(t, p))
         return 1;
+    update_directories(t, p);
     postfix_say(t, POSTFIX_INFO, "starting the Postfix mail system");
     fflush(NULL);
     execv(self, (char *const *)(uintptr_t)argv);
@@ -184,6 +203,7 @@ int postfix_reload(struct task *t, struct postfix *p)
 
     if (!pid)
         return 1;
+    update_directories(t, p);
     postfix_say(t, POSTFIX_INFO, "refreshing the Postfix mail system");
     return signal_it(t, pid, SIGHUP, false);
 }

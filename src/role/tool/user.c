@@ -6,7 +6,10 @@
 
 #include "mail/address.h"
 #include "mail/date.h"
+#include "role/ended.h"
+#include "role/tool/running.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 enum { DAY = 10 }; /* "2026-11-24" */
@@ -46,15 +49,31 @@ static err warn_aliases(struct task *t, struct admin *ad, str address,
 {
     struct directory_aliases all;
 
-    TRY(directory_alias_list(t, ad->directory, &ad->memory, &all));
+    TRY((of_it ? directory_alias_find : directory_alias_to)(
+            t, ad->directory, address, &ad->memory, &all));
     for (size_t i = 0; i < all.n; i++) {
         const struct directory_alias *x = &all.p[i];
-        str mine = of_it ? x->address : x->target;
         str other = of_it ? x->target : x->address;
-        if (str_ieq(mine, address) && !str_ieq(other, address))
+        if (!str_ieq(other, address))
             tool_warn(ad->args, "%s %.*s", fmt, STR(other));
     }
     return OK;
+}
+
+/* Sessions that go on would be of somebody who may no longer log in so. */
+static void end_sessions(struct task *t, struct admin *ad, str address)
+{
+    int pid = running_pid(t, ad->conf);
+    err e;
+
+    if (!pid)
+        return;
+    e = ended_add(t, conf_str(ad->conf, P_queue_directory),
+                  arena_lower(&ad->memory, address));
+    if (!e)
+        e = running_signal(t, pid, SIGUSR1, false);
+    if (e)
+        tool_warn(ad->args, "open sessions go on: %s", task_why(t));
 }
 
 static err add(struct task *t, struct admin *ad)
@@ -81,6 +100,7 @@ static err passwd(struct task *t, struct admin *ad)
     TRY(directory_user_find(t, ad->directory, address, &ad->memory, &found));
     TRY(admin_password(t, ad, address, &stored));
     TRY(directory_user_password(t, ad->directory, address, stored));
+    end_sessions(t, ad, address);
     printf("changed the password of %.*s\n", STR(address));
     return OK;
 }
@@ -109,6 +129,7 @@ static err disable(struct task *t, struct admin *ad)
 {
     TRY(admin_open(t, ad, true));
     TRY(directory_user_active(t, ad->directory, ad->operands.p[0], false));
+    end_sessions(t, ad, ad->operands.p[0]);
     printf("%.*s can no longer log in; mail still comes in\n",
            STR(ad->operands.p[0]));
     return OK;
@@ -120,10 +141,64 @@ static err delete(struct task *t, struct admin *ad)
 
     TRY(admin_open(t, ad, true));
     TRY(directory_user_delete(t, ad->directory, address));
+    end_sessions(t, ad, address);
     printf("deleted user %.*s; the mailbox stays where it is\n",
            STR(arena_lower(&ad->memory, address)));
     return warn_aliases(t, ad, address, false,
                         "mail is still sent to this address by the alias");
+}
+
+/* Where an address' mail lies, as "veredus init" set it up. */
+static str mailbox_of(struct admin *ad, str address)
+{
+    str low = arena_lower(&ad->memory, address);
+
+    return arena_fmt(&ad->memory, "%.*s/%.*s/%.*s",
+                     STR(conf_str(ad->conf, P_virtual_mailbox_base)),
+                     STR(admin_domain_of(low)),
+                     STR(str_head(low, str_rchr(low, '@'))));
+}
+
+/* The directory first: from then on nobody delivers to the old place. */
+static err move(struct task *t, struct admin *ad, str from, str to)
+{
+    str old = mailbox_of(ad, from), new = mailbox_of(ad, to);
+    str reason;
+    err e;
+
+    TRY(directory_user_rename(t, ad->directory, from, to));
+    end_sessions(t, ad, from);
+    e = file_rename(t, NULL, old, NULL, new);
+    if (!e || e == ERR_ABSENT)      /* nothing came for it yet */
+        return OK;
+    reason = arena_str(&ad->memory, str_from(task_why(t)));
+    TRY(directory_user_rename(t, ad->directory, to, from));
+    return why(t, e, "the mailbox %.*s cannot be moved: %.*s", STR(old),
+               STR(reason));
+}
+
+static err rename_user(struct task *t, struct admin *ad)
+{
+    str from = ad->operands.p[0], to = ad->operands.p[1];
+    struct directory_user found;
+    struct file_stat st;
+
+    TRY(admin_open(t, ad, true));
+    TRY(directory_user_find(t, ad->directory, from, &ad->memory, &found));
+    if (!str_ieq(admin_domain_of(from), admin_domain_of(to)))
+        return why(t, ERR_SYNTAX, "a user stays in its domain, %.*s",
+                   STR(found.domain));
+    TRY(check_new(t, ad, to));
+    if (!str_empty(found.home))
+        TRY(directory_user_rename(t, ad->directory, from, to));
+    else if (!file_stat_path(t, NULL, mailbox_of(ad, to), &st))
+        return why(t, ERR_DENIED, "there is a mailbox of %.*s already: %.*s",
+                   STR(to), STR(mailbox_of(ad, to)));
+    else
+        TRY(move(t, ad, from, to));
+    printf("renamed user %.*s to %.*s\n", STR(from), STR(to));
+    return warn_aliases(t, ad, from, false,
+                        "mail is still sent to the old address by the alias");
 }
 
 static const char *const heads[] = { "user", "active", "quota", "created",
@@ -180,7 +255,8 @@ static err show(struct task *t, struct admin *ad)
     return OK;
 }
 
-#define PASSWORD_OPTIONS (ADMIN_BIT(stdin) | ADMIN_BIT(generate))
+#define PASSWORD_OPTIONS                                                      \
+    (ADMIN_BIT(stdin) | ADMIN_BIT(generate) | ADMIN_BIT(hash))
 
 static const struct admin_verb verbs[] = {
     { "add", "ADDRESS", "make a user with a mailbox",
@@ -192,6 +268,8 @@ static const struct admin_verb verbs[] = {
     { "disable", "ADDRESS", "refuse logging in; mail still comes in", 0, 1,
       1, disable },
     { "enable", "ADDRESS", "allow logging in again", 0, 1, 1, enable },
+    { "rename", "ADDRESS NEW", "another name in the same domain, with its "
+      "mailbox", 0, 2, 2, rename_user },
     { "delete", "ADDRESS", "take no more mail; the mailbox stays", 0, 1, 1,
       delete },
     { "list", "[DOMAIN]", "list the users", ADMIN_BIT(json), 0, 1, list },
