@@ -8,14 +8,14 @@
 
 enum { ZERO_PIECE = 256 * 1024 };
 
-static str segment_name(struct arena *a, const struct log *lg,
-                        uint32_t number)
+str segment_name(struct arena *a, const struct log *lg, uint32_t number)
 {
     return arena_fmt(a, "%s-%06u", lg->which == LOG_HOT ? "hot" : "cold",
                      number & ~(uint32_t)SEGMENT_COLD);
 }
 
-static void segment_add(struct log *lg, uint32_t number, struct file *file)
+static struct segment *segment_add(struct log *lg, uint32_t number,
+                                   struct file *file)
 {
     struct segment *s = arena_new(lg->sp->arena, struct segment);
 
@@ -26,6 +26,7 @@ static void segment_add(struct log *lg, uint32_t number, struct file *file)
     lg->n_segments++;
     if (lg->next_number <= number)
         lg->next_number = number + 1;
+    return s;
 }
 
 static err fill_with_zeroes(struct task *t, struct file *f, uint64_t size)
@@ -71,6 +72,7 @@ err segment_make(struct task *t, struct log *lg)
             str said = arena_str(&a, str_from(task_why(t)));
             file_close(f);
             err_ignore(file_unlink(t, sp->dir, temporary)); /* no litter */
+            lg->next_number--;
             e = why(t, e, "%.*s", STR(said));
         } else {
             segment_add(lg, number, f);
@@ -86,31 +88,49 @@ static bool number_of(str name, str prefix, uint64_t *number)
            && str_uint(str_skip(name, prefix.n), SEGMENT_COLD - 1, number);
 }
 
+/* A segment of the wrong size is damaged; what is there of it is read. */
+static err segment_load(struct task *t, struct log *lg, str name,
+                        uint32_t number)
+{
+    struct spool *sp = lg->sp;
+    struct segment *s;
+    struct file_stat st;
+    struct file *f;
+
+    TRY(file_open(t, sp->dir, name,
+                  FILE_READ | (sp->options.read_only ? 0 : FILE_WRITE), 0,
+                  &f));
+    s = segment_add(lg, number, f);
+    TRY(file_stat_open(t, f, &st));
+    if (st.size == sp->options.segment_size)
+        return OK;
+    s->damaged = true;
+    damage_note(t, sp, arena_fmt(sp->arena, "segment %.*s has %" PRIu64
+                                 " bytes instead of %u", STR(name), st.size,
+                                 sp->options.segment_size));
+    return OK;
+}
+
 err segments_load(struct task *t, struct log *lg)
 {
     struct spool *sp = lg->sp;
-    str prefix = lg->which == LOG_HOT ? S("hot-") : S("cold-");
+    bool hot = lg->which == LOG_HOT;
+    str prefix = hot ? S("hot-") : S("cold-");
+    str aside = hot ? S(DAMAGED "hot-") : S(DAMAGED "cold-");
+    uint32_t first = hot ? 0 : SEGMENT_COLD;
     struct names names;
-    struct file_stat st;
 
-    if (lg->which == LOG_COLD)
-        lg->next_number = SEGMENT_COLD;
+    lg->next_number = first;
     TRY(dir_list(t, sp->dir, sp->arena, &names));
     for (size_t i = 0; i < names.n; i++) {
-        struct file *f;
         uint64_t number;
-        if (!number_of(names.p[i], prefix, &number))
-            continue;
-        TRY(file_open(t, sp->dir, names.p[i],
-                      FILE_READ | (sp->options.read_only ? 0 : FILE_WRITE),
-                      0, &f));
-        segment_add(lg, (uint32_t)number
-                            + (lg->which == LOG_COLD ? SEGMENT_COLD : 0), f);
-        TRY(file_stat_open(t, f, &st));
-        if (st.size != sp->options.segment_size)
-            return why(t, ERR_CORRUPT, "segment %.*s has %" PRIu64
-                       " bytes instead of %u", STR(names.p[i]), st.size,
-                       sp->options.segment_size);
+        if (number_of(names.p[i], prefix, &number)) {
+            TRY(segment_load(t, lg, names.p[i], first + (uint32_t)number));
+        } else if (number_of(names.p[i], aside, &number)) {
+            lg->n_aside++; /* and its number is not given again */
+            if (lg->next_number <= first + (uint32_t)number)
+                lg->next_number = first + (uint32_t)number + 1;
+        }
     }
     return OK;
 }

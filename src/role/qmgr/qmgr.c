@@ -239,7 +239,7 @@ err role_qmgr_run(struct task *t, struct role *r)
         e = serve(t, q);
     }
     if (!e)
-        e = spool_flush(t, q->spool);
+        e = spool_close(t, q->spool);
     if (e && e != ERR_STOPPED)
         say(t, role_fatal, task_why(t));
     group_close(t, &q->group);
