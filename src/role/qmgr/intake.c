@@ -11,7 +11,7 @@
 
 #include "role/events.h"
 
-enum { NUMBERS = 8192, NUMBERS_LOW = 4096, PAUSE_POLL_MS = 200 };
+enum { NUMBERS = 8192, NUMBERS_LOW = 4096 };
 
 struct range {
     uint64_t first, end;
@@ -201,27 +201,39 @@ static err watch_room(struct task *t, void *arg)
                                                    .body = { &flag, 1 },
                                                    .fd = -1 });
         }
-        TRY(task_sleep(t, after_ms(t, PAUSE_POLL_MS)));
+        TRY(spool_gate_wait(t, in->q->spool));
+    }
+}
+
+/* Who does not read the answers is not asked for more questions. */
+static err frames_read(struct task *t, struct intake *in)
+{
+    struct frame f;
+    err e;
+
+    for (;;) {
+        if (port_wait(t, in->port) == ERR_STOPPED)
+            return ERR_STOPPED;
+        TRY(port_recv(t, in->port, NEVER, &f)); /* it says if it broke */
+        fd_close(f.fd);
+        e = on_frame(t, in, &f);
+        if (e == ERR_PEER)
+            return why(t, e, "frame of type %u", f.type);
+        TRY(e);
     }
 }
 
 err intake_run(struct task *t, void *arg)
 {
     struct intake *in = arg;
-    struct frame f;
     err e;
 
     group_open(t, &in->seals);
     group_go(&in->seals, "room", watch_room, in);
     give_numbers(in);
-    while (!(e = port_recv(t, in->port, NEVER, &f))) {
-        fd_close(f.fd);
-        e = on_frame(t, in, &f);
-        if (e)
-            break;
-    }
+    e = frames_read(t, in);
     if (e == ERR_PEER)
-        say(t, qmgr_bad_frame, f.type, "smtpd");
+        say(t, qmgr_bad_peer, "smtpd", task_why(t));
     /* what is being sealed will be on disk: nobody hears of it, but it is
      * mail, and somebody here must own it */
     err_ignore(group_wait_below(t, &in->seals, 2, NEVER));

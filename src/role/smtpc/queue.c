@@ -100,7 +100,7 @@ static void work_free(struct work *w)
     heap_free(w);
 }
 
-static struct port *port_of(const struct client *c, const struct work *w)
+struct port *work_port(const struct client *c, const struct work *w)
 {
     list_each(l, &c->queues) {
         struct queue_line *q = container_of(l, struct queue_line, link);
@@ -112,7 +112,7 @@ static struct port *port_of(const struct client *c, const struct work *w)
 
 bool work_is_stale(struct client *c, struct work *w)
 {
-    if (port_of(c, w))
+    if (work_port(c, w))
         return false;
     work_free(w);
     return true;
@@ -138,7 +138,7 @@ static void drop_waiting(struct client *c)
         struct hop *h = value;
         list_each(l, &h->waiting) {
             struct work *w = container_of(l, struct work, link);
-            if (port_of(c, w))
+            if (work_port(c, w))
                 continue;
             list_del(l);
             h->n_waiting--;
@@ -219,7 +219,7 @@ static void shorten(struct result_rcpt *p, uint32_t n)
 
 void work_answer(struct client *c, struct work *w, const struct result *r)
 {
-    struct port *p = port_of(c, w);
+    struct port *p = work_port(c, w);
     struct buf b;
 
     buf_init(&b, NULL, PORT_BODY_MAX);
@@ -253,6 +253,9 @@ err client_queue_run(struct task *t, struct client *c, struct port *p)
         case FACE_JOB:
             e = on_job(t, c, &q, &f);
             break;
+        case FACE_PLACES:
+            e = pieces_came(t, &c->asking, &f);
+            break;
         default:
             e = ERR_PEER;
         }
@@ -263,6 +266,7 @@ err client_queue_run(struct task *t, struct client *c, struct port *p)
         say(t, role_error, task_why(t));
     list_del(&q.link); /* what is under way is answered to nobody */
     drop_waiting(c);
+    pieces_wake(&c->asking);
     port_close(p);
     return e;
 }

@@ -67,6 +67,7 @@ err role_smtpc_run(struct task *t, struct role *r)
     list_init(&c->queues);
     map_init(&c->hops, false);
     map_init(&c->segments, false);
+    list_init(&c->asking);
     group_open(t, &c->group);
     calls = role_calls(r, &c->group, ROLE_lookup);
     c->dns = dns_remote(r->memory, calls);

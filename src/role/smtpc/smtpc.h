@@ -15,7 +15,7 @@
 #include "role/role.h"
 #include "route/route.h"
 #include "smtp/client.h"
-#include "spool/face.h"
+#include "spool/pieces.h"
 #include "table/table.h"
 
 /* What a master.cf line of a client means, in one configuration.  It lives as
@@ -77,6 +77,7 @@ struct client {
     struct link settings;
     struct map hops;        /* "transport\nnexthop" -> struct hop */
     struct map segments;    /* u32 number -> struct segment */
+    struct link asking;     /* pieces: texts whose places are asked for */
     struct task_group group;
 };
 
@@ -146,6 +147,8 @@ void settings_leave(struct client_settings *l);
 /* queue.c: jobs in, results out. */
 err client_queue_run(struct task *t, struct client *c, struct port *p);
 void work_answer(struct client *c, struct work *w, const struct result *r);
+/* The port that w came by; NULL: it is gone. */
+struct port *work_port(const struct client *c, const struct work *w);
 struct work *hop_take(struct hop *h);
 /* w back to the others, for whatever connection is free. */
 void hop_return(struct hop *h, struct work *w);
@@ -208,8 +211,8 @@ err line_login(struct task *t, const struct client_settings *l,
 struct text_reader {
     struct client *c;
     struct work *w;
+    struct pieces pieces;
     uint32_t at;
-    char *memory;
     bool downgrade, is_converted;
     struct arena converted;
     str rest;               /* of the converted text */
