@@ -31,19 +31,30 @@ static bool is_in(str list, str line)
     return false;
 }
 
+/* The list, and what has been found since. */
+static err list_read(struct task *t, struct spool *sp, struct arena *a,
+                     str *before, struct buf *b)
+{
+    err e = file_load(t, sp->dir, S(DAMAGE_FILE), a, LIST_MAX, before);
+
+    if (e == ERR_ABSENT)
+        *before = S("");
+    else
+        TRY(e);
+    buf_init(b, a, (size_t)4 * LIST_MAX);
+    buf_add(b, *before);
+    for (size_t i = sp->n_damage_kept; i < sp->damage.n; i++)
+        if (!is_in(buf_str(b), sp->damage.p[i]) && b->n < LIST_MAX - 4096)
+            buf_fmt(b, "%.*s\n", STR(sp->damage.p[i]));
+    return OK;
+}
+
 static err list_write(struct task *t, struct spool *sp, struct arena *a)
 {
     struct buf b;
-    str before = S("");
-    err e = file_load(t, sp->dir, S(DAMAGE_FILE), a, LIST_MAX, &before);
+    str before;
 
-    if (e && e != ERR_ABSENT)
-        return e;
-    buf_init(&b, a, (size_t)4 * LIST_MAX);
-    buf_add(&b, before);
-    for (size_t i = sp->n_damage_kept; i < sp->damage.n; i++)
-        if (!is_in(buf_str(&b), sp->damage.p[i]) && b.n < LIST_MAX - 4096)
-            buf_fmt(&b, "%.*s\n", STR(sp->damage.p[i]));
+    TRY(list_read(t, sp, a, &before, &b));
     if (b.n == before.n)
         return OK;
     return file_replace(t, sp->dir, S(DAMAGE_FILE), buf_str(&b), 0600);
@@ -67,9 +78,15 @@ err damage_keep(struct task *t, struct spool *sp)
     return OK;
 }
 
-str spool_damage(const struct spool *sp, size_t i)
+err spool_damage(struct task *t, struct spool *sp, struct arena *a,
+                 str *lines)
 {
-    return i < sp->damage.n ? sp->damage.p[i] : S("");
+    struct buf b;
+    str before;
+
+    TRY(list_read(t, sp, a, &before, &b));
+    *lines = buf_str(&b);
+    return OK;
 }
 
 /* Whether all pieces of it that lie in damaged segments are whole. */

@@ -35,6 +35,7 @@ enum face_frame {
     FACE_ACK, FACE_NUMBERS, FACE_PAUSE, FACE_FLUSH,
     FACE_SEGMENT = 20, FACE_JOB, FACE_RESULT, FACE_PLACES,
     FACE_ADMIN = 40, FACE_ROW, FACE_ROWS_END,
+    FACE_DAMAGE,            /* with a list: lines about the log */
 };
 
 enum face_status { FACE_TAKEN, FACE_NO_ROOM, FACE_FAILED, FACE_BAD,

@@ -64,7 +64,8 @@ struct log {
     struct bell work, synced, room;
     err failed;             /* I3: ERR_IO for ever */
     vec_of(uint64_t) owed;  /* ends that found no room */
-    bool salvaging;         /* what is replayed comes from a hole */
+    bool salvaging;         /* what is replayed comes from a hole, */
+    bool doubtful;          /* in which a torn end may lie too */
     bool opening;           /* the tail's lap has not begun on the disk */
     bool unclosed;          /* the last batch brought mail (R3) */
     bool close_now;

@@ -169,6 +169,7 @@ static void on_hole(struct task *t, struct reading *rd, struct hole *h)
         return;
     }
     rd->lg->salvaging = true;
+    rd->lg->doubtful = h->to == rd->bytes.n;
     hole_save(t, rd, h);
     rd->lg->salvaging = false;
     rd->s->damaged = true;

@@ -56,8 +56,10 @@ static void on_env(struct task *t, struct log *lg, struct segment *s,
     x = arena_array(&f->arena, struct extent, n);
     for (uint32_t i = 0; i < n; i++)
         extent_unpack(&u, &x[i]);
-    if (before && lg->salvaging && !is_readable(t, sp, r->message, x, n)) {
-        arena_reset(&f->arena); /* perhaps a torn copy: the elder is better */
+    /* perhaps a torn copy, or mail nobody was answered for */
+    if (lg->salvaging && (before || lg->doubtful)
+        && !is_readable(t, sp, r->message, x, n)) {
+        arena_reset(&f->arena);
         heap_free(f);
         return;
     }

@@ -144,8 +144,10 @@ err spool_segment_open(struct task *t, struct spool *sp, uint32_t segment,
 /* A message number above all that the log still knows. */
 uint64_t spool_next_id(const struct spool *sp);
 
-/* What was found damaged, line by line; empty after the last. */
-str spool_damage(const struct spool *sp, size_t i);
+/* What was found damaged, now and before, a line for each; empty: nothing, or
+ * the administrator has removed the list. */
+err spool_damage(struct task *t, struct spool *sp, struct arena *a,
+                 str *lines);
 
 struct spool_stats {
     uint64_t n_messages, n_batches, n_copied, bytes_written;

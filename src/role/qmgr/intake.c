@@ -33,6 +33,7 @@ struct draft {
     struct arena memory;
     str envelope;
     err failed;
+    bool too_large;         /* for the frames and records it would need */
 };
 
 struct intake *intake_new(struct queue *q, struct role_port *p)
@@ -106,6 +107,23 @@ static void answer(struct intake *in, uint64_t number, enum face_status s)
                                            .fd = -1 });
 }
 
+enum { ENVELOPE_ROOM = 384 * 1024 }; /* for an envelope and its state */
+
+static err on_data(struct task *t, struct draft *d, str bytes)
+{
+    struct spool *sp = d->in->q->spool;
+
+    if (bytes.n == 0 || bytes.n > SPOOL_CHUNK_MAX)
+        return ERR_PEER;
+    if (!d->failed && !spool_draft_fits(sp, d->spool, ENVELOPE_ROOM)) {
+        d->failed = ERR_LIMIT;
+        d->too_large = true;
+    }
+    if (!d->failed)
+        d->failed = spool_chunk(t, sp, d->spool, bytes);
+    return d->failed == ERR_STOPPED ? ERR_STOPPED : OK;
+}
+
 /* Seals one message and answers. */
 static err seal(struct task *t, void *arg)
 {
@@ -119,6 +137,11 @@ static err seal(struct task *t, void *arg)
 
     if (!e && envelope_unpack(d->envelope, &d->memory, &env))
         e = ERR_SYNTAX;
+    if (!e && !spool_draft_fits(q->spool, d->spool,
+                                message_packed_max(&env, d->envelope.n))) {
+        e = ERR_LIMIT;
+        d->too_large = true;
+    }
     if (!e) {
         buf_init(&b, &d->memory, d->envelope.n + 4);
         pack_str(&b, d->envelope);
@@ -130,7 +153,8 @@ static err seal(struct task *t, void *arg)
         answer(d->in, d->number, status);
         message_add(t, q, entry, &env);
     } else {
-        status = e == ERR_LIMIT ? FACE_NO_ROOM
+        status = d->too_large ? FACE_TOO_LARGE
+               : e == ERR_LIMIT ? FACE_NO_ROOM
                : e == ERR_SYNTAX ? FACE_BAD : FACE_FAILED;
         answer(d->in, d->number, status);
     }
@@ -171,11 +195,7 @@ static err on_frame(struct task *t, struct intake *in, struct frame *f)
         return ERR_PEER;
     switch (f->type) {
     case FACE_DATA:
-        if (f->body.n == 0 || f->body.n > SPOOL_CHUNK_MAX)
-            return ERR_PEER;
-        if (!d->failed)
-            d->failed = spool_chunk(t, in->q->spool, d->spool, f->body);
-        return d->failed == ERR_STOPPED ? ERR_STOPPED : OK;
+        return on_data(t, d, f->body);
     case FACE_END:
         on_end(in, d, f->body);
         return OK;
