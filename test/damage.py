@@ -107,8 +107,11 @@ class Held:
         self.site.inst.start()
 
     def deliver(self):
-        with open(self.site.inst.etc + "/main.cf", "a") as f:
-            f.write("defer_transports =\n")
+        path = self.site.inst.etc + "/main.cf"
+        with open(path) as f:
+            text = f.read().replace("smtp relay", "")
+        with open(path, "w") as f:
+            f.write(text)
         self.site.inst.start()
         subprocess.run([VEREDUS, "postqueue", "-c", self.site.inst.etc, "-f"],
                        check=True, timeout=60)
@@ -135,7 +138,7 @@ class Held:
         assert f"log is damaged: segment {name}" in out, out
         out = self.tool("postqueue", "-c", etc, "-j")
         assert f"log is damaged: segment {name}" in out.stderr, out
-        out = self.tool("veredus", "doctor", "--config", etc).stdout
+        out = self.tool("doctor", "--config", etc).stdout
         assert f"log is damaged: segment {name}" in out, out
         for i in bounced:
             self.site.inst.wait_log(f"{self.ids[i]}: to=<u{i}@.*"
@@ -224,7 +227,7 @@ def a_missing_segment():
     with Held() as h:
         os.rename(h.segment, h.segment + ".taken")
         h.deliver()
-        h.site.inst.wait_log("1 segments of the hot log are missing")
+        h.site.inst.wait_log("segment hot-.* is missing: mail")
         assert "missing" in h.tool("postqueue", "-c", h.site.inst.etc,
                                    "-p").stdout
         h.site.send("a@r.example")
@@ -291,9 +294,8 @@ def below_queue_minfree_there_is_no_room():
 @test
 def nothing_is_put_off_while_segments_turn():
     """Slow deliveries while everything around them is moved and used again."""
-    slow = threading.Event()
-
-    def end():
+    def end(_):
+        time.sleep(random.random() / 5)
         return b"250 ok"
     with Relayed({"default_destination_concurrency_limit": "20"},
                  end=end) as (site, server):
@@ -314,7 +316,6 @@ def nothing_is_put_off_while_segments_turn():
         assert until(lambda: site.inst.log_text().count("status=sent")
                      == total, 200)
         assert "status=deferred" not in site.inst.log_text()
-        slow.set()
 
 
 def main():

@@ -151,7 +151,6 @@ err segment_put_aside(struct task *t, struct log *lg)
     TRY(dir_sync(t, sp->dir));
     list_del(&s->link);
     lg->n_segments--;
-    lg->n_aside++;
     say(t, spool_put_aside, STR(name), STR(aside));
-    return OK;
+    return ring_write(t, sp);
 }

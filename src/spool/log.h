@@ -54,7 +54,6 @@ struct log {
     int which;              /* LOG_HOT, LOG_COLD */
     struct link segments;
     uint32_t n_segments, next_number;
-    uint32_t n_aside;       /* damaged ones that were renamed */
     struct segment *tail;   /* the one being written, or NULL */
     uint32_t tail_at;
     uint64_t sequence;      /* of the last batch */
@@ -141,6 +140,10 @@ void keep_ring(struct spool *sp);
 err segments_load(struct task *t, struct log *lg);
 str segment_name(struct arena *a, const struct log *lg, uint32_t number);
 err segment_make(struct task *t, struct log *lg);
+
+/* The list of their names: what it has and the directory has not is said. */
+err ring_write(struct task *t, struct spool *sp);
+err ring_check(struct task *t, struct spool *sp);
 
 /* keep.c: growth and copying. */
 err spool_keeper(struct task *t, void *sp);

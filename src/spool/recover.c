@@ -31,8 +31,8 @@
  *     renamed (damage.c).
  *
  * A hole at the end of a segment shows in the number that the next segment
- * begins with, and so does a segment that is missing between two others.  How
- * many there should be stands in each batch.
+ * begins with, and so does a segment that is missing between two others; one
+ * that is missing at the end is known by the file "ring" (segment.c).
  *
  * Only the youngest segment can hold what is in the system's cache and not on
  * the disk: an earlier process was killed, or its sync failed.  It is synced
@@ -273,18 +273,6 @@ static void say_lost(struct task *t, struct log *lg)
     }
 }
 
-static void say_missing(struct task *t, struct log *lg, uint32_t expected)
-{
-    uint32_t n = lg->n_segments + lg->n_aside;
-
-    if (n >= expected)
-        return;
-    damage_note(t, lg->sp, arena_fmt(lg->sp->arena,
-        "%u segments of the %s log are missing, there were %u: mail that was "
-        "in them is missing", expected - n,
-        lg->which == LOG_HOT ? "hot" : "cold", expected));
-}
-
 static err recover(struct task *t, struct log *lg, char *memory)
 {
     struct reading rd = { .lg = lg };
@@ -300,7 +288,6 @@ static err recover(struct task *t, struct log *lg, char *memory)
             TRY(segment_replay(t, &rd, memory));
     }
     say_lost(t, lg);
-    say_missing(t, lg, rd.n_segments);
     return OK;
 }
 

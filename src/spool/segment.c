@@ -2,7 +2,8 @@
  *
  * Segment files: "hot-000017" and "cold-000003" in the spool's directory, all
  * of one size.  They are written full of zeroes once, so that later writes
- * allocate nothing and a sync costs the data alone.
+ * allocate nothing and a sync costs the data alone.  The file "ring" has their
+ * names, so that it is noticed when one is missing.
  */
 #include "spool/log.h"
 
@@ -45,6 +46,57 @@ static err fill_with_zeroes(struct task *t, struct file *f, uint64_t size)
     return e ? e : file_sync_aside(t, f);
 }
 
+enum { RING_MAX = 16 * 1024 * 1024 };
+
+/* One that cannot be written says less than there is, which harms nobody. */
+err ring_write(struct task *t, struct spool *sp)
+{
+    struct arena a;
+    struct buf b;
+    err e;
+
+    arena_init(&a, 0);
+    buf_init(&b, &a, RING_MAX);
+    for (int i = 0; i < N_LOGS; i++)
+        list_each(l, &sp->logs[i].segments) {
+            const struct segment *s = container_of(l, struct segment, link);
+            buf_fmt(&b, "%.*s\n",
+                    STR(segment_name(&a, &sp->logs[i], s->number)));
+        }
+    e = file_replace(t, sp->dir, S("ring"), buf_str(&b), 0600);
+    arena_reset(&a);
+    return e == ERR_STOPPED ? e : OK;
+}
+
+static bool exists(struct task *t, struct spool *sp, struct arena *a,
+                   str name)
+{
+    struct file_stat st;
+
+    return !file_stat_path(t, sp->dir, name, &st)
+           || !file_stat_path(t, sp->dir, arena_cat(a, S(DAMAGED), name),
+                              &st);
+}
+
+err ring_check(struct task *t, struct spool *sp)
+{
+    struct arena a;
+    str list, name;
+    err e;
+
+    arena_init(&a, 0);
+    e = file_load(t, sp->dir, S("ring"), &a, RING_MAX, &list);
+    while (!e && str_cut(&list, '\n', &name))
+        if (name.n > 0 && !exists(t, sp, &a, name))
+            damage_note(t, sp, arena_fmt(sp->arena, "segment %.*s is "
+                        "missing: mail that was in it is lost",
+                        STR(name)));
+    if (!e && sp->damage.n > 0 && !sp->options.read_only)
+        e = ring_write(t, sp); /* it has been said, and is written down */
+    arena_reset(&a);
+    return e == ERR_STOPPED ? e : OK;
+}
+
 /* A new segment is made under another name, so that a crash on the way leaves
  * no half of one. */
 err segment_make(struct task *t, struct log *lg)
@@ -76,6 +128,7 @@ err segment_make(struct task *t, struct log *lg)
             e = why(t, e, "%.*s", STR(said));
         } else {
             segment_add(lg, number, f);
+            e = ring_write(t, sp);
         }
     }
     arena_reset(&a);
@@ -127,7 +180,7 @@ err segments_load(struct task *t, struct log *lg)
         if (number_of(names.p[i], prefix, &number)) {
             TRY(segment_load(t, lg, names.p[i], first + (uint32_t)number));
         } else if (number_of(names.p[i], aside, &number)) {
-            lg->n_aside++; /* and its number is not given again */
+            /* its number is not given again */
             if (lg->next_number <= first + (uint32_t)number)
                 lg->next_number = first + (uint32_t)number + 1;
         }

@@ -100,6 +100,7 @@ err spool_open(struct task *t, struct arena *a, struct dir *dir,
         TRY(segments_load(t, &sp->logs[i]));
         TRY(log_recover(t, &sp->logs[i]));
     }
+    TRY(ring_check(t, sp));
     TRY(damage_check(t, sp)); /* what no later record has made good */
     if (sp->options.read_only) {
         *out = sp;

@@ -111,8 +111,9 @@ static void look_at_log(struct task *t, struct doctor *d)
         return; /* never started */
     if (!file_load(t, dir, S("damaged-list"), d->a, INT64_MAX, &lines))
         while (str_cut(&lines, '\n', &one))
-            doctor_say(d, PROBLEM, "the queue's log is damaged: %.*s",
-                       STR(one));
+            if (!str_empty(one))
+                doctor_say(d, PROBLEM, "the queue's log is damaged: %.*s",
+                           STR(one));
     if (!dir_list(t, dir, d->a, &names))
         for (size_t i = 0; i < names.n; i++)
             if (str_starts(names.p[i], S("damaged-")))

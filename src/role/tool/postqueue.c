@@ -46,6 +46,8 @@ static void put_damage(struct postqueue *pq, str lines)
     str one;
 
     while (str_cut(&lines, '\n', &one)) {
+        if (str_empty(one))
+            continue;
         if (pq->show.json)
             tool_warn(pq->args, "the queue's log is damaged: %.*s", STR(one));
         else
