@@ -537,7 +537,8 @@ static void maybe_rot(struct task *t, struct box *b)
     struct dir *dir;
 
     /* of what a failed sync leaves behind nobody knows which batch is last */
-    if (!b->rots || b->over || one_in(t, 4) || dir_open(t, NULL, S("spool"), &dir))
+    if (!b->rots || b->over || one_in(t, 4)
+        || dir_open(t, NULL, S("spool"), &dir))
         return;
     rot_once(t, &b->rot, dir, b->options.segment_size);
     dir_close(dir);

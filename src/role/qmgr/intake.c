@@ -107,7 +107,7 @@ static void answer(struct intake *in, uint64_t number, enum face_status s)
                                            .fd = -1 });
 }
 
-enum { ENVELOPE_ROOM = 384 * 1024 }; /* for an envelope and its state */
+enum { ENVELOPE_ROOM = 64 * 1024 }; /* at least; what it takes is seen later */
 
 static err on_data(struct task *t, struct draft *d, str bytes)
 {

@@ -14,11 +14,13 @@
 #include "role/events.h"
 
 enum { STATE_VERSION = 1, STATE_MAX = 1 << 20, STATE_ROOM = 1 << 18,
-       NOTE_STATE = 1, NOTE_DONE = 2, REASON_MAX = 4096, DSN_MAX = 12 };
+       NOTE_STATE = 1, NOTE_DONE = 2, REASON_MAX = 4096, DSN_MAX = 12,
+       STATE_FIXED = 64, RCPT_FIXED = 16 };
 
 /* Room is bounded: many recipients have short reasons. */
 static void state_pack(const struct message *m, struct buf *b)
 {
+    /* message_packed_max knows these bounds */
     size_t most = STATE_ROOM / (m->envelope.recipients.n + 1);
 
     pack_u8(b, STATE_VERSION);
@@ -226,8 +228,10 @@ void message_pack(void *queue, struct spool_entry *e, struct buf *to)
 
 size_t message_packed_max(const struct envelope *env, size_t packed)
 {
-    return packed + STATE_ROOM
-           + (env->recipients.n + 4) * (sizeof(uint64_t) * 2 + DSN_MAX);
+    size_t n = env->recipients.n, most = STATE_ROOM / (n + 1);
+
+    most = most < REASON_MAX ? most : REASON_MAX;
+    return packed + STATE_FIXED + n * (RCPT_FIXED + DSN_MAX + most);
 }
 
 /* Where there is no room for a note, what is known here has to do until the
