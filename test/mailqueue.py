@@ -195,11 +195,13 @@ def everybody_is_named_once():
     """Failures, to the sender and to the postmaster; delays; successes."""
     users = [f"u{i}@r.example" for i in range(1000)]
 
+    no = b"550-5.1.1 " + b"no " * 150 + b"\r\n"
+    no = no * 3 + no.replace(b"550-", b"550 ").rstrip()
+
     def rcpt(line):
-        return b"550 5.1.1 " + b"no " * 600 if b"<u" in line else b"250 ok"
+        return no if b"<u" in line else b"250 ok"
     with Relayed({"notify_classes": "bounce",
-                  "bounce_notice_recipient": "pm@r.example",
-                  "smtp_destination_recipient_limit": "1000"},
+                  "bounce_notice_recipient": "pm@r.example"},
                  RCPT=rcpt) as (site, server):
         q = site.send(users)
         site.inst.wait_log(f"{q}: removed", 60)
