@@ -238,6 +238,31 @@ def header_ends_in_the_next_piece():
         assert not any(b"secret" in t for t in server.texts)
 
 
+def kill_qmgr(site):
+    pid = site.inst.role_pids()["qmgr"][0]
+    os.kill(pid, 9)
+    assert until(lambda: site.inst.role_pids().get("qmgr", [pid]) != [pid])
+
+
+@test
+def a_delivery_outlives_the_queue_manager():
+    """Its result is heard of by the next one: while it still runs, and when
+    it came to its end meanwhile."""
+    for pause in (6, 0.5):
+        got = threading.Event()
+
+        def end(_):
+            got.set()
+            time.sleep(pause)
+            return b"250 ok"
+        with Relayed(end=end) as (site, server):
+            q = site.send("b@r.example")
+            assert got.wait(20)
+            kill_qmgr(site)
+            site.inst.wait_log(f"{q}: removed", 40)
+            assert len(server.texts) == 1, len(server.texts)
+
+
 @test
 def an_idle_system_sleeps():
     """Nobody wakes up by the clock, nor after mail has come and gone."""

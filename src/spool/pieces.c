@@ -8,7 +8,7 @@
 enum { ANSWER_S = 300, MOVES_MAX = 20 };
 
 void pieces_open(struct pieces *p, const struct pieces_from *from,
-                 const struct job *job, uint64_t id)
+                 const struct job *job, const uint64_t *id)
 {
     *p = (struct pieces){ .from = *from, .job = job, .id = id,
                           .x = job->extents, .n = job->n_known };
@@ -52,7 +52,7 @@ static err ask(struct task *t, struct pieces *p, uint32_t i)
     pack_u32(&b, i);
     p->answered = false;
     list_add_last(p->from.asking, &p->link);
-    port_answer(port, &(struct frame){ .type = FACE_PLACES, .id = p->id,
+    port_answer(port, &(struct frame){ .type = FACE_PLACES, .id = *p->id,
                                        .body = buf_str(&b), .fd = -1 });
     buf_free(&b);
     while (!e && !p->answered && p->from.port(p->from.self) == port)
@@ -98,7 +98,7 @@ static void give(struct link *asking, uint64_t id, uint32_t first,
 {
     list_each(l, asking) {
         struct pieces *p = container_of(l, struct pieces, link);
-        if (p->id != id)
+        if (*p->id != id)
             continue;
         list_del(l);
         if (!p->told)

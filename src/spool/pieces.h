@@ -23,7 +23,7 @@ struct pieces_from {
 struct pieces {
     struct pieces_from from;
     const struct job *job;
-    uint64_t id;            /* the job's */
+    const uint64_t *id;     /* the job's, as it is at the moment */
     const struct extent *x; /* what is known: from first on, n of them */
     uint32_t first, n;
     struct extent *told;    /* our memory for that, or NULL */
@@ -34,7 +34,7 @@ struct pieces {
 };
 
 void pieces_open(struct pieces *p, const struct pieces_from *from,
-                 const struct job *job, uint64_t id);
+                 const struct job *job, const uint64_t *id);
 void pieces_close(struct pieces *p);
 
 /* Piece i of job->n_extents; it stays until the next one.  ERR_CORRUPT: it

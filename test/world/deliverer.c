@@ -63,7 +63,7 @@ static err read_text(struct task *t, struct work *w, struct buf *to)
     struct pieces p;
     err e = OK;
 
-    pieces_open(&p, &from, &w->job, w->id);
+    pieces_open(&p, &from, &w->job, &w->id);
     for (uint32_t i = 0; i < w->job.n_extents && !e; i++) {
         str bytes = S("");
         e = pieces_read(t, &p, i, &bytes);

@@ -138,7 +138,7 @@ err body_each(struct task *t, struct run *r,
     str bytes;
     err e = OK;
 
-    pieces_open(&p, &from, &r->job, r->id);
+    pieces_open(&p, &from, &r->job, &r->id);
     for (uint32_t i = 0; i < r->job.n_extents && !e; i++) {
         e = pieces_read(t, &p, i, &bytes);
         if (!e)

@@ -92,8 +92,9 @@ struct work *hop_take(struct hop *h)
     return container_of(l, struct work, link);
 }
 
-static void work_free(struct work *w)
+void work_free(struct work *w)
 {
+    list_del(&w->all);
     if (w->l)
         settings_leave(w->l);
     arena_reset(&w->memory);
@@ -183,11 +184,16 @@ static err on_job(struct task *t, struct client *c,
     struct hop *h;
 
     arena_init(&w->memory, 0);
+    list_add_last(&c->works, &w->all);
     w->id = f->id;
     w->queue_number = q->number;
     if (job_unpack(arena_str(&w->memory, f->body), &w->memory, &w->job)) {
         work_free(w);
         return why(t, ERR_PEER, "a job that does not unpack");
+    }
+    if (late_adopt(t, c, w)) {
+        work_free(w);
+        return OK;
     }
     l = settings_find(c, w->job.transport);
     if (!l) {
@@ -230,12 +236,13 @@ void work_answer(struct client *c, struct work *w, const struct result *r)
         shorten(w->results, r->n_rcpts);
         result_pack(r, &b);
     }
-    must(!b.over);
+    must(!b.over); /* each text of them has its share of the frame */
     if (p)
         port_answer(p, &(struct frame){ .type = FACE_RESULT, .id = w->id,
                                         .body = buf_str(&b), .fd = -1 });
+    if (p || !late_keep(c, w, buf_str(&b)))
+        work_free(w);
     buf_free(&b);
-    work_free(w);
 }
 
 err client_queue_run(struct task *t, struct client *c, struct port *p)
@@ -264,8 +271,9 @@ err client_queue_run(struct task *t, struct client *c, struct port *p)
     }
     if (e == ERR_PEER)
         say(t, role_error, task_why(t));
-    list_del(&q.link); /* what is under way is answered to nobody */
+    list_del(&q.link); /* what is under way is answered to the next one */
     drop_waiting(c);
+    c->orphans = true;
     pieces_wake(&c->asking);
     port_close(p);
     return e;

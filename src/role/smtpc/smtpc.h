@@ -4,7 +4,8 @@
  * carry the ones to the others.
  *
  * I1  Every job is answered exactly once, or dies with this process and goes
- *     back to ready in qmgr.
+ *     back to ready in qmgr.  One whose qmgr died while it was under way goes
+ *     on, and answers the job that is the same of the next qmgr (late.c).
  * I2  A text is read from the spool while it is sent; a piece at a time.
  */
 #ifndef ROLE_SMTPC_SMTPC_H
@@ -78,6 +79,10 @@ struct client {
     struct map hops;        /* "transport\nnexthop" -> struct hop */
     struct map segments;    /* u32 number -> struct segment */
     struct link asking;     /* pieces: texts whose places are asked for */
+    struct link works;      /* all that are not late */
+    struct link late;       /* results that nobody has heard of */
+    uint32_t n_late;
+    bool orphans;           /* some in works may have no port any more */
     struct task_group group;
 };
 
@@ -137,6 +142,8 @@ struct work {
     bool dead;              /* a host could not be talked to */
     struct targets rest;    /* hosts that are left for those */
     uint32_t n_sessions;    /* at the site of the first of them */
+    struct link all;        /* client->works or client->late */
+    str late;               /* the packed result */
 };
 
 /* settings.c */
@@ -156,6 +163,11 @@ void hop_return(struct hop *h, struct work *w);
  * and w is no more. */
 bool work_is_stale(struct client *c, struct work *w);
 void hop_leave(struct hop *h);
+
+/* late.c: what was under way when its queue manager died. */
+bool late_adopt(struct task *t, struct client *c, struct work *w);
+bool late_keep(struct client *c, struct work *w, str packed);
+void work_free(struct work *w);
 
 /* connection.c: a task that serves a hop until nothing is left. */
 err connection_run(struct task *t, void *hop);

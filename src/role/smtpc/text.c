@@ -35,7 +35,7 @@ void text_reader_open(struct text_reader *r, struct client *c, struct work *w,
         .w = w,
         .downgrade = downgrade && w->job.envelope.size < CONVERT_MAX,
     };
-    pieces_open(&r->pieces, &from, &w->job, w->id);
+    pieces_open(&r->pieces, &from, &w->job, &w->id);
     arena_init(&r->converted, 0);
 }
 
