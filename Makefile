@@ -66,7 +66,8 @@ $(BUILD)/%-probe: $(BUILD)/test/peer/%_probe.o $(BUILD)/libveredus.a
 SIM_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard test/world/*.c))
 $(BUILD)/sim: $(SIM_OBJ) $(BUILD)/libveredus.a
 	@echo "  $(MODE) $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) \
-	    -Wl,--wrap=log_recover,--wrap=spool_open,--wrap=sock_peer_uid \
+	    -Wl,--wrap=log_replay,--wrap=batch_next,--wrap=damage_note,--wrap=spool_open \
+	    -Wl,--wrap=sock_peer_uid \
 	    -o $@ $^ $(LIBS)
 sim: $(BUILD)/sim
 	$(BUILD)/sim $(if $(SEED),--seed $(SEED) --trace) $(NAME)

@@ -9,6 +9,7 @@ The last line is "N passed, N failed".
 import json
 import os
 import re
+import smtplib
 import subprocess
 import sys
 import tempfile
@@ -177,8 +178,109 @@ def reports_of_any_size():
                       + ("y" * 70 + "\r\n") * 20000)
         site.inst.wait_log(f"{q}: sender non-delivery notification: ", 30)
         site.inst.wait_log(f"{q}: removed", 30)
-        assert until(lambda: server.texts), site.inst.log_text()[-2000:]
-        assert 100000 < len(server.texts[0]) < 1000000
+        want_all = {f"u{i}@r.example" for i in range(900)}
+        assert until(lambda: named(server) >= want_all, 60), \
+            len(named(server))
+        assert all(100000 < len(t) < 1000000 for t in server.texts)
+
+
+def named(server):
+    """All recipients that any report is about."""
+    return {x.decode() for t in list(server.texts) for x in
+            re.findall(rb"Final-Recipient: rfc822; (\S+)", t)}
+
+
+@test
+def everybody_is_named_once():
+    """Failures, to the sender and to the postmaster; delays; successes."""
+    users = [f"u{i}@r.example" for i in range(1000)]
+
+    no = b"550-5.1.1 " + b"no " * 150 + b"\r\n"
+    no = no * 3 + no.replace(b"550-", b"550 ").rstrip()
+
+    def rcpt(line):
+        return no if b"<u" in line else b"250 ok"
+    with Relayed({"notify_classes": "bounce",
+                  "bounce_notice_recipient": "pm@r.example"},
+                 RCPT=rcpt) as (site, server):
+        q = site.send(users)
+        site.inst.wait_log(f"{q}: removed", 60)
+        n = len(re.findall(f"{q}: sender non-delivery",
+                           site.inst.log_text()))
+        m = len(re.findall(f"{q}: postmaster non-delivery",
+                           site.inst.log_text()))
+        assert n > 1 and m > 0, (n, m)
+        assert until(lambda: len(server.texts) == n + m, 60)
+        finals = [x.decode() for t in server.texts for x in
+                  re.findall(rb"Final-Recipient: rfc822; (\S+)", t)]
+        assert sorted(finals) == sorted(users * 2), len(finals)
+
+
+@test
+def header_ends_in_the_next_piece():
+    """RET=HDRS, and the empty line lies over the end of a piece, byte by
+    byte."""
+    def rcpt(line):
+        return b"550 5.1.1 no" if b"b@" in line else b"250 ok"
+    with Relayed(RCPT=rcpt) as (site, server):
+        filler = "".join(f"X-{i:04}: {'y' * 60}\r\n" for i in range(450))
+        near = 32 * 1024 - len(filler) - 400
+        with smtplib.SMTP("127.0.0.1", site.inst.smtp_port, timeout=60) as s:
+            s.ehlo("test.example")
+            for extra in range(0, 420):
+                s.mail("a@sender.example", ["RET=HDRS"])
+                s.rcpt("b@r.example", ["NOTIFY=FAILURE"])
+                code, text = s.data(filler + "X-Z: " + "z" * (near + extra - 9)
+                                    + "\r\n\r\nsecret body\r\n")
+                assert code == 250, text
+        assert until(lambda: len(server.texts) == 420, 60), len(server.texts)
+        assert all(b"X-Z: " in t for t in server.texts)
+        assert not any(b"secret" in t for t in server.texts)
+
+
+def kill_qmgr(site):
+    pid = site.inst.role_pids()["qmgr"][0]
+    os.kill(pid, 9)
+    assert until(lambda: site.inst.role_pids().get("qmgr", [pid]) != [pid])
+
+
+@test
+def a_delivery_outlives_the_queue_manager():
+    """Its result is heard of by the next one: while it still runs, and when
+    it came to its end meanwhile."""
+    for pause in (6, 0.5):
+        got = threading.Event()
+
+        def end(_):
+            got.set()
+            time.sleep(pause)
+            return b"250 ok"
+        with Relayed(end=end) as (site, server):
+            q = site.send("b@r.example")
+            assert got.wait(20)
+            kill_qmgr(site)
+            site.inst.wait_log(f"{q}: removed", 40)
+            assert len(server.texts) == 1, len(server.texts)
+
+
+@test
+def an_idle_system_sleeps():
+    """Nobody wakes up by the clock, nor after mail has come and gone."""
+    def switches(pid):
+        with open(f"/proc/{pid}/status") as f:
+            return int(re.search(r"\nvoluntary_ctxt_switches:\s+(\d+)",
+                                 f.read()).group(1))
+    with Relayed() as (site, server):
+        want(site.line(site.send("b@r.example")), "status=sent")
+        pids = {f"{role} {p}": p for role, all_ in
+                site.inst.role_pids().items() for p in all_}
+
+        def woken():
+            before = {k: switches(p) for k, p in pids.items()}
+            time.sleep(3)
+            return {k: switches(p) - before[k] for k, p in pids.items()
+                    if switches(p) - before[k] > 1}
+        assert until(lambda: not woken(), 40), woken()
 
 
 @test

@@ -5,6 +5,8 @@
  *
  * I1  Frames arrive in the order they were sent, each whole.
  * I2  A port that broke stays broken: every send and receive says ERR_END.
+ *     It breaks, too, when the other side does not read: what waits for it has
+ *     a bound, and somebody else's fault must not be our end.
  * I3  A closed port's memory lives until the last sender that waited on it
  *     has been told.
  */
@@ -40,6 +42,7 @@ struct port {
     struct bell room;
     unsigned n_senders;     /* waiting for room */
     bool broken, closed;
+    const char *fault;      /* why we broke it, or NULL */
 
     char *in;
     size_t in_n, in_at, in_cap;
@@ -145,34 +148,50 @@ static void port_flush(void *arg)
         bell_ring_all(&p->room);
 }
 
-/* Takes a copy of the descriptor along; -1 when there is no more room. */
-static int attach(struct port *p, int fd)
+/* The other side has the fault: only this port ends. */
+static void port_break(struct port *p, const char *fault)
+{
+    p->fault = fault;
+    p->broken = true;
+    sock_shutdown(p->sock);
+    bell_ring_all(&p->room);
+}
+
+/* Takes a copy of the descriptor along; false when there is no more room. */
+static bool attach(struct port *p, int fd)
 {
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     struct attached *a;
 
     if (copy < 0)
-        return -1;
+        return false;
     a = heap_new(struct attached);
     a->at = p->out_base + p->out.n;
     a->fd = copy;
     *p->fds_end = a;
     p->fds_end = &a->next;
-    return copy;
+    return true;
 }
 
 /* False, with nothing done, if the descriptor cannot be taken along. */
 static bool frame_put(struct port *p, const struct frame *f)
 {
-    must(f->body.n <= PORT_BODY_MAX && !(f->flags & FRAME_HAS_FD));
-    if (f->fd >= 0 && attach(p, f->fd) < 0)
+    uint16_t flags = f->fd >= 0 ? FRAME_HAS_FD : 0;
+
+    must(!(f->flags & FRAME_HAS_FD));
+    if (f->body.n > PORT_BODY_MAX)
+        port_break(p, "a frame would be too large");
+    else if (p->out.n + HEAD + f->body.n > OUT_MAX)
+        port_break(p, "the other process does not read what it is told");
+    if (p->broken)
+        return true;
+    if (f->fd >= 0 && !attach(p, f->fd))
         return false;
     pack_u32(&p->out, (uint32_t)f->body.n);
     pack_u16(&p->out, f->type);
-    pack_u16(&p->out, (uint16_t)(f->flags | (f->fd >= 0 ? FRAME_HAS_FD : 0)));
+    pack_u16(&p->out, (uint16_t)(f->flags | flags));
     pack_u64(&p->out, f->id);
     buf_add(&p->out, f->body);
-    must(!p->out.over);
     return true;
 }
 
@@ -186,7 +205,7 @@ void port_answer(struct port *p, const struct frame *f)
     frame_put(p, &bare);
 }
 
-err port_send(struct task *t, struct port *p, const struct frame *f)
+err port_wait(struct task *t, struct port *p)
 {
     err e = OK;
     bool broken;
@@ -199,11 +218,17 @@ err port_send(struct task *t, struct port *p, const struct frame *f)
     if (p->closed && p->n_senders == 0)
         heap_free(p); /* I3 */
     TRY(e);
-    if (broken)
-        return why(t, ERR_END, "the other process is gone");
+    return broken ? why(t, ERR_END, "the other process is gone") : OK;
+}
+
+err port_send(struct task *t, struct port *p, const struct frame *f)
+{
+    TRY(port_wait(t, p));
+    if (f->body.n > PORT_BODY_MAX)
+        return why(t, ERR_LIMIT, "a frame of %zu bytes", f->body.n);
     if (!frame_put(p, f))
         return why(t, ERR_LIMIT, "no more descriptors");
-    return OK;
+    return p->broken ? why(t, ERR_END, "%s", p->fault) : OK;
 }
 
 /* Makes room for a frame of size bytes behind in_at. */
@@ -287,6 +312,8 @@ err port_recv(struct task *t, struct port *p, when until, struct frame *out)
         p->in_cap = p->in_n = p->in_at = 0;
     }
     e = receive(t, p, until, out);
+    if (e && p->fault && e != ERR_STOPPED)
+        e = why(t, ERR_PEER, "%s", p->fault);
     if (e && e != ERR_LATE && e != ERR_STOPPED) {
         p->broken = true;
         bell_ring_all(&p->room);

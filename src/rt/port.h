@@ -35,8 +35,13 @@ err port_send(struct task *t, struct port *p, const struct frame *f);
 
 /* The same without waiting: the buffer grows past its mark instead.  For
  * answers, of which there are no more than questions.  At the limit of open
- * files the frame goes without its descriptor. */
+ * files the frame goes without its descriptor.  Where the other side reads
+ * nothing for long the port breaks: port_recv says ERR_PEER and why. */
 void port_answer(struct port *p, const struct frame *f);
+
+/* Waits while the other side does not keep up: who answers questions asks
+ * this before it reads the next one.  ERR_END once the port is broken. */
+err port_wait(struct task *t, struct port *p);
 
 err port_recv(struct task *t, struct port *p, when until, struct frame *out);
 

@@ -165,6 +165,47 @@ static err port_echo(struct task *t, void *arg)
     return OK;
 }
 
+/* Who does not read is told so much and no more. */
+TASK_TEST(rt_port_of_a_sleeper)
+{
+    struct sock *a, *b;
+    struct port *p;
+    struct frame f = { .type = 1, .fd = -1 };
+    int fd;
+    char *large = heap_alloc(PORT_BODY_MAX);
+
+    check_ok(sock_pair(t, &a, &fd));
+    check_ok(sock_adopt(t, fd, &b));
+    check_ok(port_open(t, a, &p));
+    f.body = str_of(large, PORT_BODY_MAX);
+    for (int i = 0; i < 200; i++)
+        port_answer(p, &f);
+    check(port_backlog(p) < (size_t)100 * PORT_BODY_MAX);
+    check_int(port_recv(t, p, after_s(t, 5), &f), ERR_PEER);
+    check_int(port_send(t, p, &f), ERR_END);
+    port_close(p);
+    sock_close(b);
+    heap_free(large);
+}
+
+/* A descriptor that cannot be doubled, a frame that is too large. */
+TASK_TEST(rt_port_breaks_alone)
+{
+    struct sock *a, *b;
+    struct port *p;
+    struct frame f = { .type = 1, .fd = 1000000 };
+    int fd;
+
+    check_ok(sock_pair(t, &a, &fd));
+    check_ok(sock_adopt(t, fd, &b));
+    check_ok(port_open(t, a, &p));
+    check_int(port_send(t, p, &f), ERR_END);
+    port_answer(p, &f);
+    check_int(port_recv(t, p, after_s(t, 5), &f), ERR_PEER);
+    port_close(p);
+    sock_close(b);
+}
+
 TASK_TEST(rt_ports_and_calls)
 {
     struct sock *a, *b;

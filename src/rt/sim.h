@@ -56,6 +56,10 @@ void sim_process_kill(struct task *t, uint32_t process);
  * and what was not synced is kept, lost or garbage, sector by sector. */
 void sim_power_loss(struct task *t);
 
+/* The page of the file that offset lies in cannot be read any more, until it
+ * is written again. */
+void sim_page_break(struct file *f, uint64_t offset);
+
 /* What the run has met so far, for the report. */
 struct sim_counts {
     uint64_t turns, syncs, bytes_synced, sectors_lost, resets, connections;

@@ -40,7 +40,7 @@ void entry_drop(struct spool *sp, struct spool_entry *e)
     list_del(&e->link);
     count(sp, e, false);
     sp->stats.n_messages--;
-    bell_ring(&sp->keep);
+    keep_ring(sp);
     heap_free(e->extents);
     heap_free(e);
 }

@@ -17,7 +17,8 @@ void job_pack(const struct job *j, struct buf *to)
     pack_u32(to, j->connections);
     envelope_pack(&j->envelope, to);
     pack_u32(to, j->n_extents);
-    for (uint32_t i = 0; i < j->n_extents; i++)
+    pack_u32(to, j->n_known);
+    for (uint32_t i = 0; i < j->n_known; i++)
         extent_pack(to, &j->extents[i]);
 }
 
@@ -34,9 +35,12 @@ err job_unpack(str packed, struct arena *a, struct job *out)
     j.attempts = unpack_u32(&u);
     j.connections = unpack_u32(&u);
     envelope_unpack_from(&u, a, &j.envelope);
-    j.n_extents = unpack_count(&u, EXTENT_PACKED);
-    x = arena_array(a, struct extent, j.n_extents);
-    for (uint32_t i = 0; i < j.n_extents; i++) {
+    j.n_extents = unpack_u32(&u);
+    j.n_known = unpack_count(&u, EXTENT_PACKED);
+    if (j.n_known > j.n_extents)
+        return ERR_CORRUPT;
+    x = arena_array(a, struct extent, j.n_known);
+    for (uint32_t i = 0; i < j.n_known; i++) {
         extent_unpack(&u, &x[i]);
         if (x[i].size > SPOOL_CHUNK_MAX)
             return ERR_CORRUPT;

@@ -18,8 +18,10 @@
  *  delivery (qmgr -> smtpc, deliver), id = the job
  *     FACE_SEGMENT u32 segment, with a read-only descriptor
  *     FACE_JOB     struct job
+ *     FACE_PLACES  u32 first, u32 count, extents: where a job's pieces are now
  *  answers
  *     FACE_RESULT  struct result, same id
+ *     FACE_PLACES  u32 first: where are the job's pieces from this one on?
  */
 #ifndef SPOOL_FACE_H
 #define SPOOL_FACE_H
@@ -31,11 +33,15 @@
 enum face_frame {
     FACE_DATA = 1, FACE_END, FACE_ABORT, FACE_MORE,
     FACE_ACK, FACE_NUMBERS, FACE_PAUSE, FACE_FLUSH,
-    FACE_SEGMENT = 20, FACE_JOB, FACE_RESULT,
+    FACE_SEGMENT = 20, FACE_JOB, FACE_RESULT, FACE_PLACES,
     FACE_ADMIN = 40, FACE_ROW, FACE_ROWS_END,
+    FACE_DAMAGE,            /* with a list: lines about the log */
 };
 
-enum face_status { FACE_TAKEN, FACE_NO_ROOM, FACE_FAILED, FACE_BAD };
+enum face_status { FACE_TAKEN, FACE_NO_ROOM, FACE_FAILED, FACE_BAD,
+                   FACE_TOO_LARGE };
+
+enum { PLACES_MAX = 256 };  /* extents of one frame */
 
 /* One piece of work: a message to some recipients over one transport. */
 struct job {
@@ -47,8 +53,8 @@ struct job {
     uint32_t attempts;      /* deferrals so far */
     uint32_t connections;   /* to this next hop at once, at most */
     struct envelope envelope; /* its recipients are those of this job */
-    const struct extent *extents;
-    uint32_t n_extents;
+    const struct extent *extents; /* the first n_known (spool/pieces.h) */
+    uint32_t n_extents, n_known;
 };
 
 void job_pack(const struct job *j, struct buf *to);

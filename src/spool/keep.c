@@ -154,6 +154,21 @@ static void copy_finish(struct spool *sp, struct copy *c)
         entry_drop(sp, c->e);
 }
 
+/* A message of which not all can be read: its owner ends it, and its segments
+ * are kept aside. */
+static void unreadable(struct task *t, struct spool *sp,
+                       const struct copy *c)
+{
+    struct spool_entry *e = c->e;
+
+    e->damaged = true;
+    segment_find(sp, e->extents[c->n].segment)->damaged = true;
+    damage_note(t, sp, arena_fmt(sp->arena, "message %" PRIx64 " cannot be "
+                                 "copied: %s", e->id, task_why(t)));
+    if (sp->owner.damaged)
+        sp->owner.damaged(sp->owner.self, e);
+}
+
 /* The message is in the other log, on disk: log from has nothing more to say
  * about it.  This must not be left out, or the message could come back when
  * the other log has forgotten it. */
@@ -171,18 +186,20 @@ static err leave(struct task *t, uint64_t id, struct log *from)
 
 err spool_cool(struct task *t, struct spool *sp, struct spool_entry *e)
 {
-    struct copy c = { .e = e, .to = &sp->logs[LOG_COLD], .need = NEED_MAIL };
+    struct copy c = { .e = e, .to = &sp->logs[LOG_COLD], .need = NEED_COOL };
     struct log *from = e->log;
     uint64_t id = e->id;
     err result;
 
-    if (e->moving || e->ended || e->log->which == LOG_COLD)
+    if (e->moving || e->ended || e->damaged || e->log->which == LOG_COLD)
         return OK;
     c.to->used = true;
-    bell_ring(&sp->keep); /* it may have no segments yet */
+    keep_ring(sp); /* it may have no segments yet */
     if (log_free(from) == 0)
         return why(t, ERR_LIMIT, "the spool is full");
     result = copy_begin(t, sp, &c);
+    if (result == ERR_CORRUPT)
+        unreadable(t, sp, &c);
     if (!result)
         result = log_synced(t, c.to, c.number);
     if (!result)
@@ -217,6 +234,17 @@ static struct extent *draft_piece(struct spool *sp, const struct segment *s,
     return NULL;
 }
 
+/* What has come of it so far cannot be read: it will not be taken. */
+static void draft_lost(struct task *t, struct spool *sp, uint64_t id)
+{
+    say(t, spool_draft_lost, id, task_why(t));
+    list_each(l, &sp->drafts) {
+        struct spool_draft *d = container_of(l, struct spool_draft, link);
+        if (d->id == id)
+            draft_drop_text(sp, d);
+    }
+}
+
 /* A slow sender must not hold up the ring: what has come of its message so
  * far is copied too.  One piece; ERR_END when there is none. */
 static err draft_copy(struct task *t, struct spool *sp, struct log *lg,
@@ -226,11 +254,17 @@ static err draft_copy(struct task *t, struct spool *sp, struct log *lg,
     struct extent *x = draft_piece(sp, s, &id);
     struct extent was;
     str bytes;
+    err e;
 
     if (!x)
         return ERR_END;
     was = *x;
-    TRY(spool_read(t, s->file, &was, id, memory, &bytes));
+    e = spool_read(t, s->file, &was, id, memory, &bytes);
+    if (e == ERR_CORRUPT) {
+        draft_lost(t, sp, id);
+        return OK;
+    }
+    TRY(e);
     TRY(log_room(t, lg, (uint32_t)record_size(bytes.n), NEED_COPY));
     x = draft_piece(sp, s, &now_id);
     if (!x || now_id != id || x->offset != was.offset)
@@ -259,7 +293,8 @@ static struct spool_entry *next_in(struct spool *sp, const struct segment *s)
 {
     list_each(l, &sp->live) {
         struct spool_entry *e = container_of(l, struct spool_entry, link);
-        if (e->owner && !e->moving && !e->ended && touches(e, s))
+        if (e->owner && !e->moving && !e->ended && !e->damaged
+            && touches(e, s))
             return e;
     }
     return NULL;
@@ -279,9 +314,9 @@ static err entries_copy(struct task *t, struct spool *sp, struct log *lg,
         c->need = NEED_COPY;
         list_add_last(copies, &c->link);
         result = copy_begin(t, sp, c);
-        if (result == ERR_CORRUPT) /* leave it: whoever reads it will say */
-            say(t, spool_copy_failed, e->id, task_why(t));
-        if (result != ERR_END)
+        if (result == ERR_CORRUPT)
+            unreadable(t, sp, c);
+        else if (result != ERR_END)
             TRY(result);
     }
     return OK;
@@ -361,46 +396,118 @@ static bool may_grow(struct task *t, struct spool *sp, struct log *lg)
     bool urgent = log_free(lg) == 0;
     uint64_t bytes, inodes;
 
+    sp->full_why = NULL;
     if (sp->options.segments_max
         && lg->n_segments >= sp->options.segments_max
                                  + (urgent ? URGENT_MORE : 0))
-        return false;
-    if (dir_space(t, sp->dir, &bytes, &inodes))
-        return false;
-    sp->disk_full = bytes < (urgent ? 0 : sp->options.disk_free_min)
-                                + sp->options.segment_size;
-    return !sp->disk_full;
+        sp->full_why = "it has all the segments that it may have";
+    else if (dir_space(t, sp->dir, &bytes, &inodes))
+        sp->full_why = "the free space of the disk cannot be learnt";
+    else if (bytes < (urgent ? 0 : sp->options.disk_free_min)
+                         + sp->options.segment_size)
+        sp->full_why = "the disk has less free space than queue_minfree "
+                       "asks for";
+    return !sp->full_why;
 }
 
-/* One step for one log; whether anything was done. */
-static err keep_log(struct task *t, struct spool *sp, struct log *lg,
-                    bool *done)
+/* Whether nothing keeps a damaged segment but that older ones come first: all
+ * are free.  Their ENVs may have ended in it, so it cannot leave before. */
+static bool is_in_turn(const struct log *lg)
 {
-    struct segment *oldest;
-    bool grow;
+    list_each(l, &lg->segments) {
+        const struct segment *s = container_of(l, struct segment, link);
+        if (s == lg->tail || s->live > 0)
+            return false;
+        if (s->damaged)
+            return true;
+    }
+    return false;
+}
+
+/* The damaged one at the ring's end leaves it. */
+static err put_aside(struct task *t, struct log *lg, bool *done)
+{
+    err e = segment_put_aside(t, lg);
+
+    *done = !e;
+    if (e == ERR_STOPPED || e == ERR_IO)
+        return e;
+    if (e)
+        say(t, spool_not_aside, task_why(t));
+    return OK;
+}
+
+/* Copies or grows, whichever is cheaper; whether anything was done. */
+static err make_room(struct task *t, struct spool *sp, struct log *lg,
+                     bool *done)
+{
+    struct segment *oldest = log_oldest_live(lg);
+    bool grow = may_grow(t, sp, lg);
 
     *done = false;
-    if (log_free(lg) >= FREE_WANTED || !(lg->used || lg->n_segments))
-        return OK;
-    oldest = log_oldest_live(lg);
-    grow = may_grow(t, sp, lg);
     if (worth_copying(lg, oldest, grow)) {
         uint32_t before = oldest->live;
-        TRY(segment_clear(t, sp, lg, oldest));
+        err e = segment_clear(t, sp, lg, oldest);
+        if (e && e != ERR_LIMIT && e != ERR_CORRUPT)
+            return e;
         *done = oldest->live < before;
         if (*done)
             return OK;
+    }
+    if (!grow && is_in_turn(lg) && log_free(lg) > 0) {
+        TRY(log_roll(t, lg));
+        *done = true;
     }
     if (!grow)
         return OK;
     if (segment_make(t, lg)) {
         say(t, spool_no_segment, task_why(t));
-        sp->disk_full = true;
+        sp->full_why = "no new segment can be made";
         return OK;
     }
     *done = true;
-    bell_ring_all(&lg->room);
     return OK;
+}
+
+/* One step for one log; whether anything was done, and whether more could be
+ * if there were room. */
+static err keep_log(struct task *t, struct spool *sp, struct log *lg,
+                    bool *done, bool *wanting)
+{
+    *done = *wanting = false;
+    if (segment_to_put_aside(lg)) {
+        TRY(put_aside(t, lg, done));
+        *wanting = !*done;
+    } else if (log_free(lg) < FREE_WANTED && (lg->used || lg->n_segments)) {
+        TRY(make_room(t, sp, lg, done));
+        *wanting = !*done;
+    }
+    lg->stuck = *wanting && log_free(lg) <= SEGMENT_RESERVE;
+    if (*done || lg->stuck || log_free(lg) > SEGMENT_RESERVE)
+        bell_ring_all(&lg->room);
+    return OK;
+}
+
+/* Says when mail has to stay outside, and when it need not any more. */
+static void watch_gate(struct task *t, struct spool *sp)
+{
+    bool shut = !spool_open_for_mail(sp);
+
+    if (shut == sp->gate_shut)
+        return;
+    sp->gate_shut = shut;
+    if (!shut)
+        say(t, spool_opened);
+    else
+        say(t, spool_shut, sp->full_why ? sp->full_why
+                                        : "what is in it has to leave first");
+    bell_ring_all(&sp->gate);
+}
+
+void keep_ring(struct spool *sp)
+{
+    sp->keep_asked = true;
+    bell_ring(&sp->keep);
 }
 
 err spool_keeper(struct task *t, void *arg)
@@ -408,21 +515,25 @@ err spool_keeper(struct task *t, void *arg)
     struct spool *sp = arg;
 
     for (;;) {
-        bool done = false;
+        bool done = false, wanting = false;
         err e;
 
+        sp->keep_asked = false;
         for (int i = 0; i < N_LOGS; i++) {
-            bool one;
-            e = keep_log(t, sp, &sp->logs[i], &one);
-            if (e == ERR_LIMIT || e == ERR_CORRUPT)
-                one = false; /* try again when something has ended */
-            else
-                TRY(e);
+            bool one, more;
+            TRY(keep_log(t, sp, &sp->logs[i], &one, &more));
             done |= one;
+            wanting |= more;
         }
+        TRY(damage_keep(t, sp));
+        watch_gate(t, sp);
         if (done)
             continue;
-        e = bell_wait(t, &sp->keep, after_s(t, KEEP_POLL_S));
+        if (sp->keep_asked)
+            TRY(task_yield(t));
+        if (sp->keep_asked)
+            continue;
+        e = bell_wait(t, &sp->keep, wanting ? after_s(t, KEEP_POLL_S) : NEVER);
         if (e && e != ERR_LATE)
             return e;
     }

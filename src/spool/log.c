@@ -10,6 +10,7 @@
 
 enum {
     NOTE_DELAY_MS = 100,
+    CLOSE_DELAY_MS = 1000,
     EAGER_BYTES = 256 * 1024, /* so much unwanted makes a batch all the same */
 };
 
@@ -49,7 +50,7 @@ uint32_t log_free(const struct log *lg)
 
     list_each(l, &lg->segments) {
         const struct segment *s = container_of(l, struct segment, link);
-        if (s == lg->tail || s->live > 0)
+        if (s == lg->tail || s->live > 0 || s->damaged)
             break;
         n++;
     }
@@ -83,14 +84,14 @@ static void segment_take(struct task *t, struct log *lg)
 {
     struct segment *s = container_of(lg->segments.next, struct segment, link);
 
-    must(s->live == 0 && s != lg->tail);
+    must(s->live == 0 && s != lg->tail && !s->damaged);
     list_del(&s->link);
     list_add_last(&lg->segments, &s->link);
-    lg->wipe = s->generation > 0;
+    lg->opening = true;
     s->generation = generation_next(t, lg->sp->generation);
     lg->sp->generation = s->generation;
     lg->tail = s;
-    lg->tail_at = 0;
+    lg->tail_at = BATCH_ALIGN;
 }
 
 static void batch_open(struct task *t, struct log *lg)
@@ -105,14 +106,15 @@ static void batch_open(struct task *t, struct log *lg)
     b->n_records = 0;
     b->heads_crc = 0;
     b->since = rt_now(t);
-    b->wanted = false;
+    b->wanted = b->has_mail = false;
 }
 
 /* Opens a batch with room for bytes, on the tail or on the next segment. */
 static err batch_begin(struct task *t, struct log *lg, uint32_t bytes,
                        enum log_need need)
 {
-    static const uint32_t leaves[] = { SEGMENT_RESERVE, 0, 0 };
+    static const uint32_t leaves[] = { SEGMENT_RESERVE, SEGMENT_RESERVE,
+                                       0, 0 };
     uint32_t size = rounded(bytes + (uint32_t)record_size(BATCH_PAYLOAD));
     uint32_t n_free;
 
@@ -120,9 +122,12 @@ static err batch_begin(struct task *t, struct log *lg, uint32_t bytes,
     if (!lg->tail || lg->sp->options.segment_size - lg->tail_at < size) {
         n_free = log_free(lg);
         if (n_free <= SEGMENT_RESERVE * 2)
-            bell_ring(&lg->sp->keep);
-        if (n_free <= leaves[need])
+            keep_ring(lg->sp);
+        if (n_free <= leaves[need]) {
+            if (!lg->stuck || !lg->sp->gate_shut)
+                keep_ring(lg->sp); /* else it knows */
             return why(t, ERR_LIMIT, "the spool is full");
+        }
         segment_take(t, lg);
     }
     batch_open(t, lg);
@@ -139,8 +144,13 @@ err log_room(struct task *t, struct log *lg, uint32_t bytes,
             return why(t, lg->failed, "the spool's disk failed");
         if (b->segment && b->n + bytes <= b->cap)
             return OK;
-        if (!b->segment)
-            return batch_begin(t, lg, bytes, need);
+        if (!b->segment) {
+            err e = batch_begin(t, lg, bytes, need);
+            if (e != ERR_LIMIT || need != NEED_MAIL || lg->stuck)
+                return e;
+            TRY(bell_wait(t, &lg->room, NEVER)); /* the keeper makes some */
+            continue;
+        }
         b->wanted = true; /* full: the next one has room */
         bell_ring(&lg->work);
         TRY(bell_wait(t, &lg->room, NEVER));
@@ -179,9 +189,24 @@ uint32_t log_append(struct task *t, struct log *lg, enum record_type type,
                           str_of(b->p + b->n, SPOOL_RECORD_HEAD));
     b->n += size;
     b->n_records++;
+    b->has_mail |= type == RECORD_ENV;
     if (b->n_records == 1 || b->n > EAGER_BYTES)
         bell_ring(&lg->work);
     return at;
+}
+
+err log_roll(struct task *t, struct log *lg)
+{
+    while (lg->open.segment) {
+        lg->open.wanted = true;
+        bell_ring(&lg->work);
+        TRY(bell_wait(t, &lg->room, NEVER));
+        if (lg->failed)
+            return lg->failed;
+    }
+    lg->tail_at = lg->sp->options.segment_size;
+    TRY(batch_begin(t, lg, 0, NEED_END));
+    return log_synced(t, lg, lg->open.number);
 }
 
 err log_synced(struct task *t, struct log *lg, uint64_t number)
@@ -206,6 +231,7 @@ static struct batch batch_take(struct log *lg)
     struct batch_head head = { .sequence = ++lg->sequence, .size = size,
                                .heads_crc = b.heads_crc,
                                .n_records = b.n_records,
+                               .n_segments = lg->n_segments,
                                .id_max = lg->sp->id_max };
 
     must(lg->spare != NULL && size <= b.cap);
@@ -218,22 +244,30 @@ static struct batch batch_take(struct log *lg)
     return b;
 }
 
-/* Before the first batch of a segment that was used before (I4). */
-static err segment_wipe(struct task *t, struct segment *s)
+/* A lap begins on the disk before anything is written behind it (I4). */
+static err segment_begin(struct task *t, struct log *lg, struct segment *s)
 {
-    static const char zeroes[BATCH_ALIGN];
+    char page[BATCH_ALIGN] = { 0 };
+    struct batch_head head = { .sequence = ++lg->sequence,
+                               .size = BATCH_ALIGN,
+                               .n_segments = lg->n_segments,
+                               .id_max = lg->sp->id_max };
 
-    TRY(file_write(t, s->file, 0, str_of(zeroes, sizeof(zeroes))));
+    batch_head_put(page, s->generation, &head);
+    TRY(file_write(t, s->file, 0, str_of(page, sizeof(page))));
     return file_sync(t, s->file);
 }
 
 static err batch_commit(struct task *t, struct log *lg)
 {
-    struct batch b = batch_take(lg);
+    struct batch b;
     err e = OK;
 
-    if (b.at == 0 && lg->wipe)
-        e = segment_wipe(t, b.segment);
+    if (lg->opening) {
+        lg->opening = false;
+        e = segment_begin(t, lg, lg->open.segment);
+    }
+    b = batch_take(lg);
     if (!e)
         e = file_write(t, b.segment->file, b.at, str_of(b.p, b.n));
     bell_ring_all(&lg->room);
@@ -247,30 +281,60 @@ static err batch_commit(struct task *t, struct log *lg)
         return why(t, ERR_IO, "spool segment: %s", task_why(t));
     }
     lg->n_synced = b.number;
+    lg->unclosed = b.has_mail;
+    lg->committed = rt_now(t);
     lg->sp->stats.n_batches++;
     lg->sp->stats.bytes_written += b.n;
     bell_ring_all(&lg->synced);
     return OK;
 }
 
+/* Whether an empty batch is due that says that the one before was on the
+ * disk (R3).  At a segment's very end the next segment says so. */
+static bool may_close(const struct log *lg)
+{
+    return lg->unclosed && !lg->failed
+           && lg->sp->options.segment_size - lg->tail_at >= BATCH_ALIGN;
+}
+
+/* When the batch, or the one that closes the log, is to be written. */
+static when batch_due(struct log *lg)
+{
+    const struct batch *b = &lg->open;
+
+    if (b->segment)
+        return b->wanted || b->n > EAGER_BYTES
+                   ? 0 : b->since + NOTE_DELAY_MS * 1000;
+    if (!may_close(lg))
+        return NEVER;
+    return lg->close_now ? 0 : lg->committed + CLOSE_DELAY_MS * 1000;
+}
+
 /* Until somebody waits for the batch, or it is large, or old. */
 static err batch_wait(struct task *t, struct log *lg)
 {
     for (;;) {
-        const struct batch *b = &lg->open;
-        when until = NEVER;
+        when until = batch_due(lg);
         err e;
 
-        if (b->segment && (b->wanted || b->n > EAGER_BYTES))
+        if (until <= rt_now(t)) {
+            if (!lg->open.segment)
+                batch_open(t, lg);
             return OK;
-        if (b->segment)
-            until = b->since + NOTE_DELAY_MS * 1000;
-        if (until <= rt_now(t))
-            return OK;
+        }
         e = bell_wait(t, &lg->work, until);
         if (e && e != ERR_LATE)
             return e;
     }
+}
+
+err log_close(struct task *t, struct log *lg)
+{
+    lg->close_now = true;
+    bell_ring(&lg->work);
+    while (may_close(lg))
+        TRY(bell_wait(t, &lg->synced, NEVER));
+    return OK;
 }
 
 err log_run(struct task *t, struct log *lg)

@@ -65,7 +65,7 @@ void batch_head_put(char *to, uint64_t generation,
     put_u32(payload + 8, head->size);
     put_u32(payload + 12, head->heads_crc);
     put_u32(payload + 16, head->n_records);
-    put_u32(payload + 20, 0);
+    put_u32(payload + 20, head->n_segments);
     record_put(to, &r, str_of(payload, sizeof(payload)), S(""));
 }
 
@@ -78,6 +78,7 @@ err batch_head_get(const struct record *r, struct batch_head *out)
         .size = get_u32(r->payload.p + 8),
         .heads_crc = get_u32(r->payload.p + 12),
         .n_records = get_u32(r->payload.p + 16),
+        .n_segments = get_u32(r->payload.p + 20),
         .id_max = r->message,
     };
     if (out->size == 0 || out->size % BATCH_ALIGN)
@@ -107,7 +108,11 @@ err spool_read(struct task *t, struct file *segment, const struct extent *x,
     struct record r;
     size_t n;
 
-    TRY(file_read(t, segment, x->offset, p, SPOOL_RECORD_HEAD + x->size, &n));
+    err e = file_read(t, segment, x->offset, p, SPOOL_RECORD_HEAD + x->size,
+                      &n);
+
+    if (e) /* a bad sector; it is for this message alone */
+        return e == ERR_IO ? ERR_CORRUPT : e;
     if (record_get(str_of(p, n), x->generation, true, &r)
         || r.type != RECORD_CHUNK || r.message != id
         || r.payload.n != x->size)

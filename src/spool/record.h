@@ -9,7 +9,8 @@
  *
  *  BATCH  payload: u64 sequence, u32 size of the batch in bytes (a multiple
  *         of 4096, this record included), u32 crc32c of the heads of all
- *         other records in it, u32 their number, u32 0;
+ *         other records in it, u32 their number, u32 segments of the log (0:
+ *         not said, as in 0.1.0);
  *         its message is the highest number ever given out
  *  CHUNK  payload: body bytes
  *  ENV    payload: u32 number of extents, extents, envelope
@@ -28,11 +29,15 @@
  * I3  A failed write or sync is never retried: the role ends.
  * I4  Segments are reused strictly in the order of their generations, and
  *     only when nothing live is in them: the GONE of a message is always
- *     younger than its ENV, so an ENV is overwritten before its GONE.  Before
- *     a segment's first batch its head is wiped and synced: else a torn batch
- *     could leave an ENV of the former lap without the GONE behind it.
+ *     younger than its ENV, so an ENV is overwritten before its GONE.  A
+ *     segment's lap begins with an empty batch of one page, which is synced
+ *     before anything is written behind it: else a torn batch could leave an
+ *     ENV of the former lap without the GONE behind it.  (0.1.0 wrote zeroes
+ *     there instead, or nothing on the first lap, and began at 0.)
  * I5  After recovery nothing is appended to a segment that was recovered.
- * I6  A message goes from the hot log to the cold one, never back: an ENV in
+ * I6  A record has its own checksum and is of one message, or of none: what
+ *     one bad sector takes away is what was on it (recover.c).
+ * I7  A message goes from the hot log to the cold one, never back: an ENV in
  *     the cold log is later than any in the hot one.
  */
 #ifndef SPOOL_RECORD_H
@@ -74,6 +79,7 @@ err record_get(str bytes, uint64_t generation, bool whole, struct record *out);
 struct batch_head {
     uint64_t sequence, id_max;
     uint32_t size, heads_crc, n_records;
+    uint32_t n_segments;    /* 0: not said */
 };
 void batch_head_put(char *to, uint64_t generation,
                     const struct batch_head *head);

@@ -1,43 +1,63 @@
 /* SPDX-License-Identifier: ISC
  *
- * Recovery: what the log says after a stop of any kind.
+ * Recovery: what the log says after a stop of any kind, and after damage.
  *
- * Segments are read in the order of their generations.  In each, batches
- * count while they are valid (I1); the segment ends at the first that is not.
- * A batch that was torn stays where it is, and the log goes on in another
- * segment with its sequence number: so every recovery checks all CRCs, not
- * only those of the last segment.
+ * Segments are read in the order of their generations, and the records of
+ * the batches that count (I1) are replayed (replay.c), the hot log's first.
+ * What cannot be read is one of two things:
+ *
+ * R1  Batches of a log are numbered without a gap, over all its segments and
+ *     laps, and none is written before the one before it is on the disk.  So
+ *     a batch that cannot be read, while one with a higher number can be, was
+ *     on the disk and was answered for: a HOLE.  If none with a higher number
+ *     can be read it is the TORN END of a run: nobody was told of it, and
+ *     it does not count.
+ * R2  A run that follows a torn end writes to another segment (I5) and gives
+ *     the number of the torn batch again.  So numbers go on over a torn end,
+ *     it never becomes a hole, and nothing in it comes to life later.
+ * R3  A log with nothing more to write closes itself with an empty batch
+ *     (log.c): only what was written in the last second before a crash can
+ *     pass for a torn end.
+ * R4  In a hole each record counts that is whole and of the segment's
+ *     generation, which no mail can imitate (I0): a bad sector takes away the
+ *     records that lay on it (I6).  Of a message whose envelope is whole and
+ *     whose text is not the owner is told (spool_found.damaged).
+ * R5  In a hole a GONE or NOTE does not count if something before it in the
+ *     same batch is missing: that may have been the report about it.  A GONE
+ *     that is lost or does not count brings its message back: mail comes
+ *     twice rather than not at all, and the line about the hole says so.
+ * R6  A segment with a hole is never written again.  It stays in the ring, in
+ *     its place, until nothing in it is alive, so that I4 holds; then it is
+ *     renamed (damage.c).
+ *
+ * A hole at the end of a segment shows in the number that the next segment
+ * begins with, and so does a segment that is missing between two others; one
+ * that is missing at the end is known by the file "ring" (segment.c).
  *
  * Only the youngest segment can hold what is in the system's cache and not on
  * the disk: an earlier process was killed, or its sync failed.  It is synced
  * and read again from the disk, so that nothing is built on what a power loss
  * may take away.
- *
- * The records are replayed, the hot log's first: ENV begins a message anew (a
- * later one replaces an earlier one, I6), NOTE adds to it, GONE ends it.
  */
 #include "spool/log.h"
 
 #include "spool/events.h"
 
-/* The generation at the head of a segment, 0 if it was never written. */
-static err generation_read(struct task *t, struct log *lg, struct segment *s)
-{
-    char head[SPOOL_RECORD_HEAD + BATCH_PAYLOAD];
-    struct record r;
-    size_t n;
+/* Where the reading is. */
+struct reading {
+    struct log *lg;
+    struct segment *s;
+    str bytes;
+    size_t at;
+    bool counting;          /* log->sequence is known */
+    uint32_t n_segments;    /* that there were when the last batch came */
+};
 
-    TRY(file_read(t, s->file, 0, head, sizeof(head), &n));
-    if (n == sizeof(head) && get_u32(head) == RECORD_MAGIC) {
-        uint64_t generation = get_u64(head + 16);
-        if (!record_get(str_of(head, n), generation, true, &r)
-            && r.type == RECORD_BATCH)
-            s->generation = generation;
-    }
-    if (s->generation > lg->sp->generation)
-        lg->sp->generation = s->generation;
-    return OK;
-}
+struct hole {
+    size_t from, to;        /* in the segment */
+    uint64_t first, end;    /* numbers of the batches: from first to end - 1 */
+    uint32_t n_saved, n_envelopes, n_distrusted;
+};
 
 static void sort_by_generation(struct log *lg)
 {
@@ -59,151 +79,175 @@ static void sort_by_generation(struct log *lg)
         list_add_last(&lg->segments, l);
 }
 
-static struct found *found_get(struct spool *sp, uint64_t id)
+static void saw_id(struct log *lg, uint64_t id)
 {
-    return map_get(&sp->entries, str_of(&id, sizeof(id)));
+    if (id > lg->sp->id_max)
+        lg->sp->id_max = id;
 }
 
-static bool extents_valid(struct spool *sp, const struct extent *x, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        struct segment *s = segment_find(sp, x[i].segment);
-        if (!s || s->generation != x[i].generation
-            || x[i].size > SPOOL_CHUNK_MAX)
-            return false;
-    }
-    return true;
-}
-
-static void on_env(struct log *lg, struct segment *s, const struct record *r)
-{
-    struct spool *sp = lg->sp;
-    struct unpack u = unpack_of(r->payload);
-    uint32_t n = unpack_count(&u, EXTENT_PACKED);
-    struct found *before = found_get(sp, r->message);
-    struct found *f = heap_new(struct found);
-    struct env_place env = { s->number,
-                             (uint32_t)record_size(r->payload.n) };
-    struct extent *x;
-
-    arena_init(&f->arena, 0);
-    x = arena_array(&f->arena, struct extent, n);
-    for (uint32_t i = 0; i < n; i++)
-        extent_unpack(&u, &x[i]);
-    f->damaged = u.bad || !extents_valid(sp, x, n);
-    if (f->damaged)
-        n = 0;
-    if (before)
-        found_drop(sp, before);
-    f->f.envelope = arena_str(&f->arena, str_of(u.p, (size_t)(u.end - u.p)));
-    f->f.entry = entry_new(lg, r->message, env, x, n);
-    f->f.entry->owner = f;
-    map_put(&sp->entries,
-            str_of(&f->f.entry->id, sizeof(f->f.entry->id)), f);
-    list_add_last(&sp->found, &f->link);
-}
-
-static void on_note(struct log *lg, const struct record *r)
-{
-    struct found *f = found_get(lg->sp, r->message);
-    struct unpack u = unpack_of(r->payload);
-    struct spool_note note = { .kind = unpack_u16(&u) };
-
-    if (!f || f->f.entry->log != lg || u.bad)
-        return;
-    note.body = arena_str(&f->arena, str_of(u.p, (size_t)(u.end - u.p)));
-    vec_push(&f->arena, &f->f.notes, note);
-}
-
-static void replay(struct log *lg, struct segment *s, const struct record *r)
-{
-    struct found *f;
-
-    switch (r->type) {
-    case RECORD_ENV:
-        on_env(lg, s, r);
-        break;
-    case RECORD_NOTE:
-        on_note(lg, r);
-        break;
-    case RECORD_GONE:
-        f = found_get(lg->sp, r->message);
-        if (f && f->f.entry->log == lg)
-            found_drop(lg->sp, f);
-        break;
-    default:
-        break; /* CHUNKs are found through their ENV */
-    }
-}
-
-/* Whether the batch's records are as they were written. */
-static bool records_valid(str bytes, uint64_t generation,
-                          const struct batch_head *head)
-{
-    uint32_t crc = 0;
-    struct record r;
-
-    bytes = str_skip(bytes, record_size(BATCH_PAYLOAD));
-    for (uint32_t n = 0; n < head->n_records; n++) {
-        if (record_get(bytes, generation, true, &r))
-            return false;
-        crc = crc32c(crc, str_head(bytes, SPOOL_RECORD_HEAD));
-        bytes = str_skip(bytes, record_size(r.payload.n));
-    }
-    return crc == head->heads_crc;
-}
-
-/* Whether a batch that counts is at the start of bytes. */
-static bool batch_get(str bytes, uint64_t generation, struct batch_head *head)
-{
-    struct record r;
-
-    return !record_get(bytes, generation, true, &r)
-           && !batch_head_get(&r, head) && head->size <= bytes.n
-           && records_valid(str_head(bytes, head->size), generation, head);
-}
-
-static void batch_replay(struct log *lg, struct segment *s, str bytes,
+static void batch_replay(struct task *t, struct reading *rd,
                          const struct batch_head *head)
 {
+    str bytes = str_skip(rd->bytes, rd->at + record_size(BATCH_PAYLOAD));
     struct record r;
 
-    bytes = str_skip(bytes, record_size(BATCH_PAYLOAD));
     for (uint32_t i = 0; i < head->n_records; i++) {
-        if (record_get(bytes, s->generation, false, &r))
-            must_not_reach(); /* batch_get looked */
-        if (r.message > lg->sp->id_max)
-            lg->sp->id_max = r.message;
-        replay(lg, s, &r);
+        if (record_get(bytes, rd->s->generation, false, &r))
+            must_not_reach(); /* batch_next looked */
+        saw_id(rd->lg, r.message);
+        log_replay(t, rd->lg, rd->s, &r);
         bytes = str_skip(bytes, record_size(r.payload.n));
+    }
+    saw_id(rd->lg, head->id_max);
+    rd->lg->sequence = head->sequence;
+    rd->n_segments = head->n_segments;
+    rd->at += head->size;
+}
+
+/* --- holes ---------------------------------------------------------------- */
+
+/* One whole record of a hole (R4, R5). */
+static void record_save(struct task *t, struct reading *rd, struct hole *h,
+                        bool complete, const struct record *r)
+{
+    bool state = r->type == RECORD_GONE || r->type == RECORD_NOTE;
+
+    saw_id(rd->lg, r->message);
+    if (state && !complete) {
+        h->n_distrusted++;
+        return;
+    }
+    h->n_saved++;
+    h->n_envelopes += r->type == RECORD_ENV;
+    log_replay(t, rd->lg, rd->s, r);
+}
+
+/* Whether a batch begins here that is none of the hole: the torn end that
+ * lies behind it. */
+static bool is_beyond(const struct record *r, const struct hole *h)
+{
+    struct batch_head head;
+
+    return !batch_head_get(r, &head) && head.sequence >= h->end;
+}
+
+static void hole_save(struct task *t, struct reading *rd, struct hole *h)
+{
+    bool complete = false; /* all since the head of the batch */
+    struct record r;
+
+    for (size_t at = h->from; at < h->to;) {
+        str left = str_head(str_skip(rd->bytes, at), h->to - at);
+        if (record_get(left, rd->s->generation, true, &r)) {
+            at += RECORD_ALIGN;
+            complete = false;
+            continue;
+        }
+        if (r.type == RECORD_BATCH && is_beyond(&r, h))
+            break;
+        if (r.type == RECORD_BATCH)
+            complete = true;
+        else
+            record_save(t, rd, h, complete, &r);
+        at += record_size(r.payload.n);
     }
 }
 
-static err segment_replay(struct task *t, struct log *lg, struct segment *s,
-                          char *memory)
+/* An empty batch at the start of a lap has nothing in it to be missed. */
+static bool is_opening(const struct reading *rd, const struct hole *h)
 {
-    struct batch_head head;
-    bool first = true;
-    str left;
-    size_t n;
+    return rd->s->headless && h->from == 0 && h->to == BATCH_ALIGN
+           && h->end - h->first == 1 && rd->n_segments > 0;
+}
 
-    TRY(file_read(t, s->file, 0, memory, lg->sp->options.segment_size, &n));
-    for (left = str_of(memory, n); batch_get(left, s->generation, &head);
-         left = str_skip(left, head.size)) {
-        if (first ? head.sequence <= lg->sequence
-                  : head.sequence != lg->sequence + 1)
+static void on_hole(struct task *t, struct reading *rd, struct hole *h)
+{
+    str name = segment_name(rd->lg->sp->arena, rd->lg, rd->s->number);
+
+    if (is_opening(rd, h)) {
+        say(t, spool_bad_opening, STR(name));
+        return;
+    }
+    rd->lg->salvaging = true;
+    rd->lg->doubtful = h->to == rd->bytes.n;
+    hole_save(t, rd, h);
+    rd->lg->salvaging = false;
+    rd->s->damaged = true;
+    damage_note(t, rd->lg->sp, arena_fmt(
+        rd->lg->sp->arena, "segment %.*s: %zu bytes at %zu cannot be read: "
+        "%" PRIu64 " batches from number %" PRIu64 " on; %u records of them "
+        "are saved, %u with an envelope; %u changes of state are not "
+        "trusted: mail that was there may be missing, mail may come twice",
+        STR(name), h->to - h->from, h->from, h->end - h->first, h->first,
+        h->n_saved, h->n_envelopes, h->n_distrusted));
+}
+
+/* Batches until number end are missing up to this place. */
+static void miss(struct task *t, struct reading *rd, size_t to, uint64_t end)
+{
+    struct hole h = { .from = rd->at, .to = to,
+                      .first = rd->lg->sequence + 1, .end = end };
+
+    on_hole(t, rd, &h);
+    rd->lg->sequence = end - 1;
+}
+
+/* --- segments ------------------------------------------------------------- */
+
+static const struct segment *next_of(const struct log *lg,
+                                     const struct segment *s)
+{
+    return s->link.next == &lg->segments
+               ? NULL : container_of(s->link.next, struct segment, link);
+}
+
+/* The oldest segment may begin with any number.  If its head is lost, and
+ * with it the number, there was one batch at least. */
+static void count_from(struct reading *rd, uint64_t sequence)
+{
+    if (rd->counting)
+        return;
+    rd->lg->sequence = rd->s->first ? rd->s->first - 1
+                     : sequence > 1 ? sequence - 2 : 0;
+    rd->counting = true;
+}
+
+static err segment_replay(struct task *t, struct reading *rd, char *memory)
+{
+    struct log *lg = rd->lg;
+    const struct segment *next = next_of(lg, rd->s);
+    struct batch_head head;
+    size_t at;
+
+    TRY(segment_bytes(t, lg, rd->s, memory, &rd->bytes));
+    rd->at = 0;
+    while ((at = batch_next(rd->bytes, rd->at, rd->s, &head)) < rd->bytes.n) {
+        count_from(rd, head.sequence);
+        if (head.sequence <= lg->sequence)
             break;
-        first = false;
-        lg->sequence = head.sequence;
-        if (head.id_max > lg->sp->id_max)
-            lg->sp->id_max = head.id_max;
-        batch_replay(lg, s, left, &head);
+        rd->n_segments = head.n_segments;
+        if (head.sequence > lg->sequence + 1)
+            miss(t, rd, at, head.sequence);
+        rd->at = at;
+        batch_replay(t, rd, &head);
+    }
+    if (next && next->first > 0) {
+        count_from(rd, next->first);
+        if (next->first > lg->sequence + 1)
+            miss(t, rd, rd->bytes.n, next->first);
+    }
+    if (rd->s->n_unreadable > 0) {
+        rd->s->damaged = true;
+        damage_note(t, lg->sp, arena_fmt(lg->sp->arena,
+            "segment %.*s: %u pages of the disk cannot be read",
+            STR(segment_name(lg->sp->arena, lg, rd->s->number)),
+            rd->s->n_unreadable));
     }
     return OK;
 }
 
 /* The youngest segment, as the disk has it. */
-static err youngest_reread(struct task *t, struct log *lg)
+static err youngest_reread(struct task *t, struct log *lg, char *memory)
 {
     struct segment *s = container_of(lg->segments.prev, struct segment, link);
 
@@ -211,23 +255,39 @@ static err youngest_reread(struct task *t, struct log *lg)
         || lg->sp->options.read_only)
         return OK;
     TRY(file_reread(t, s->file));
-    s->generation = 0;
-    TRY(generation_read(t, lg, s));
+    TRY(segment_survey(t, lg, s, memory));
     sort_by_generation(lg);
     return OK;
 }
 
-static err recover(struct task *t, struct log *lg, char *memory)
+/* What is there and belongs to no lap that is known. */
+static void say_lost(struct task *t, struct log *lg)
 {
-    list_each(l, &lg->segments)
-        TRY(generation_read(t, lg, container_of(l, struct segment, link)));
-    sort_by_generation(lg);
-    TRY(youngest_reread(t, lg));
     list_each(l, &lg->segments) {
         struct segment *s = container_of(l, struct segment, link);
-        if (s->generation > 0)
-            TRY(segment_replay(t, lg, s, memory));
+        if (s->generation == 0 && s->damaged)
+            damage_note(t, lg->sp, arena_fmt(lg->sp->arena,
+                "segment %.*s: its beginning is damaged and nothing of it "
+                "can be read: mail that was in it is missing",
+                STR(segment_name(lg->sp->arena, lg, s->number))));
     }
+}
+
+static err recover(struct task *t, struct log *lg, char *memory)
+{
+    struct reading rd = { .lg = lg };
+
+    list_each(l, &lg->segments)
+        TRY(segment_survey(t, lg, container_of(l, struct segment, link),
+                           memory));
+    sort_by_generation(lg);
+    TRY(youngest_reread(t, lg, memory));
+    list_each(l, &lg->segments) {
+        rd.s = container_of(l, struct segment, link);
+        if (rd.s->generation > 0)
+            TRY(segment_replay(t, &rd, memory));
+    }
+    say_lost(t, lg);
     return OK;
 }
 

@@ -60,16 +60,19 @@ static void set_options(struct spool *sp, const struct spool_options *o)
     sp->record_max = sp->batch_max / 2;
 }
 
-/* What no later record has made good. */
-static void drop_damaged(struct task *t, struct spool *sp)
+/* A full disk stops only the start of a spool that has nothing. */
+static err first_segments(struct task *t, struct log *lg)
 {
-    list_each(l, &sp->found) {
-        struct found *f = container_of(l, struct found, link);
-        if (!f->damaged)
-            continue;
-        say(t, spool_bad_message, f->f.entry->id);
-        found_drop(sp, f);
+    while (lg->n_segments < lg->sp->options.segments_start) {
+        err e = segment_make(t, lg);
+        if (e && (e == ERR_STOPPED || lg->n_segments == 0))
+            return e;
+        if (e) {
+            say(t, spool_no_segment, task_why(t));
+            break;
+        }
     }
+    return OK;
 }
 
 err spool_open(struct task *t, struct arena *a, struct dir *dir,
@@ -97,13 +100,13 @@ err spool_open(struct task *t, struct arena *a, struct dir *dir,
         TRY(segments_load(t, &sp->logs[i]));
         TRY(log_recover(t, &sp->logs[i]));
     }
-    drop_damaged(t, sp);
+    TRY(ring_check(t, sp));
+    TRY(damage_check(t, sp)); /* what no later record has made good */
     if (sp->options.read_only) {
         *out = sp;
         return OK;
     }
-    while (sp->logs[LOG_HOT].n_segments < sp->options.segments_start)
-        TRY(segment_make(t, &sp->logs[LOG_HOT]));
+    TRY(first_segments(t, &sp->logs[LOG_HOT]));
     say(t, spool_recovered, sp->stats.n_messages,
         sp->logs[LOG_HOT].n_segments + sp->logs[LOG_COLD].n_segments);
     *out = sp;
@@ -181,6 +184,15 @@ err spool_flush(struct task *t, struct spool *sp)
     return OK;
 }
 
+err spool_close(struct task *t, struct spool *sp)
+{
+    err e = spool_flush(t, sp);
+
+    for (int i = 0; i < N_LOGS && !e; i++)
+        e = log_close(t, &sp->logs[i]);
+    return e;
+}
+
 struct spool_draft *spool_begin(struct spool *sp, uint64_t id)
 {
     struct spool_draft *d = heap_new(struct spool_draft);
@@ -201,6 +213,10 @@ err spool_chunk(struct task *t, struct spool *sp, struct spool_draft *d,
 
     must(bytes.n > 0 && bytes.n <= SPOOL_CHUNK_MAX);
     TRY(log_room(t, lg, (uint32_t)record_size(bytes.n), NEED_MAIL));
+    if (d->lost)
+        return why(t, ERR_CORRUPT, "what has come of it cannot be read");
+    if (!spool_draft_fits(sp, d, 0))
+        return why(t, ERR_LIMIT, "the message is too large");
     x = (struct extent){ .segment = lg->open.segment->number,
                          .size = (uint32_t)bytes.n,
                          .generation = lg->open.segment->generation };
@@ -210,15 +226,29 @@ err spool_chunk(struct task *t, struct spool *sp, struct spool_draft *d,
     return OK;
 }
 
+bool spool_draft_fits(const struct spool *sp, const struct spool_draft *d,
+                      size_t envelope)
+{
+    return SPOOL_RECORD_HEAD + 4 + (d->extents.n + 1) * EXTENT_PACKED
+           + envelope + RECORD_ALIGN <= sp->record_max;
+}
+
+void draft_drop_text(struct spool *sp, struct spool_draft *d)
+{
+    for (size_t i = 0; i < d->extents.n; i++)
+        segment_live_del(segment_find(sp, d->extents.p[i].segment),
+                         (uint32_t)record_size(d->extents.p[i].size));
+    d->extents.n = 0;
+    d->lost = true;
+}
+
 void spool_abort(struct spool *sp, struct spool_draft *d)
 {
     if (!d)
         return;
-    for (size_t i = 0; i < d->extents.n; i++)
-        segment_live_del(segment_find(sp, d->extents.p[i].segment),
-                         (uint32_t)record_size(d->extents.p[i].size));
+    draft_drop_text(sp, d);
     list_del(&d->link);
-    bell_ring(&sp->keep);
+    keep_ring(sp);
     arena_reset(&d->arena);
     heap_free(d);
 }
@@ -235,6 +265,8 @@ static err seal(struct task *t, struct spool *sp, struct spool_draft *d,
     if (SPOOL_RECORD_HEAD + size + RECORD_ALIGN > sp->record_max)
         return why(t, ERR_LIMIT, "the envelope is too large");
     TRY(log_room(t, lg, (uint32_t)record_size(size), NEED_MAIL));
+    if (d->lost)
+        return why(t, ERR_CORRUPT, "what has come of it cannot be read");
     buf_init(&head, &d->arena, sp->record_max);
     pack_u32(&head, (uint32_t)d->extents.n);
     for (size_t i = 0; i < d->extents.n; i++)
@@ -329,9 +361,14 @@ bool spool_open_for_mail(const struct spool *sp)
     const struct log *lg = &sp->logs[LOG_HOT];
 
     return !lg->failed
-           && (log_free(lg) > SEGMENT_RESERVE
+           && (!lg->stuck || log_free(lg) > SEGMENT_RESERVE
                || (lg->tail && sp->options.segment_size - lg->tail_at
                                    > sp->options.segment_size / 4));
+}
+
+err spool_gate_wait(struct task *t, struct spool *sp)
+{
+    return bell_wait(t, &sp->gate, NEVER);
 }
 
 struct file *spool_segment_file(struct spool *sp, uint32_t segment)

@@ -39,6 +39,7 @@ struct spool_entry {
     uint32_t n_extents;
     struct extent *extents;
     bool moving;             /* a copy is being made */
+    bool damaged;            /* no copy can be made */
     bool ended;
 };
 
@@ -47,6 +48,9 @@ struct spool_entry {
 struct spool_owner {
     void *self;
     void (*pack)(void *self, struct spool_entry *entry, struct buf *to);
+    /* Its text has turned out to be damaged: it cannot be copied, and keeps
+     * its segment, until it is ended.  NULL: nobody cares. */
+    void (*damaged)(void *self, struct spool_entry *entry);
 };
 
 /* Opens the spool in dir (made if missing) and recovers what is in it.
@@ -63,6 +67,7 @@ struct spool_found {
     struct spool_entry *entry;
     str envelope;
     vec_of(struct spool_note) notes;
+    bool damaged;            /* not all of its text can be read */
 };
 err spool_found_next(struct task *t, struct spool *sp,
                      struct spool_found *out);
@@ -75,12 +80,21 @@ err spool_run(struct task *t, struct spool *sp);
  * for which there was no room. */
 err spool_flush(struct task *t, struct spool *sp);
 
+/* The same at the end, when nothing more will come: what was written last is
+ * marked as whole. */
+err spool_close(struct task *t, struct spool *sp);
+
 /* A message coming in.  id must be new and greater than any before. */
 struct spool_draft *spool_begin(struct spool *sp, uint64_t id);
 
 /* Adds body bytes, at most SPOOL_CHUNK_MAX at once.  May wait for room. */
 err spool_chunk(struct task *t, struct spool *sp, struct spool_draft *d,
                 str bytes);
+
+/* Whether its commit record would have room for another piece and an envelope
+ * of so many bytes; one that may grow needs that room from the start. */
+bool spool_draft_fits(const struct spool *sp, const struct spool_draft *d,
+                      size_t envelope);
 
 /* The commit record.  Waits until it is on disk; the draft is gone either
  * way.  ERR_LIMIT: no room; ERR_IO: unknown, the message was not accepted. */
@@ -113,9 +127,11 @@ err spool_cool(struct task *t, struct spool *sp, struct spool_entry *e);
  * mail. */
 bool spool_is_cold(const struct spool_entry *e);
 
-/* Whether new mail may come in: false when the ring or the disk is nearly
- * full.  Ends and notes are always taken. */
+/* Whether new mail may come in: false when the ring is nearly full and
+ * cannot grow, for its bounds or the disk's.  Ends and notes are always
+ * taken.  spool_gate_wait: until that may have changed. */
 bool spool_open_for_mail(const struct spool *sp);
+err spool_gate_wait(struct task *t, struct spool *sp);
 
 /* A segment, for reading here. */
 struct file *spool_segment_file(struct spool *sp, uint32_t segment);
@@ -127,6 +143,11 @@ err spool_segment_open(struct task *t, struct spool *sp, uint32_t segment,
 
 /* A message number above all that the log still knows. */
 uint64_t spool_next_id(const struct spool *sp);
+
+/* What was found damaged, now and before, a line for each; empty: nothing, or
+ * the administrator has removed the list. */
+err spool_damage(struct task *t, struct spool *sp, struct arena *a,
+                 str *lines);
 
 struct spool_stats {
     uint64_t n_messages, n_batches, n_copied, bytes_written;

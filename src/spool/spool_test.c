@@ -208,6 +208,67 @@ TASK_TEST(spool_full_still_takes_ends)
     box_drop(t, &b);
 }
 
+/* Its commit record could not grow any more. */
+TASK_TEST(spool_too_many_pieces)
+{
+    struct box b;
+    struct spool_draft *d;
+    char body[16] = "fifteen bytes.\n";
+    err e = OK;
+    int n = 0;
+
+    box_make(t, &b); /* records of 64 KiB at most */
+    d = spool_begin(b.sp, ++b.last_id);
+    while (!e && n < 10000) {
+        e = spool_chunk(t, b.sp, d, str_of(body, 15));
+        n++;
+    }
+    check_int(e, ERR_LIMIT);
+    check(n > 2000 && n < 4000);
+    check(!spool_draft_fits(b.sp, d, 1000));
+    spool_abort(b.sp, d);
+    check(put(t, &b, 100) != NULL);
+    box_drop(t, &b);
+}
+
+/* A bit of the second of three: the others are whole, and it is said. */
+TASK_TEST(spool_goes_on_behind_a_hole)
+{
+    struct box b;
+    struct spool_found f;
+    struct spool_entry *second;
+    struct file *file;
+    str lines = S("");
+    char byte;
+    size_t n;
+    int n_damaged = 0, n_found = 0;
+
+    box_make(t, &b);
+    put(t, &b, 1000);
+    second = put(t, &b, 1000);
+    put(t, &b, 1000);
+    check_ok(spool_close(t, b.sp));
+    file = spool_segment_file(b.sp, second->extents[0].segment);
+    check_ok(file_read(t, file, second->extents[0].offset + 500, &byte, 1,
+                       &n));
+    byte ^= 1;
+    check_ok(file_write(t, file, second->extents[0].offset + 500,
+                        str_of(&byte, 1)));
+    box_again(t, &b);
+    while (!spool_found_next(t, b.sp, &f)) {
+        f.entry->owner = &b;
+        n_found++;
+        n_damaged += f.damaged;
+        if (!f.damaged)
+            check_body(t, &b, f.entry);
+    }
+    check_int(n_found, 3);
+    check_int(n_damaged, 1);
+    check_ok(spool_damage(t, b.sp, &b.mem, &lines));
+    check(str_find(lines, S("cannot be read")) != STR_NONE);
+    box_drop(t, &b);
+}
+
 TASK_TEST(spool_cools)
 {
     struct box b;

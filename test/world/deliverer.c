@@ -6,13 +6,14 @@
  */
 #include "test/world/mail.h"
 
-#include "spool/face.h"
+#include "spool/pieces.h"
 
 enum { TEXT_MAX = 1 << 20 };
 
 struct deliverer {
     struct machine_role *mr;
     struct map segments;    /* u32 number -> struct segment */
+    struct link asking;
     struct task_group group;
 };
 
@@ -40,27 +41,40 @@ static bool hostile(struct task *t, const struct work *w, uint64_t n)
     return !w->line->d->mr->w->calm && one_in(t, n);
 }
 
+static struct port *port_of(void *line)
+{
+    return ((struct line *)line)->port;
+}
+
+static struct file *file_of(void *line, uint32_t segment)
+{
+    const struct segment *s =
+        map_get(&((struct line *)line)->d->segments,
+                str_of(&segment, sizeof(segment)));
+
+    return s ? s->file : NULL;
+}
+
+/* I: a job whose queue manager lives can always be read. */
 static err read_text(struct task *t, struct work *w, struct buf *to)
 {
-    char *p = heap_alloc(SPOOL_CHUNK_MAX + SPOOL_RECORD_HEAD);
+    struct pieces_from from = { w->line, port_of, file_of,
+                                &w->line->d->asking };
+    struct pieces p;
     err e = OK;
 
+    pieces_open(&p, &from, &w->job, &w->id);
     for (uint32_t i = 0; i < w->job.n_extents && !e; i++) {
-        const struct extent *x = &w->job.extents[i];
-        const struct segment *s =
-            map_get(&w->line->d->segments,
-                    str_of(&x->segment, sizeof(x->segment)));
-        str bytes;
-        if (!s) {
-            broken(w->line->d->mr->w->r, "a job in a segment that never came");
-            e = ERR_PEER;
-        } else {
-            e = spool_read(t, s->file, x, w->job.message, p, &bytes);
-        }
+        str bytes = S("");
+        e = pieces_read(t, &p, i, &bytes);
         if (!e)
             buf_add(to, bytes);
+        else if (e == ERR_CORRUPT)
+            broken(w->line->d->mr->w->r, "I: %s", task_why(t));
+        if (!e && hostile(t, w, 4)) /* it may be moved meanwhile */
+            e = task_sleep(t, after_ms(t, (int64_t)below(t, 2000)));
     }
-    heap_free(p);
+    pieces_close(&p);
     return e;
 }
 
@@ -195,7 +209,8 @@ static err line_run(struct task *t, void *arg)
 
     while (!(e = port_recv(t, line->port, NEVER, &f))) {
         e = f.type == FACE_SEGMENT ? on_segment(t, line->d, &f)
-                                   : on_job(t, line, &f);
+          : f.type == FACE_PLACES ? pieces_came(t, &line->d->asking, &f)
+                                  : on_job(t, line, &f);
         if (e) {
             broken(line->d->mr->w->r, "a frame that is none");
             break;
@@ -203,6 +218,7 @@ static err line_run(struct task *t, void *arg)
     }
     port_close(line->port);
     line->port = NULL;
+    pieces_wake(&line->d->asking);
     return e == ERR_STOPPED ? e : OK;
 }
 
@@ -211,6 +227,7 @@ err deliverer_run(struct task *t, struct machine_role *mr)
     struct deliverer d = { .mr = mr };
 
     map_init(&d.segments, false);
+    list_init(&d.asking);
     group_open(t, &d.group);
     while (!mr->role.stop) {
         struct role_port *p;

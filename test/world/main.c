@@ -27,10 +27,12 @@ enum { N_SCENARIOS = sizeof(scenarios) / sizeof(*scenarios) };
 
 static const struct {
     const char *name;
-    const char *scenario;
+    const char *scenario;   /* the only one that can find it; NULL: all */
 } mutants[N_MUTANTS] = {
     [MUTANT_EARLY_ACK] = { "early-ack", NULL },
     [MUTANT_FORGETS_DONE] = { "forgets-done", NULL },
+    [MUTANT_STOPS_AT_HOLES] = { "stops-at-holes", "spool" },
+    [MUTANT_SAYS_NOTHING] = { "says-nothing", "spool" },
 };
 
 enum { MUTANT_SEEDS = 40, REPEAT_SEEDS = 10, BROKEN_SHOWN = 8,
@@ -81,6 +83,8 @@ static int run_here(int scenario, uint64_t seed, const struct options *o,
     err e;
 
     recovery_forgets(o->mutant == MUTANT_FORGETS_DONE);
+    recovery_stops(o->mutant == MUTANT_STOPS_AT_HOLES);
+    recovery_is_silent(o->mutant == MUTANT_SAYS_NOTHING);
     if (r.quiet)
         (void)!freopen("/dev/null", "w", stderr);
     alarm(SECONDS_MAX);
@@ -115,9 +119,9 @@ static void show(const struct tally *y)
 {
     printf("  %" PRIu64 " sealed, %" PRIu64 " ended, %" PRIu64
            " power losses, %" PRIu64 " kills, %" PRIu64 " disk errors, %"
-           PRIu64 " recoveries, %" PRIu64 " times full\n", y->sealed,
-           y->ended, y->crashes, y->kills, y->io_errors, y->recoveries,
-           y->full);
+           PRIu64 " files rotted, %" PRIu64 " recoveries, %" PRIu64
+           " times full\n", y->sealed, y->ended, y->crashes, y->kills,
+           y->io_errors, y->rotted, y->recoveries, y->full);
     printf("  %" PRIu64 " copied, %" PRIu64 " cooled, %" PRIu64
            " delivered, %" PRIu64 " twice, %" PRIu64 " bounced, %" PRIu64
            " deferred, %" PRIu64 " refused; %" PRIu64 " virtual seconds\n",
@@ -167,6 +171,13 @@ static void run_twice(const struct options *o, struct shared *shared,
     }
 }
 
+static bool concerns(enum mutant m, int scenario)
+{
+    return !mutants[m].scenario
+           || str_eq(str_from(mutants[m].scenario),
+                     str_from(scenarios[scenario].name));
+}
+
 /* A mistake that no seed finds shows that the checks are worth nothing. */
 static void run_mutants(const struct options *o, struct shared *shared,
                         int *passed, int *failed)
@@ -175,7 +186,7 @@ static void run_mutants(const struct options *o, struct shared *shared,
         for (int i = 0; i < N_SCENARIOS; i++) {
             struct options with = *o;
             int found = 0;
-            if (!chosen(o, i))
+            if (!chosen(o, i) || !concerns(m, i))
                 continue;
             with.mutant = m;
             for (uint64_t k = 0; k < MUTANT_SEEDS; k++)

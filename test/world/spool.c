@@ -13,9 +13,12 @@
  * E  Mail of our own that goes together with the end of another: both or
  *    neither.
  * F  At the end, without faults, everything can be ended and mail comes in.
+ * R  Files that were damaged meanwhile take away what lay where the damage
+ *    is and nothing else; what is away, or comes back, was said; and nothing
+ *    is said without damage.
  */
 #include "spool/log.h"
-#include "test/world/world.h"
+#include "test/world/rot.h"
 
 #include <stdio.h>
 
@@ -31,6 +34,7 @@ struct kept {
     struct spool_entry *entry; /* of this life */
     bool busy;              /* a worker has it */
     bool seen;
+    bool damaged;           /* its body is not to be read */
 };
 
 struct box {
@@ -43,6 +47,9 @@ struct box {
     uint32_t chunk_max, life_s;
     uint64_t capacity;      /* of the disk at its best, 0: without end */
     bool calm;              /* no new mail, only ends */
+    bool rots;              /* files are damaged between lives */
+    struct rot rot;
+    bool said;              /* in this life or an earlier one */
 
     struct arena *life;     /* the running process's */
     struct spool *sp;
@@ -122,14 +129,24 @@ static void check_notes(struct box *b, struct kept *k,
                STR(f->envelope));
         return;
     }
-    for (size_t i = 0; i < f->notes.n; i++, n++)
-        if (!str_uint(f->notes.p[i].body, UINT32_MAX, &one) || one != n + 1)
+    for (size_t i = 0; i < f->notes.n; i++, n++) {
+        if (!str_uint(f->notes.p[i].body, UINT32_MAX, &one)
+            || (b->rot.n ? one <= n : one != n + 1))
             broken(b->r, "D: note %zu of %" PRIu64 " is %.*s, not %" PRIu64,
                    i, k->id, STR(f->notes.p[i].body), n + 1);
-    if (n < k->n_durable || n > k->n_notes)
+        n = one - 1;
+    }
+    if ((n < k->n_durable && !b->rot.n) || n > k->n_notes)
         broken(b->r, "D: %" PRIu64 " notes of %" PRIu64 ", not %u to %u", n,
                k->id, k->n_durable, k->n_notes);
     k->n_notes = k->n_durable = (uint32_t)n;
+}
+
+/* Whether something is damaged and the spool says so. */
+static bool was_said(const struct box *b)
+{
+    return b->rot.n > 0
+           && (b->sp->damage.n > 0 || b->said); /* a file that was put aside */
 }
 
 static void check_found(struct task *t, struct box *b,
@@ -143,13 +160,18 @@ static void check_found(struct task *t, struct box *b,
     }
     if (k->seen)
         broken(b->r, "B: %" PRIu64 " is there twice", k->id);
-    if (k->fate == AWAY || k->end_flushed)
+    if ((k->fate == AWAY || k->end_flushed) && !was_said(b))
         broken(b->r, "B: %" PRIu64 " has come back", k->id);
+    if (f->damaged && !(rot_hit(&b->rot, k->id) && was_said(b)))
+        broken(b->r, "R: %" PRIu64 " is damaged", k->id);
+    k->damaged = f->damaged;
+    k->end_flushed = false;
     k->seen = true;
     k->entry = f->entry;
     f->entry->owner = k;
     check_notes(b, k, f);
-    check_body(t, b, k, f->entry);
+    if (!k->damaged)
+        check_body(t, b, k, f->entry);
 }
 
 static void check_missing(struct box *b)
@@ -157,9 +179,11 @@ static void check_missing(struct box *b)
     for (size_t i = 0; i < b->all.n; i++) {
         struct kept *k = b->all.p[i];
         struct kept *p = k->partner ? kept_find(b, k->partner) : NULL;
-        if (!k->seen && k->fate == HERE)
+        if (!k->seen && k->fate == HERE && !rot_hit(&b->rot, k->id))
             broken(b->r, "A: %" PRIu64 " is lost", k->id);
-        if (p && k->fate == ASKED && k->seen == p->seen)
+        if (!k->seen && k->fate == HERE && !was_said(b))
+            broken(b->r, "R: nobody heard of the loss of %" PRIu64, k->id);
+        if (p && k->fate == ASKED && k->seen == p->seen && !b->rot.n)
             broken(b->r, "E: %" PRIu64 " and %" PRIu64 " are both %s", k->id,
                    p->id, k->seen ? "there" : "away");
     }
@@ -179,9 +203,13 @@ static err recover(struct task *t, struct box *b)
         b->all.p[i]->seen = b->all.p[i]->busy = false;
         b->all.p[i]->entry = NULL;
     }
+    if (b->sp->damage.n > 0 && !b->rot.n)
+        broken(b->r, "R: said without damage: %.*s",
+               STR(b->sp->damage.p[0]));
     while (!(e = spool_found_next(t, b->sp, &f)))
         check_found(t, b, &f);
     check_missing(b);
+    b->said |= b->sp->damage.n > 0;
     b->r->tally->recoveries++;
     return e == ERR_END ? OK : e;
 }
@@ -503,6 +531,20 @@ static void interrupt(struct task *t, struct box *b, uint32_t process_number)
     }
 }
 
+/* While nobody runs. */
+static void maybe_rot(struct task *t, struct box *b)
+{
+    struct dir *dir;
+
+    /* of what a failed sync leaves behind nobody knows which batch is last */
+    if (!b->rots || b->over || one_in(t, 4)
+        || dir_open(t, NULL, S("spool"), &dir))
+        return;
+    rot_once(t, &b->rot, dir, b->options.segment_size);
+    dir_close(dir);
+    b->r->tally->rotted++;
+}
+
 static bool all_ended(const struct box *b)
 {
     for (size_t i = 0; i < b->all.n; i++) {
@@ -596,6 +638,9 @@ err spool_scenario(struct task *t, void *arg)
     b->r = arg;
     arena_init(&b->memory, 0);
     map_init(&b->by_id, false);
+    map_init(&b->rot.hit, false);
+    arena_init(&b->rot.memory, 0);
+    b->rots = !one_in(t, 3);
     b->options.segment_size = sizes[below(t, 3)];
     b->options.segments_start = 3 + (uint32_t)below(t, 3);
     b->options.segments_max = 6 + (uint32_t)below(t, 4);
@@ -611,8 +656,10 @@ err spool_scenario(struct task *t, void *arg)
     TRY(dir_sync(t, root));
     dir_close(root);
     n_lives = 2 + below(t, 5);
-    for (uint64_t i = 0; i < n_lives; i++)
+    for (uint64_t i = 0; i < n_lives; i++) {
         one_life(t, b, false);
+        maybe_rot(t, b);
+    }
     one_life(t, b, true);
     one_life(t, b, true); /* and what was ended stays ended */
     b->r->tally->virtual_s += (uint64_t)rt_now(t) / 1000000;

@@ -11,12 +11,13 @@
 /* Sums over all seeds, in memory shared with the runner. */
 struct tally {
     uint64_t sealed, ended, crashes, kills, io_errors, recoveries, copied,
-        cooled, full, duplicates, delivered, bounced, deferred, refused,
+        cooled, full, rotted, duplicates, delivered, bounced, deferred, refused,
         virtual_s;
 };
 
 /* Mistakes that the checks have to find. */
-enum mutant { MUTANT_NONE, MUTANT_EARLY_ACK, MUTANT_FORGETS_DONE, N_MUTANTS };
+enum mutant { MUTANT_NONE, MUTANT_EARLY_ACK, MUTANT_FORGETS_DONE,
+              MUTANT_STOPS_AT_HOLES, MUTANT_SAYS_NOTHING, N_MUTANTS };
 
 struct run {
     uint64_t seed;
@@ -33,8 +34,11 @@ void broken(struct run *r, const char *format, ...)
 err spool_scenario(struct task *t, void *run);
 err mail_scenario(struct task *t, void *run);
 
-/* What recovery is under MUTANT_FORGETS_DONE (forgetful.c). */
+/* What recovery is under MUTANT_FORGETS_DONE and MUTANT_STOPS_AT_HOLES
+ * (forgetful.c). */
 void recovery_forgets(bool yes);
+void recovery_stops(bool yes);
+void recovery_is_silent(bool yes);
 
 static inline uint64_t below(struct task *t, uint64_t n)
 {

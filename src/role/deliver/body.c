@@ -6,6 +6,7 @@
 #include "role/deliver/deliver.h"
 
 #include "role/deliver/segment.h"
+#include "spool/pieces.h"
 
 enum { SLICE = 4096, SEND_AT = 32 * 1024, OUT_MAX = 1 << 20 };
 
@@ -116,26 +117,35 @@ void body_lines_end(struct body_lines *l, struct buf *to)
 
 /* --- reading -------------------------------------------------------------- */
 
+static struct port *port_of(void *jobs_port)
+{
+    const struct jobs_port *p = jobs_port;
+
+    return p->ended ? NULL : p->port;
+}
+
+static struct file *file_of(void *jobs_port, uint32_t segment)
+{
+    return segment_file(jobs_port, segment);
+}
+
 err body_each(struct task *t, struct run *r,
               err (*each)(struct task *t, void *self, str piece), void *self)
 {
-    for (uint32_t i = 0; i < r->job.n_extents; i++) {
-        const struct extent *x = &r->job.extents[i];
-        struct file *f = segment_file(r->from, x->segment);
-        char *memory;
-        str bytes;
-        err e;
+    struct pieces_from from = { r->from, port_of, file_of,
+                                &r->from->asking };
+    struct pieces p;
+    str bytes;
+    err e = OK;
 
-        if (!f)
-            return why(t, ERR_PEER, "segment %u was not given", x->segment);
-        memory = heap_alloc(x->size + SPOOL_RECORD_HEAD);
-        e = spool_read(t, f, x, r->job.message, memory, &bytes);
+    pieces_open(&p, &from, &r->job, &r->id);
+    for (uint32_t i = 0; i < r->job.n_extents && !e; i++) {
+        e = pieces_read(t, &p, i, &bytes);
         if (!e)
             e = each(t, self, bytes);
-        heap_free(memory);
-        TRY(e);
     }
-    return OK;
+    pieces_close(&p);
+    return e;
 }
 
 struct writing {

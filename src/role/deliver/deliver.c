@@ -70,6 +70,7 @@ static void take_ports(struct task *t, struct deliver *d)
         j->deliver = d;
         j->port = p->port;
         map_init(&j->segments, false);
+        list_init(&j->asking);
         group_go(&d->group, "jobs", jobs_run, j);
     }
 }

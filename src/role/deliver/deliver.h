@@ -113,6 +113,7 @@ struct jobs_port {
     struct deliver *deliver;
     struct port *port;
     struct map segments;        /* number -> struct segment */
+    struct link asking;         /* pieces: whose places are asked for */
     size_t n_runs;
     bool ended;
 };

@@ -8,6 +8,7 @@
 #include "role/deliver/segment.h"
 #include "role/delivered.h"
 #include "role/events.h"
+#include "spool/pieces.h"
 
 enum { RESULT_MAX = PORT_BODY_MAX };
 
@@ -215,6 +216,8 @@ err jobs_run(struct task *t, void *arg)
             e = on_segment(t, p, &f);
         else if (f.type == FACE_JOB)
             e = on_job(t, p, &f);
+        else if (f.type == FACE_PLACES)
+            e = pieces_came(t, &p->asking, &f);
         else
             e = why(t, ERR_PEER, "unknown frame %u", f.type);
         fd_close(f.fd);
@@ -224,6 +227,7 @@ err jobs_run(struct task *t, void *arg)
     if (e != ERR_END && e != ERR_STOPPED)
         say(t, role_error, task_why(t));
     p->ended = true;
+    pieces_wake(&p->asking);
     port_give(p);
     return e == ERR_STOPPED ? e : OK;
 }

@@ -59,7 +59,7 @@ static err accept_one(struct task *t, struct accepting *a)
 
     if (!room(t, d))
         return task_sleep(t, after_ms(t, ACCEPT_PAUSE_MS));
-    e = sock_accept(t, a->sock, after_s(t, 1), &s, &peer);
+    e = sock_accept(t, a->sock, NEVER, &s, &peer);
     if (e == ERR_LIMIT)
         return task_sleep(t, after_ms(t, ACCEPT_PAUSE_MS));
     if (e)
@@ -131,7 +131,7 @@ static void take_listeners(struct imapd *d)
     while ((l = role_listener_take(d->role))) {
         struct accepting *a = heap_new(struct accepting);
         *a = (struct accepting){ d, l->sock, l->service, l->epoch };
-        group_go(&d->group, "accept", accept_run, a);
+        group_go(&d->doors, "accept", accept_run, a);
     }
 }
 
@@ -146,12 +146,24 @@ static err new_epoch(struct task *t, struct imapd *d)
     return OK;
 }
 
+/* What was handed over with an older configuration is not listened to any
+ * more; the same sockets have come again. */
+static void close_old_doors(struct task *t, struct imapd *d)
+{
+    if (d->doors_epoch == d->role->epoch)
+        return;
+    group_close(t, &d->doors);
+    group_open(t, &d->doors);
+    d->doors_epoch = d->role->epoch;
+}
+
 static err serve(struct task *t, struct imapd *d)
 {
     uint64_t seen = 0;
 
     while (!d->role->stop) {
         take_ports(d);
+        close_old_doors(t, d);
         if (d->role->go && (!d->epoch
                             || d->epoch->number != d->role->epoch)) {
             err e = new_epoch(t, d);
@@ -178,6 +190,7 @@ err role_imapd_run(struct task *t, struct role *r)
     map_init(&d->readers, false);
     map_init(&d->clients, false);
     group_open(t, &d->group);
+    group_open(t, &d->doors);
     d->auth = auth_remote(r->memory, role_calls(r, &d->group, ROLE_authd));
     d->dns = dns_remote(r->memory, role_calls(r, &d->group, ROLE_lookup));
     if (r->control)
@@ -187,6 +200,7 @@ err role_imapd_run(struct task *t, struct role *r)
         e = serve(t, d);
     if (e && e != ERR_STOPPED)
         say(t, role_fatal, task_why(t));
+    group_close(t, &d->doors);
     group_close(t, &d->group);
     if (d->epoch)
         door_epoch_leave(d->epoch);

@@ -78,6 +78,8 @@ struct imapd {
     struct bell reader_came;
     struct task_group group;
     when said;              /* when a want of descriptors was */
+    struct task_group doors;    /* accept, in the epoch of this number */
+    uint32_t doors_epoch;
 };
 
 struct door_visit_start {

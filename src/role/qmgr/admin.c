@@ -87,6 +87,22 @@ static struct message *walk_next(struct queue *q, struct walk *w)
     return m;
 }
 
+/* What is known to be damaged goes with the list of what is there. */
+static err send_damage(struct task *t, struct caller *c)
+{
+    struct arena a;
+    str lines = S("");
+    err e;
+
+    arena_init(&a, 0);
+    e = spool_damage(t, c->q->spool, &a, &lines);
+    if (!e && lines.n > 0)
+        e = port_send(t, c->port, &(struct frame){ .type = FACE_DAMAGE,
+                                                   .body = lines, .fd = -1 });
+    arena_reset(&a);
+    return e;
+}
+
 static err list_all(struct task *t, struct caller *c, uint32_t *n)
 {
     struct walk w;
@@ -104,7 +120,7 @@ static err list_all(struct task *t, struct caller *c, uint32_t *n)
     }
     buf_free(&b);
     heap_free(w.numbers);
-    return e;
+    return e ? e : send_damage(t, c);
 }
 
 static void make_due(struct task *t, struct queue *q, struct message *m)
@@ -192,17 +208,35 @@ static void state_pack(const struct message *m, struct buf *b)
         pack_u8(b, m->rcpts[i].status == RCPT_DONE);
 }
 
-static err cat(struct task *t, struct caller *c, struct message *m)
+/* Piece i, where it is now: the message may move or end while we wait. */
+static err cat_piece(struct task *t, struct caller *c, uint64_t number,
+                     uint32_t i, struct buf *b)
 {
     char *memory = heap_alloc(SPOOL_CHUNK_MAX + SPOOL_RECORD_HEAD);
-    struct extent *x = heap_alloc(m->entry->n_extents * sizeof(*x));
+    struct message *m = message_numbered(c->q, number);
+    err e = ERR_ABSENT;
+    str bytes;
+
+    if (m && i < m->entry->n_extents) {
+        const struct extent *x = &m->entry->extents[i];
+        e = spool_read(t, spool_segment_file(c->q->spool, x->segment), x,
+                       m->entry->id, memory, &bytes);
+    }
+    buf_clear(b);
+    buf_byte(b, 'b');
+    if (!e)
+        buf_add(b, bytes);
+    heap_free(memory);
+    return e;
+}
+
+static err cat(struct task *t, struct caller *c, struct message *m)
+{
+    uint64_t number = m->number;
     uint32_t n = m->entry->n_extents;
-    uint64_t id = m->entry->id;
     struct buf b, state;
     err e;
 
-    /* all of it before anything is waited for: the message may go */
-    memcpy(x, m->entry->extents, n * sizeof(*x));
     buf_init(&b, NULL, PORT_BODY_MAX);
     buf_init(&state, NULL, PORT_BODY_MAX);
     buf_byte(&b, 'e');
@@ -212,20 +246,12 @@ static err cat(struct task *t, struct caller *c, struct message *m)
     if (!e)
         e = send_row(t, c, buf_str(&state));
     for (uint32_t i = 0; i < n && !e; i++) {
-        str bytes;
-        e = spool_read(t, spool_segment_file(c->q->spool, x[i].segment),
-                       &x[i], id, memory, &bytes);
-        if (e)
-            break;
-        buf_clear(&b);
-        buf_byte(&b, 'b');
-        buf_add(&b, bytes);
-        e = send_row(t, c, buf_str(&b));
+        e = cat_piece(t, c, number, i, &b);
+        if (!e)
+            e = send_row(t, c, buf_str(&b));
     }
     buf_free(&b);
     buf_free(&state);
-    heap_free(x);
-    heap_free(memory);
     return e;
 }
 

@@ -7,6 +7,7 @@
 #include "role/qmgr/queue.h"
 
 #include "role/events.h"
+#include "spool/pieces.h"
 
 #include <unistd.h>
 
@@ -34,25 +35,28 @@ static err send_segment(struct task *t, struct queue *q, struct worker *w,
     buf_free(&b);
     file_close(f);
     TRY(e);
+    if (map_get(&w->segments, str_of(&number, sizeof(number))))
+        return OK; /* it was asked for meanwhile */
     kept = heap_new(uint32_t);
     *kept = number;
     map_put(&w->segments, str_of(kept, sizeof(*kept)), kept);
     return OK;
 }
 
-/* All that the message lies in.  It may be copied elsewhere while a segment
- * is sent: done when a look from the first to the last finds nothing new. */
+/* All that one frame of the message's places lies in.  It may be copied
+ * elsewhere while a segment is sent: done when a look from the first to the
+ * last finds nothing new. */
 static err send_segments(struct task *t, struct queue *q, struct worker *w,
-                         const struct spool_entry *e)
+                         const struct spool_entry *e, uint32_t first)
 {
-    for (uint32_t i = 0; i < e->n_extents;) {
+    for (uint32_t i = first; i < e->n_extents && i - first < PLACES_MAX;) {
         uint32_t number = e->extents[i].segment;
         if (map_get(&w->segments, str_of(&number, sizeof(number)))) {
             i++;
             continue;
         }
         TRY(send_segment(t, q, w, number));
-        i = 0;
+        i = first;
     }
     return OK;
 }
@@ -73,6 +77,8 @@ static void pack_job(struct task *t, const struct queue *q,
         .envelope = m->envelope,
         .extents = m->entry->extents,
         .n_extents = m->entry->n_extents,
+        .n_known = m->entry->n_extents < PLACES_MAX ? m->entry->n_extents
+                                                    : PLACES_MAX,
     };
     struct arena a;
 
@@ -117,6 +123,32 @@ static struct sent_job *cut_job(struct task *t, struct queue *q,
     return s;
 }
 
+static struct sent_job *job_find(struct worker *w, uint64_t id)
+{
+    return map_get(&w->by_id, str_of(&id, sizeof(id)));
+}
+
+static void job_off(struct task *t, struct sent_job *s)
+{
+    struct worker *w = s->worker;
+
+    list_del(&s->link);
+    map_del(&w->by_id, str_of(&s->id, sizeof(s->id)));
+    w->n_jobs--;
+    next_hop_end(t, w->queue, s->part->to);
+}
+
+/* The part is not held any more by a job that is off. */
+static void job_free(struct task *t, struct queue *q, struct sent_job *s)
+{
+    struct part *p = s->part;
+
+    heap_free(s);
+    p->n_jobs--;
+    if (p->at == p->n && p->n_jobs == 0)
+        part_done(t, q, p);
+}
+
 static err put_off(struct task *t, struct queue *q, struct part *p,
                    const char *text)
 {
@@ -124,6 +156,22 @@ static err put_off(struct task *t, struct queue *q, struct part *p,
                              .relay = S("none"), .text = str_from(text) };
 
     return part_give_up(t, q, p, &r, "error");
+}
+
+/* It can never be handed over; the others of its queue can. */
+static err refuse_job(struct task *t, struct queue *q, struct sent_job *s)
+{
+    struct result_rcpt r = { .outcome = OUTCOME_BOUNCED, .dsn = "5.3.4",
+                             .relay = S("none"),
+                             .text = S("the message's envelope is too large "
+                                       "to be delivered") };
+
+    job_off(t, s);
+    for (uint32_t i = 0; i < s->n; i++)
+        rcpt_settle(t, q, s->part->message, s->part->index[s->from + i], &r,
+                    "error");
+    job_free(t, q, s);
+    return OK;
 }
 
 /* A worker that is gone gives the job back in worker_run. */
@@ -136,7 +184,10 @@ static err cut_and_send(struct task *t, struct queue *q, struct worker *w,
 
     buf_init(&b, NULL, PORT_BODY_MAX);
     id = cut_job(t, q, w, p, &b)->id;
-    must(!b.over);
+    if (b.over) { /* one recipient, and the frame is full all the same */
+        buf_free(&b);
+        return refuse_job(t, q, job_find(w, id));
+    }
     e = port_send(t, w->port, &(struct frame){ .type = FACE_JOB, .id = id,
                                                .body = buf_str(&b),
                                                .fd = -1 });
@@ -152,7 +203,7 @@ static err send_job(struct task *t, struct queue *q, struct worker *w,
     err e;
 
     w->sending = true; /* over these waits w stays, even if it dies */
-    e = send_segments(t, q, w, p->message->entry);
+    e = send_segments(t, q, w, p->message->entry, 0);
     if (!e || e == ERR_END) {
         e = cut_and_send(t, q, w, p);
     } else if (e != ERR_STOPPED) {
@@ -302,30 +353,31 @@ struct worker *worker_new(struct queue *q, struct role_port *p)
     return w;
 }
 
-static struct sent_job *job_find(struct worker *w, uint64_t id)
+/* Where the job's message is now: it was copied since, or it is large. */
+static err on_asked(struct task *t, struct worker *w, struct frame *f)
 {
-    return map_get(&w->by_id, str_of(&id, sizeof(id)));
-}
+    struct sent_job *s = job_find(w, f->id);
+    const struct spool_entry *entry;
+    struct buf b;
+    uint32_t first;
+    err e;
 
-static void job_off(struct task *t, struct sent_job *s)
-{
-    struct worker *w = s->worker;
-
-    list_del(&s->link);
-    map_del(&w->by_id, str_of(&s->id, sizeof(s->id)));
-    w->n_jobs--;
-    next_hop_end(t, w->queue, s->part->to);
-}
-
-/* The part is not held any more by a job that is off. */
-static void job_free(struct task *t, struct queue *q, struct sent_job *s)
-{
-    struct part *p = s->part;
-
-    heap_free(s);
-    p->n_jobs--;
-    if (p->at == p->n && p->n_jobs == 0)
-        part_done(t, q, p);
+    if (places_asked(f, &first))
+        return why(t, ERR_PEER, "a question that does not unpack");
+    if (!s)
+        return OK; /* given back meanwhile */
+    entry = s->part->message->entry;
+    if (first >= entry->n_extents)
+        return why(t, ERR_PEER, "a piece that does not exist is asked for");
+    e = send_segments(t, w->queue, w, entry, first);
+    if (e && e != ERR_ABSENT)
+        return e;
+    buf_init(&b, NULL, PORT_BODY_MAX);
+    places_pack(&b, entry->extents, entry->n_extents, first);
+    port_answer(w->port, &(struct frame){ .type = FACE_PLACES, .id = f->id,
+                                          .body = buf_str(&b), .fd = -1 });
+    buf_free(&b);
+    return OK;
 }
 
 static err on_result(struct task *t, struct worker *w, struct frame *f)
@@ -337,12 +389,12 @@ static err on_result(struct task *t, struct worker *w, struct frame *f)
     err e;
 
     if (!s)
-        return ERR_PEER;
+        return why(t, ERR_PEER, "frame of type %u", f->type);
     arena_init(&a, 0);
     e = result_unpack(f->body, &a, &r);
     if (e || r.n_rcpts != s->n) {
         arena_reset(&a);
-        return ERR_PEER;
+        return why(t, ERR_PEER, "a result that does not fit its job");
     }
     job_off(t, s);
     e = result_take(t, q, s, &r); /* may wait */
@@ -403,12 +455,13 @@ err worker_run(struct task *t, void *arg)
 
     while (!(e = port_recv(t, w->port, NEVER, &f))) {
         fd_close(f.fd);
-        e = on_result(t, w, &f);
+        e = f.type == FACE_PLACES ? on_asked(t, w, &f)
+                                  : on_result(t, w, &f);
         if (e)
             break;
     }
     if (e == ERR_PEER)
-        say(t, qmgr_bad_frame, f.type, role_name(w->role));
+        say(t, qmgr_bad_peer, role_name(w->role), task_why(t));
     list_del(&w->link);
     while (w->sending)
         TRY(bell_wait(t, &w->sent, NEVER));

@@ -11,7 +11,7 @@
 
 #include "role/events.h"
 
-enum { NUMBERS = 8192, NUMBERS_LOW = 4096, PAUSE_POLL_MS = 200 };
+enum { NUMBERS = 8192, NUMBERS_LOW = 4096 };
 
 struct range {
     uint64_t first, end;
@@ -33,6 +33,7 @@ struct draft {
     struct arena memory;
     str envelope;
     err failed;
+    bool too_large;         /* for the frames and records it would need */
 };
 
 struct intake *intake_new(struct queue *q, struct role_port *p)
@@ -106,6 +107,23 @@ static void answer(struct intake *in, uint64_t number, enum face_status s)
                                            .fd = -1 });
 }
 
+enum { ENVELOPE_ROOM = 64 * 1024 }; /* at least; what it takes is seen later */
+
+static err on_data(struct task *t, struct draft *d, str bytes)
+{
+    struct spool *sp = d->in->q->spool;
+
+    if (bytes.n == 0 || bytes.n > SPOOL_CHUNK_MAX)
+        return ERR_PEER;
+    if (!d->failed && !spool_draft_fits(sp, d->spool, ENVELOPE_ROOM)) {
+        d->failed = ERR_LIMIT;
+        d->too_large = true;
+    }
+    if (!d->failed)
+        d->failed = spool_chunk(t, sp, d->spool, bytes);
+    return d->failed == ERR_STOPPED ? ERR_STOPPED : OK;
+}
+
 /* Seals one message and answers. */
 static err seal(struct task *t, void *arg)
 {
@@ -119,6 +137,11 @@ static err seal(struct task *t, void *arg)
 
     if (!e && envelope_unpack(d->envelope, &d->memory, &env))
         e = ERR_SYNTAX;
+    if (!e && !spool_draft_fits(q->spool, d->spool,
+                                message_packed_max(&env, d->envelope.n))) {
+        e = ERR_LIMIT;
+        d->too_large = true;
+    }
     if (!e) {
         buf_init(&b, &d->memory, d->envelope.n + 4);
         pack_str(&b, d->envelope);
@@ -130,7 +153,8 @@ static err seal(struct task *t, void *arg)
         answer(d->in, d->number, status);
         message_add(t, q, entry, &env);
     } else {
-        status = e == ERR_LIMIT ? FACE_NO_ROOM
+        status = d->too_large ? FACE_TOO_LARGE
+               : e == ERR_LIMIT ? FACE_NO_ROOM
                : e == ERR_SYNTAX ? FACE_BAD : FACE_FAILED;
         answer(d->in, d->number, status);
     }
@@ -171,11 +195,7 @@ static err on_frame(struct task *t, struct intake *in, struct frame *f)
         return ERR_PEER;
     switch (f->type) {
     case FACE_DATA:
-        if (f->body.n == 0 || f->body.n > SPOOL_CHUNK_MAX)
-            return ERR_PEER;
-        if (!d->failed)
-            d->failed = spool_chunk(t, in->q->spool, d->spool, f->body);
-        return d->failed == ERR_STOPPED ? ERR_STOPPED : OK;
+        return on_data(t, d, f->body);
     case FACE_END:
         on_end(in, d, f->body);
         return OK;
@@ -201,27 +221,39 @@ static err watch_room(struct task *t, void *arg)
                                                    .body = { &flag, 1 },
                                                    .fd = -1 });
         }
-        TRY(task_sleep(t, after_ms(t, PAUSE_POLL_MS)));
+        TRY(spool_gate_wait(t, in->q->spool));
+    }
+}
+
+/* Who does not read the answers is not asked for more questions. */
+static err frames_read(struct task *t, struct intake *in)
+{
+    struct frame f;
+    err e;
+
+    for (;;) {
+        if (port_wait(t, in->port) == ERR_STOPPED)
+            return ERR_STOPPED;
+        TRY(port_recv(t, in->port, NEVER, &f)); /* it says if it broke */
+        fd_close(f.fd);
+        e = on_frame(t, in, &f);
+        if (e == ERR_PEER)
+            return why(t, e, "frame of type %u", f.type);
+        TRY(e);
     }
 }
 
 err intake_run(struct task *t, void *arg)
 {
     struct intake *in = arg;
-    struct frame f;
     err e;
 
     group_open(t, &in->seals);
     group_go(&in->seals, "room", watch_room, in);
     give_numbers(in);
-    while (!(e = port_recv(t, in->port, NEVER, &f))) {
-        fd_close(f.fd);
-        e = on_frame(t, in, &f);
-        if (e)
-            break;
-    }
+    e = frames_read(t, in);
     if (e == ERR_PEER)
-        say(t, qmgr_bad_frame, f.type, "smtpd");
+        say(t, qmgr_bad_peer, "smtpd", task_why(t));
     /* what is being sealed will be on disk: nobody hears of it, but it is
      * mail, and somebody here must own it */
     err_ignore(group_wait_below(t, &in->seals, 2, NEVER));

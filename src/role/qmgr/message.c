@@ -14,11 +14,13 @@
 #include "role/events.h"
 
 enum { STATE_VERSION = 1, STATE_MAX = 1 << 20, STATE_ROOM = 1 << 18,
-       NOTE_STATE = 1, NOTE_DONE = 2, REASON_MAX = 4096 };
+       NOTE_STATE = 1, NOTE_DONE = 2, REASON_MAX = 4096, DSN_MAX = 12,
+       STATE_FIXED = 64, RCPT_FIXED = 16 };
 
 /* Room is bounded: many recipients have short reasons. */
 static void state_pack(const struct message *m, struct buf *b)
 {
+    /* message_packed_max knows these bounds */
     size_t most = STATE_ROOM / (m->envelope.recipients.n + 1);
 
     pack_u8(b, STATE_VERSION);
@@ -171,7 +173,9 @@ void message_restore(struct task *t, struct queue *q,
 
     if (envelope_unpack(unpack_str(&u, STATE_MAX), &m->memory, &env)) {
         say(t, qmgr_bad_message, m->entry->id);
+        m->unknown = arena_str(&m->memory, f->envelope);
         m->hold = true;
+        message_name(q, m);
         return;
     }
     envelope_copy(&env, &m->memory, &m->envelope);
@@ -188,8 +192,22 @@ void message_restore(struct task *t, struct queue *q,
             say(t, qmgr_bad_message, m->entry->id);
     }
     message_name(q, m);
-    if (!m->hold)
+    if (f->damaged)
+        message_damaged(q, m->entry);
+    else if (!m->hold)
         heap_put(&q->timers, &m->timer, m->next_us);
+}
+
+void message_damaged(void *queue, struct spool_entry *e)
+{
+    struct queue *q = queue;
+    struct message *m = e->owner;
+
+    m->damaged = true;
+    m->hold = false;
+    if (!m->active)
+        heap_put(&q->timers, &m->timer, 0);
+    bell_ring(&q->timer);
 }
 
 void message_pack(void *queue, struct spool_entry *e, struct buf *to)
@@ -198,10 +216,22 @@ void message_pack(void *queue, struct spool_entry *e, struct buf *to)
     size_t at = to->n;
 
     (void)queue;
+    if (m->unknown.p) {
+        buf_add(to, m->unknown);
+        return;
+    }
     pack_u32(to, 0);
     envelope_pack(&m->envelope, to);
     pack_u32_at(to, at, (uint32_t)(to->n - at - 4));
     state_pack(m, to);
+}
+
+size_t message_packed_max(const struct envelope *env, size_t packed)
+{
+    size_t n = env->recipients.n, most = STATE_ROOM / (n + 1);
+
+    most = most < REASON_MAX ? most : REASON_MAX;
+    return packed + STATE_FIXED + n * (RCPT_FIXED + DSN_MAX + most);
 }
 
 /* Where there is no room for a note, what is known here has to do until the
@@ -398,6 +428,8 @@ err message_run_end(struct task *t, struct queue *q, struct message *m)
         else
             TRY(e);
     }
+    if (m->damaged && !m->going && !all_done(m)) /* found out meanwhile */
+        m->next_us = rt_wall(t);
     m->active = m->forced = false; /* a flush tries a dead next hop, once */
     m->n_lost = 0;
     if (m->going || all_done(m))

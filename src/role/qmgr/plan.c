@@ -178,7 +178,15 @@ static err plan_one(struct task *t, struct queue *q, struct message *m,
 {
     struct where w;
     struct transport *tr;
-    err e = where_to(t, q, m, index, a, &w);
+    err e;
+
+    if (m->damaged) {
+        give_up(t, q, m, index, "5.3.0",
+                S("the message was damaged on the disk of this mail system; "
+                  "it may have been delivered before"));
+        return OK;
+    }
+    e = where_to(t, q, m, index, a, &w);
 
     if (e == ERR_STOPPED)
         return e;

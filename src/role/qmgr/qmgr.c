@@ -114,7 +114,7 @@ static err queue_open(struct task *t, struct queue *q)
     struct spool_options o = {
         .disk_free_min = (uint64_t)conf_int(q->conf, P_queue_minfree),
     };
-    struct spool_owner owner = { q, message_pack };
+    struct spool_owner owner = { q, message_pack, message_damaged };
 
     TRY(spool_open(t, q->role->memory, q->role->dirs[ROLE_DIR_SPOOL], &o,
                    owner, &q->spool));
@@ -239,7 +239,7 @@ err role_qmgr_run(struct task *t, struct role *r)
         e = serve(t, q);
     }
     if (!e)
-        e = spool_flush(t, q->spool);
+        e = spool_close(t, q->spool);
     if (e && e != ERR_STOPPED)
         say(t, role_fatal, task_why(t));
     group_close(t, &q->group);

@@ -50,6 +50,8 @@ struct message {
     uint64_t lost_at;           /* the last of them, by queue->n_deaths */
     bool hold, active, delay_noticed, forced;
     bool going;                 /* deleted while active or being noted */
+    bool damaged;               /* its text: it cannot be delivered */
+    str unknown;                /* what does not unpack, kept as it is */
     uint32_t n_notes;           /* that wait for room in the spool */
 };
 
@@ -191,6 +193,10 @@ err message_note(struct task *t, struct queue *q, struct message *m);
 err message_note_done(struct task *t, struct queue *q, struct message *m,
                       const uint32_t *index, uint32_t n);
 void message_pack(void *queue, struct spool_entry *e, struct buf *to);
+/* Bytes that packed may come to, when its envelope has so many. */
+size_t message_packed_max(const struct envelope *env, size_t packed);
+/* Its text turned out to be damaged: it is told and ends. */
+void message_damaged(void *queue, struct spool_entry *e);
 /* The end, of one that is not active; later if its state is being noted. */
 err message_forget(struct task *t, struct queue *q, struct message *m);
 /* The next try, if it is not on hold, and not active: then the run's end

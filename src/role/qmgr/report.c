@@ -96,7 +96,7 @@ static void choose(const struct queue *q, const struct message *m,
 }
 
 static size_t collect(const struct message *m, enum dsn_kind kind, str owner,
-                      struct dsn_recipient *to)
+                      struct dsn_recipient *to, uint32_t *index)
 {
     size_t n = 0;
 
@@ -105,6 +105,7 @@ static size_t collect(const struct message *m, enum dsn_kind kind, str owner,
         const struct recipient *r = &m->envelope.recipients.p[i];
         if (!concerns(s, r, kind, owner))
             continue;
+        index[n] = (uint32_t)i;
         to[n++] = (struct dsn_recipient){
             .recipient = r,
             .action = kind == DSN_FAILURE ? DSN_FAILED
@@ -119,6 +120,24 @@ static size_t collect(const struct message *m, enum dsn_kind kind, str owner,
     return n;
 }
 
+/* How much of the piece is header: up to the empty line, which may begin in
+ * one piece and end in another.  *seen counts the bytes of "CR LF CR LF" that
+ * have come; a message begins at a line's start. */
+static size_t header_part(str piece, size_t *seen)
+{
+    static const char end[] = "\r\n\r\n";
+
+    for (size_t i = 0; i < piece.n; i++) {
+        if (piece.p[i] == end[*seen])
+            ++*seen;
+        else
+            *seen = piece.p[i] == '\r';
+        if (*seen == sizeof(end) - 1)
+            return i + 1;
+    }
+    return piece.n;
+}
+
 /* The message itself, or its header, up to a bound; as much as can be read,
  * for who sent it is to hear of its failure all the same. */
 static void put_original(struct task *t, struct queue *q,
@@ -126,23 +145,24 @@ static void put_original(struct task *t, struct queue *q,
                         struct buf *to)
 {
     char *memory = heap_alloc(SPOOL_CHUNK_MAX + SPOOL_RECORD_HEAD);
+    size_t seen = 2;
     err e = OK;
     bool end = false;
 
     for (uint32_t i = 0; i < m->entry->n_extents && !e && !end; i++) {
         const struct extent *x = &m->entry->extents[i];
         str bytes;
-        size_t header;
         e = spool_read(t, spool_segment_file(q->spool, x->segment), x,
                        m->entry->id, memory, &bytes);
         if (e)
             break;
-        header = whole ? STR_NONE : str_find(bytes, S("\r\n\r\n"));
-        if (header != STR_NONE)
-            bytes = str_head(bytes, header + 2);
-        end = header != STR_NONE || to->n + bytes.n > most;
+        if (!whole)
+            bytes = str_head(bytes, header_part(bytes, &seen));
+        end = seen == 4 || to->n + bytes.n > most;
         buf_add(to, str_head(bytes, most > to->n ? most - to->n : 0));
     }
+    if (seen == 4 && !whole && str_ends(buf_str(to), S("\r\n\r\n")))
+        to->n -= 2; /* the empty line is no part of the header */
     if (e)
         say(t, role_warn, task_why(t));
     heap_free(memory);
@@ -308,6 +328,78 @@ static const char *bounce_name(const struct queue *q, struct arena *a)
                      STR(conf_str(q->conf, P_syslog_name))).p;
 }
 
+/* Reports to everybody who hears of it, about as many of r's recipients as
+ * the first has room for; then that is r->n_recipients. */
+static err make_round(struct task *t, struct queue *q, struct message *m,
+                      struct dsn_report *r,
+                      const struct audience who[AUDIENCE_MAX])
+{
+    bool first = true;
+
+    for (size_t i = 0; i < AUDIENCE_MAX; i++) {
+        struct dsn_report part = *r;
+        if (str_empty(who[i].to))
+            continue;
+        for (size_t at = 0; at < r->n_recipients; at += part.n_recipients) {
+            part.recipients = r->recipients + at;
+            part.n_recipients = r->n_recipients - at;
+            TRY(make(t, q, m, &part, &who[i]));
+            if (first)
+                r->n_recipients = part.n_recipients;
+            first = false;
+        }
+    }
+    return OK;
+}
+
+/* Those who have been reported are done.  If reports about others follow,
+ * which need batches of their own, it is noted in the same batch (I3). */
+static err round_done(struct task *t, struct queue *q, struct message *m,
+                      const uint32_t *index, const struct dsn_report *r,
+                      bool is_last)
+{
+    if (r->kind == DSN_DELAY)
+        return OK;
+    for (size_t i = 0; i < r->n_recipients; i++) {
+        m->rcpts[index[i]].status = RCPT_DONE;
+        m->rcpts[index[i]].success_wanted = false;
+    }
+    return is_last ? OK
+         : message_note_done(t, q, m, index, (uint32_t)r->n_recipients);
+}
+
+/* As many rounds as it takes to name all of the n recipients. */
+static err make_all(struct task *t, struct queue *q, struct message *m,
+                    struct dsn_report *r, const uint32_t *index, str owner)
+{
+    const struct dsn_recipient *list = r->recipients;
+    size_t n = r->n_recipients;
+    struct audience who[AUDIENCE_MAX] = { 0 };
+    struct arena a;
+    err e = OK;
+
+    arena_init(&a, 0);
+    if (str_empty(owner))
+        choose(q, m, r->kind, &a, who);
+    else
+        who[0].to = owner;
+    if (str_empty(who[0].to) && str_empty(who[1].to)) {
+        if (r->kind == DSN_FAILURE && !address_is_null(&m->envelope.sender))
+            say(t, qmgr_undeliverable_bounce, STR(queue_id_str(&m->id)));
+        n = 0;
+    }
+    for (size_t at = 0; at < n && !e; at += r->n_recipients) {
+        r->recipients = list + at;
+        r->n_recipients = n - at;
+        e = make_round(t, q, m, r, who);
+        if (!e)
+            e = round_done(t, q, m, index + at, r,
+                           at + r->n_recipients == n);
+    }
+    arena_reset(&a);
+    return e;
+}
+
 static err report(struct task *t, struct queue *q, struct message *m,
                   enum dsn_kind kind, str owner)
 {
@@ -326,15 +418,15 @@ static err report(struct task *t, struct queue *q, struct message *m,
         .queue_id = queue_id_str(&m->id),
         .envelope = &m->envelope,
     };
-    struct audience who[AUDIENCE_MAX] = { 0 };
     struct dsn_recipient *list;
+    uint32_t *index;
     struct arena a;
     err e = OK;
-    bool any = false;
 
     arena_init(&a, 0);
     list = arena_array(&a, struct dsn_recipient, m->envelope.recipients.n);
-    r.n_recipients = collect(m, kind, owner, list);
+    index = arena_array(&a, uint32_t, m->envelope.recipients.n);
+    r.n_recipients = collect(m, kind, owner, list, index);
     r.recipients = list;
     if (r.n_recipients > 0) {
         if (kind == DSN_DELAY)
@@ -343,19 +435,7 @@ static err report(struct task *t, struct queue *q, struct message *m,
                                               P_maximal_queue_lifetime)
                                      * 1000000;
         log_name_set(t, bounce_name(q, &a));
-        if (str_empty(owner))
-            choose(q, m, kind, &a, who);
-        else
-            who[0].to = owner;
-        for (size_t i = 0; i < AUDIENCE_MAX && !e; i++) {
-            if (str_empty(who[i].to))
-                continue;
-            any = true;
-            e = make(t, q, m, &r, &who[i]);
-        }
-        if (!any && kind == DSN_FAILURE
-            && !address_is_null(&m->envelope.sender))
-            say(t, qmgr_undeliverable_bounce, STR(queue_id_str(&m->id)));
+        e = make_all(t, q, m, &r, index, owner);
         log_name_set(t, before);
     }
     arena_reset(&a);

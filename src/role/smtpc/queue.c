@@ -92,15 +92,16 @@ struct work *hop_take(struct hop *h)
     return container_of(l, struct work, link);
 }
 
-static void work_free(struct work *w)
+void work_free(struct work *w)
 {
+    list_del(&w->all);
     if (w->l)
         settings_leave(w->l);
     arena_reset(&w->memory);
     heap_free(w);
 }
 
-static struct port *port_of(const struct client *c, const struct work *w)
+struct port *work_port(const struct client *c, const struct work *w)
 {
     list_each(l, &c->queues) {
         struct queue_line *q = container_of(l, struct queue_line, link);
@@ -112,7 +113,7 @@ static struct port *port_of(const struct client *c, const struct work *w)
 
 bool work_is_stale(struct client *c, struct work *w)
 {
-    if (port_of(c, w))
+    if (work_port(c, w))
         return false;
     work_free(w);
     return true;
@@ -138,7 +139,7 @@ static void drop_waiting(struct client *c)
         struct hop *h = value;
         list_each(l, &h->waiting) {
             struct work *w = container_of(l, struct work, link);
-            if (port_of(c, w))
+            if (work_port(c, w))
                 continue;
             list_del(l);
             h->n_waiting--;
@@ -183,11 +184,16 @@ static err on_job(struct task *t, struct client *c,
     struct hop *h;
 
     arena_init(&w->memory, 0);
+    list_add_last(&c->works, &w->all);
     w->id = f->id;
     w->queue_number = q->number;
     if (job_unpack(arena_str(&w->memory, f->body), &w->memory, &w->job)) {
         work_free(w);
         return why(t, ERR_PEER, "a job that does not unpack");
+    }
+    if (late_adopt(t, c, w)) {
+        work_free(w);
+        return OK;
     }
     l = settings_find(c, w->job.transport);
     if (!l) {
@@ -219,7 +225,7 @@ static void shorten(struct result_rcpt *p, uint32_t n)
 
 void work_answer(struct client *c, struct work *w, const struct result *r)
 {
-    struct port *p = port_of(c, w);
+    struct port *p = work_port(c, w);
     struct buf b;
 
     buf_init(&b, NULL, PORT_BODY_MAX);
@@ -230,12 +236,13 @@ void work_answer(struct client *c, struct work *w, const struct result *r)
         shorten(w->results, r->n_rcpts);
         result_pack(r, &b);
     }
-    must(!b.over);
+    must(!b.over); /* each text of them has its share of the frame */
     if (p)
         port_answer(p, &(struct frame){ .type = FACE_RESULT, .id = w->id,
                                         .body = buf_str(&b), .fd = -1 });
+    if (p || !late_keep(c, w, buf_str(&b)))
+        work_free(w);
     buf_free(&b);
-    work_free(w);
 }
 
 err client_queue_run(struct task *t, struct client *c, struct port *p)
@@ -253,6 +260,9 @@ err client_queue_run(struct task *t, struct client *c, struct port *p)
         case FACE_JOB:
             e = on_job(t, c, &q, &f);
             break;
+        case FACE_PLACES:
+            e = pieces_came(t, &c->asking, &f);
+            break;
         default:
             e = ERR_PEER;
         }
@@ -261,8 +271,10 @@ err client_queue_run(struct task *t, struct client *c, struct port *p)
     }
     if (e == ERR_PEER)
         say(t, role_error, task_why(t));
-    list_del(&q.link); /* what is under way is answered to nobody */
+    list_del(&q.link); /* what is under way is answered to the next one */
     drop_waiting(c);
+    c->orphans = true;
+    pieces_wake(&c->asking);
     port_close(p);
     return e;
 }

@@ -67,6 +67,9 @@ err role_smtpc_run(struct task *t, struct role *r)
     list_init(&c->queues);
     map_init(&c->hops, false);
     map_init(&c->segments, false);
+    list_init(&c->asking);
+    list_init(&c->works);
+    list_init(&c->late);
     group_open(t, &c->group);
     calls = role_calls(r, &c->group, ROLE_lookup);
     c->dns = dns_remote(r->memory, calls);

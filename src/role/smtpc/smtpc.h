@@ -4,7 +4,8 @@
  * carry the ones to the others.
  *
  * I1  Every job is answered exactly once, or dies with this process and goes
- *     back to ready in qmgr.
+ *     back to ready in qmgr.  One whose qmgr died while it was under way goes
+ *     on, and answers the job that is the same of the next qmgr (late.c).
  * I2  A text is read from the spool while it is sent; a piece at a time.
  */
 #ifndef ROLE_SMTPC_SMTPC_H
@@ -15,7 +16,7 @@
 #include "role/role.h"
 #include "route/route.h"
 #include "smtp/client.h"
-#include "spool/face.h"
+#include "spool/pieces.h"
 #include "table/table.h"
 
 /* What a master.cf line of a client means, in one configuration.  It lives as
@@ -77,6 +78,11 @@ struct client {
     struct link settings;
     struct map hops;        /* "transport\nnexthop" -> struct hop */
     struct map segments;    /* u32 number -> struct segment */
+    struct link asking;     /* pieces: texts whose places are asked for */
+    struct link works;      /* all that are not late */
+    struct link late;       /* results that nobody has heard of */
+    uint32_t n_late;
+    bool orphans;           /* some in works may have no port any more */
     struct task_group group;
 };
 
@@ -136,6 +142,8 @@ struct work {
     bool dead;              /* a host could not be talked to */
     struct targets rest;    /* hosts that are left for those */
     uint32_t n_sessions;    /* at the site of the first of them */
+    struct link all;        /* client->works or client->late */
+    str late;               /* the packed result */
 };
 
 /* settings.c */
@@ -146,6 +154,8 @@ void settings_leave(struct client_settings *l);
 /* queue.c: jobs in, results out. */
 err client_queue_run(struct task *t, struct client *c, struct port *p);
 void work_answer(struct client *c, struct work *w, const struct result *r);
+/* The port that w came by; NULL: it is gone. */
+struct port *work_port(const struct client *c, const struct work *w);
 struct work *hop_take(struct hop *h);
 /* w back to the others, for whatever connection is free. */
 void hop_return(struct hop *h, struct work *w);
@@ -153,6 +163,11 @@ void hop_return(struct hop *h, struct work *w);
  * and w is no more. */
 bool work_is_stale(struct client *c, struct work *w);
 void hop_leave(struct hop *h);
+
+/* late.c: what was under way when its queue manager died. */
+bool late_adopt(struct task *t, struct client *c, struct work *w);
+bool late_keep(struct client *c, struct work *w, str packed);
+void work_free(struct work *w);
 
 /* connection.c: a task that serves a hop until nothing is left. */
 err connection_run(struct task *t, void *hop);
@@ -209,8 +224,8 @@ err line_login(struct task *t, const struct client_settings *l,
 struct text_reader {
     struct client *c;
     struct work *w;
+    struct pieces pieces;
     uint32_t at;
-    char *memory;
     bool downgrade, is_converted;
     struct arena converted;
     str rest;               /* of the converted text */

@@ -9,31 +9,41 @@
 
 enum { CONVERT_MAX = 64 * 1024 * 1024, PIECE = 32 * 1024 };
 
+static struct port *port_of(void *reader)
+{
+    const struct text_reader *r = reader;
+
+    return work_port(r->c, r->w);
+}
+
+static struct file *file_of(void *reader, uint32_t segment)
+{
+    const struct text_reader *r = reader;
+    const struct segment *s = map_get(&r->c->segments,
+                                      str_of(&segment, sizeof(segment)));
+
+    return s ? s->file : NULL;
+}
+
 void text_reader_open(struct text_reader *r, struct client *c, struct work *w,
                       bool downgrade)
 {
+    struct pieces_from from = { r, port_of, file_of, &c->asking };
+
     *r = (struct text_reader){
         .c = c,
         .w = w,
         .downgrade = downgrade && w->job.envelope.size < CONVERT_MAX,
-        .memory = heap_resize(NULL, SPOOL_CHUNK_MAX + SPOOL_RECORD_HEAD),
     };
+    pieces_open(&r->pieces, &from, &w->job, &w->id);
     arena_init(&r->converted, 0);
 }
 
 static err read_next(struct task *t, struct text_reader *r, str *piece)
 {
-    const struct job *j = &r->w->job;
-    const struct extent *x;
-    struct segment *s;
-
-    if (r->at == j->n_extents)
+    if (r->at == r->w->job.n_extents)
         return ERR_END;
-    x = &j->extents[r->at++];
-    s = map_get(&r->c->segments, str_of(&x->segment, sizeof(x->segment)));
-    if (!s)
-        return why(t, ERR_CORRUPT, "segment %u was not passed", x->segment);
-    return spool_read(t, s->file, x, j->message, r->memory, piece);
+    return pieces_read(t, &r->pieces, r->at++, piece);
 }
 
 static err convert(struct task *t, struct text_reader *r)
@@ -75,5 +85,5 @@ err text_reader_next(struct task *t, void *reader, str *piece)
 void text_reader_close(struct text_reader *r)
 {
     arena_reset(&r->converted);
-    heap_free(r->memory);
+    pieces_close(&r->pieces);
 }

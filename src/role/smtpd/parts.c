@@ -87,6 +87,8 @@ static struct reply end_one(struct task *t, struct visit *v,
     ticket->number = 0; /* it is qmgr's now, or dead */
     if (!e && status == FACE_NO_ROOM)
         return REPLY(452, "4.3.1", "Insufficient system storage");
+    if (!e && status == FACE_TOO_LARGE)
+        return REPLY(552, "5.3.4", "Error: message file too big");
     if (e || status != FACE_TAKEN)
         return REPLY(451, "4.3.0", "Error: queue file write error");
     return (struct reply){ 0 };

@@ -79,10 +79,9 @@ static err accept_run(struct task *t, void *arg)
             e = task_sleep(t, after_ms(t, ACCEPT_PAUSE_MS));
             continue;
         }
-        e = sock_accept(t, a->sock, after_s(t, 1), &s, &peer);
-        if (e == ERR_LATE || e == ERR_LIMIT) {
-            e = e == ERR_LIMIT ? task_sleep(t, after_ms(t, ACCEPT_PAUSE_MS))
-                               : OK;
+        e = sock_accept(t, a->sock, NEVER, &s, &peer);
+        if (e == ERR_LIMIT) {
+            e = task_sleep(t, after_ms(t, ACCEPT_PAUSE_MS));
             continue;
         }
         if (!e && d->epoch->of[a->service].pickup)
@@ -129,7 +128,7 @@ static void take_listeners(struct smtpd *d)
     while ((l = role_listener_take(d->role))) {
         struct accepting *a = heap_new(struct accepting);
         *a = (struct accepting){ d, l->sock, l->service, l->epoch };
-        group_go(&d->group, "accept", accept_run, a);
+        group_go(&d->doors, "accept", accept_run, a);
     }
 }
 
@@ -145,12 +144,24 @@ static err new_epoch(struct task *t, struct smtpd *d)
     return OK;
 }
 
+/* What was handed over with an older configuration is not listened to any
+ * more; the same sockets have come again. */
+static void close_old_doors(struct task *t, struct smtpd *d)
+{
+    if (d->doors_epoch == d->role->epoch)
+        return;
+    group_close(t, &d->doors);
+    group_open(t, &d->doors);
+    d->doors_epoch = d->role->epoch;
+}
+
 static err serve(struct task *t, struct smtpd *d)
 {
     uint64_t seen = 0;
 
     while (!d->role->stop) {
         take_ports(d);
+        close_old_doors(t, d);
         if (d->role->go && (!d->epoch
                             || d->epoch->number != d->role->epoch)) {
             err e = new_epoch(t, d);
@@ -180,6 +191,7 @@ err role_smtpd_run(struct task *t, struct role *r)
     crowd_init(&d->submitters);
     d->queue = queue_link_new(r->memory);
     group_open(t, &d->group);
+    group_open(t, &d->doors);
     lookup = role_calls(r, &d->group, ROLE_lookup);
     d->dns = dns_remote(r->memory, lookup);
     d->opener = role_opener(r, lookup);
@@ -192,6 +204,7 @@ err role_smtpd_run(struct task *t, struct role *r)
         e = serve(t, d);
     if (e && e != ERR_STOPPED)
         say(t, role_fatal, task_why(t));
+    group_close(t, &d->doors);
     group_close(t, &d->group);
     crowd_free(&d->submitters);
     if (d->epoch)

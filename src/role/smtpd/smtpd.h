@@ -107,6 +107,8 @@ struct smtpd {
     struct epoch *epoch;
     struct crowd submitters;    /* at public/pickup */
     struct task_group group;
+    struct task_group doors;    /* accept, in the epoch of this number */
+    uint32_t doors_epoch;
 };
 
 err epoch_open(struct task *t, struct smtpd *d, struct epoch **out);

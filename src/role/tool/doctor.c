@@ -98,6 +98,31 @@ static void look_at_space(struct task *t, struct doctor *d)
     dir_close(dir);
 }
 
+/* What the spool has written down, and the files it has put aside. */
+static void look_at_log(struct task *t, struct doctor *d)
+{
+    str path = arena_fmt(d->a, "%.*s/log",
+                         STR(conf_str(d->conf, P_queue_directory)));
+    str lines, one;
+    struct names names;
+    struct dir *dir;
+
+    if (dir_open(t, NULL, path, &dir))
+        return; /* never started */
+    if (!file_load(t, dir, S("damaged-list"), d->a, INT64_MAX, &lines))
+        while (str_cut(&lines, '\n', &one))
+            if (!str_empty(one))
+                doctor_say(d, PROBLEM, "the queue's log is damaged: %.*s",
+                           STR(one));
+    if (!dir_list(t, dir, d->a, &names))
+        for (size_t i = 0; i < names.n; i++)
+            if (str_starts(names.p[i], S("damaged-")))
+                doctor_say(d, DOUBT, "%.*s/%.*s is kept: remove it when it "
+                           "is not needed any more", STR(path),
+                           STR(names.p[i]));
+    dir_close(dir);
+}
+
 static bool has_postmaster(const struct directory_users *users,
                            const struct directory_aliases *aliases,
                            str domain, struct arena *a)
@@ -153,6 +178,7 @@ static err doctor(struct task *t, struct admin *ad)
             doctor_say(&d, DOUBT, "the system does not run");
         look_at_owner(&d);
         look_at_space(t, &d);
+        look_at_log(t, &d);
         doctor_ports(t, &d);
         doctor_files(t, &d);
         if (look_at_directory(t, &d))

@@ -193,7 +193,8 @@ static err find(struct task *t, struct shown *s)
     e = queue_talk_open(t, s->pc->conf, &q);
     if (e == ERR_DENIED)
         return e;
-    e = e ? spool_list(t, s->pc->conf, on_found, s) : find_running(t, s, &q);
+    e = e ? spool_list(t, s->pc->conf, on_found, s, NULL)
+          : find_running(t, s, &q);
     if (e == ERR_END && s->found)
         e = OK;
     if (!e && !s->found)

@@ -40,8 +40,24 @@ static err put_row(struct task *t, void *self, const struct queue_row *row,
     return ferror(stdout) ? why(t, ERR_IO, "write error") : OK;
 }
 
+/* Behind the list; with JSON, where it would be in the way, as warnings. */
+static void put_damage(struct postqueue *pq, str lines)
+{
+    str one;
+
+    while (str_cut(&lines, '\n', &one)) {
+        if (str_empty(one))
+            continue;
+        if (pq->show.json)
+            tool_warn(pq->args, "the queue's log is damaged: %.*s", STR(one));
+        else
+            printf("-- The queue's log is damaged: %.*s\n", STR(one));
+    }
+}
+
 static int list(struct task *t, struct postqueue *pq)
 {
+    struct queue_damage damage = { .memory = &pq->arena };
     struct buf b;
 
     if (caller_allowed(t, pq->conf, P_authorized_mailq_users)) {
@@ -51,12 +67,14 @@ static int list(struct task *t, struct postqueue *pq)
     }
     pq->show.json = pq->mode == 'j';
     pq->show.long_ids = conf_bool(pq->conf, P_enable_long_queue_ids);
-    if (queue_rows_each(t, pq->args, pq->conf, put_row, pq))
+    if (queue_rows_each(t, pq->args, pq->conf, put_row, pq,
+                        &damage))
         return EX_UNAVAILABLE;
     buf_init(&b, &pq->arena, 256);
     queue_show_end(&pq->show, &b);
     if (b.n > 0) /* there is none in JSON */
         fwrite(b.p, 1, b.n, stdout);
+    put_damage(pq, damage.lines);
     return fflush(stdout) ? EX_IOERR : EX_OK;
 }
 

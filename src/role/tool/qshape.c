@@ -110,7 +110,7 @@ static int run(struct task *t, struct qshape_command *q)
         return 1;
     q->now_us = rt_wall(t);
     qshape_init(&q->table, &q->o, &q->arena);
-    if (queue_rows_each(t, q->args, q->conf, on_row, q)) {
+    if (queue_rows_each(t, q->args, q->conf, on_row, q, NULL)) {
         qshape_free(&q->table);
         return 1;
     }

@@ -11,6 +11,8 @@ struct walk {
     queue_row_fn *fn;
     void *self;
     err stopped;        /* what fn returned */
+    struct arena *memory; /* of damage */
+    str damage;
 };
 
 static err on_packed(struct task *t, void *self, str packed)
@@ -98,16 +100,21 @@ static err drops_each(struct task *t, const struct conf *c, struct walk *w)
 static err running_each(struct task *t, struct queue_talk *q, struct walk *w)
 {
     uint32_t n;
-    err e = queue_talk_ask(t, q, 'l', S(""), on_packed, w, &n);
+    err e;
 
+    q->memory = w->memory;
+    e = queue_talk_ask(t, q, 'l', S(""), on_packed, w, &n);
+    w->damage = q->damage;
     queue_talk_close(q);
     return e;
 }
 
 err queue_rows_each(struct task *t, const struct tool_args *args,
-                    const struct conf *c, queue_row_fn *fn, void *self)
+                    const struct conf *c, queue_row_fn *fn, void *self,
+                    struct queue_damage *damage)
 {
-    struct walk w = { fn, self, OK };
+    struct walk w = { .fn = fn, .self = self,
+                      .memory = damage ? damage->memory : NULL };
     struct queue_talk q;
     struct arena a;
     str down;
@@ -126,12 +133,14 @@ err queue_rows_each(struct task *t, const struct tool_args *args,
         if (may)
             tool_warn(args, "Mail system is down -- accessing queue "
                       "directly (%.*s)", STR(down));
-        e = may ? spool_list(t, c, on_found, &w) : ERR_DENIED;
+        e = may ? spool_list(t, c, on_found, &w, damage) : ERR_DENIED;
         if (e && !w.stopped)
             tool_fatal(args, "Queue report unavailable - mail system is "
                        "down (%.*s)", STR(may ? str_from(task_why(t))
                                               : down));
     }
+    if (damage && w.damage.n > 0)
+        damage->lines = w.damage;
     if (!e)
         e = drops_each(t, c, &w);
     arena_reset(&a);

@@ -16,8 +16,13 @@ typedef err queue_row_fn(struct task *t, void *self,
 /* Hands over each row; rows live until fn returns.  Says on stderr when it
  * reads the log itself.  An error was said too: the command ends with
  * EX_UNAVAILABLE then. */
+struct queue_damage {
+    struct arena *memory;
+    str lines;              /* what of the log is damaged; empty: nothing */
+};
 err queue_rows_each(struct task *t, const struct tool_args *args,
-                    const struct conf *c, queue_row_fn *fn, void *self);
+                    const struct conf *c, queue_row_fn *fn, void *self,
+                    struct queue_damage *damage /* may be NULL */);
 
 /* Looks at the log of a stopped system: hands over each message as it is
  * there, without changing anything.  spool: for reading bodies. */
@@ -25,6 +30,6 @@ typedef err spool_list_fn(struct task *t, void *self, struct spool *spool,
                           const struct spool_found *found,
                           const struct queue_state *q);
 err spool_list(struct task *t, const struct conf *c, spool_list_fn *fn,
-               void *self);
+               void *self, struct queue_damage *damage /* may be NULL */);
 
 #endif

@@ -76,6 +76,11 @@ err queue_talk_ask(struct task *t, struct queue_talk *q, char verb,
             return e ? why(t, e, "the queue manager says: %s", err_name(e))
                      : OK;
         }
+        if (f.type == FACE_DAMAGE) {
+            if (q->memory)
+                q->damage = arena_str(q->memory, f.body);
+            continue;
+        }
         if (f.type != FACE_ROW)
             return why(t, ERR_PEER, "a bad answer of the queue manager");
         if (fn)

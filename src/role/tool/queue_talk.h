@@ -18,6 +18,8 @@
 struct queue_talk {
     struct port *port;
     uint64_t asked;
+    struct arena *memory;   /* of damage; NULL: it is not wanted */
+    str damage;             /* lines about the log, that came with a list */
 };
 
 /* Connects.  An error (with why) means that the system is down, but for

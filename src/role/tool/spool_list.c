@@ -29,7 +29,7 @@ static err each(struct task *t, const struct conf *c, struct spool *sp,
 }
 
 err spool_list(struct task *t, const struct conf *c, spool_list_fn *fn,
-               void *self)
+               void *self, struct queue_damage *damage)
 {
     struct spool_options o = { .read_only = true };
     struct spool_owner owner = { NULL, NULL };
@@ -48,6 +48,8 @@ err spool_list(struct task *t, const struct conf *c, spool_list_fn *fn,
         arena_own(&a, dir_close_any, dir);
         e = spool_open(t, &a, dir, &o, owner, &sp);
     }
+    if (!e && damage)
+        e = spool_damage(t, sp, damage->memory, &damage->lines);
     if (!e)
         e = each(t, c, sp, fn, self);
     arena_reset(&a);

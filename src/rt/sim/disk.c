@@ -135,6 +135,7 @@ static void pages_reach(struct sim_inode *f, uint64_t size)
 
 static void page_write(struct sim_page *p, size_t at, str s)
 {
+    p->bad = false;
     if (!p->cache && all_zero(s.p, s.n)) {
         if (!p->disk) /* nothing changes that a crash could bring back */
             return;
@@ -197,6 +198,14 @@ void sim_bytes_read(const struct sim_inode *f, uint64_t at, char *to,
         at += k;
         n -= k;
     }
+}
+
+bool sim_bytes_bad(const struct sim_inode *f, uint64_t at, size_t n)
+{
+    for (uint64_t i = at / SIM_PAGE; i * SIM_PAGE < at + n; i++)
+        if (i < f->n_pages && f->pages[i].bad)
+            return true;
+    return false;
 }
 
 /* One sector reaches the disk, or garbage does. */

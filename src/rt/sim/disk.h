@@ -35,6 +35,7 @@ struct sim_names {
 struct sim_page {
     char *cache, *disk;
     uint8_t dirty;          /* a bit a sector */
+    bool bad;               /* cannot be read; heals when it is written */
 };
 
 struct sim_inode {
@@ -70,6 +71,8 @@ void sim_ops_sync(struct sim *sim, const struct sim_inode *dir);
 err sim_bytes_write(struct sim *sim, struct sim_inode *f, uint64_t at, str s);
 void sim_bytes_read(const struct sim_inode *f, uint64_t at, char *to,
                     size_t n);
+/* Whether a page of them cannot be read. */
+bool sim_bytes_bad(const struct sim_inode *f, uint64_t at, size_t n);
 err sim_size_set(struct sim *sim, struct sim_inode *f, uint64_t size);
 
 /* Dirty sectors become durable; fails: any subset of them, and the cache

@@ -299,8 +299,9 @@ err sim_file_read(struct task *t, struct file *file, uint64_t offset, void *p,
     struct sim_inode *f = inode_of(file);
     uint64_t left = offset < f->size ? f->size - offset : 0;
 
-    (void)t;
     *n = left < max ? (size_t)left : max;
+    if (t->process && sim_bytes_bad(f, offset, *n))
+        return why(t, ERR_IO, "read: Input/output error");
     sim_bytes_read(f, offset, p, *n);
     return OK;
 }
@@ -320,6 +321,14 @@ err sim_file_write(struct task *t, struct file *file, uint64_t offset,
     if (sim_bytes_write(sim, f, offset, bytes))
         return why(t, ERR_LIMIT, "write: No space left on device");
     return OK;
+}
+
+void sim_page_break(struct file *file, uint64_t offset)
+{
+    struct sim_inode *f = inode_of(file);
+
+    if (offset / SIM_PAGE < f->n_pages)
+        f->pages[offset / SIM_PAGE].bad = true;
 }
 
 err sim_file_append(struct task *t, struct file *f, str bytes)
