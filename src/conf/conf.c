@@ -14,12 +14,14 @@
 #include "conf/main_cf.h"
 #include "conf/names.h"
 #include "conf/value.h"
+#include "conf/words.h"
 
 struct value {
     str text;            /* expanded; RAW: as written */
     int64_t number;      /* INT, BOOL, TIME */
     struct conf_items items;
     bool set;
+    const struct conf_finding *fault; /* why its default stands here */
 };
 
 struct conf {
@@ -36,6 +38,8 @@ struct reading {
     struct conf *conf;
     str main_file, master_file;
     const struct service *service; /* whose overrides are read, or NULL */
+    struct conf_findings derived; /* about defaults, which say what others
+                                     say: shown if nobody else is to blame */
 };
 
 static void found(struct reading *r, bool fatal, str file, int line,
@@ -76,23 +80,25 @@ bool conf_findings_fatal(const struct conf_findings *f, size_t from)
     return false;
 }
 
-/* The same about what an override says: at the line of its service. */
-static void found_outside(struct reading *r, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-static void found_outside(struct reading *r, const char *fmt, ...)
+/* About what an override says: at the line of its service. */
+static struct conf_finding of_override(const struct reading *r, str text)
 {
-    struct conf_finding f = { .fatal = true, .file = S("") };
-    va_list ap;
+    struct conf_finding f = { .fatal = true, .file = S(""), .text = text };
 
-    va_start(ap, fmt);
-    f.text = arena_vfmt(r->arena, fmt, ap);
-    va_end(ap);
     if (r->service) {
         f.file = r->master_file;
         f.line = r->service->line;
         f.service = r->service->name;
     }
-    vec_push(r->arena, &r->findings->list, f);
+    return f;
+}
+
+static void take_derived(struct reading *r, size_t from)
+{
+    if (conf_findings_fatal(r->findings, from))
+        return;
+    for (size_t i = 0; i < r->derived.list.n; i++)
+        vec_push(r->arena, &r->findings->list, r->derived.list.p[i]);
 }
 
 static void read_overrides(struct reading *r)
@@ -104,9 +110,10 @@ static void read_overrides(struct reading *r)
     for (size_t i = 0; i < src->n_overrides; i++)
         if (!main_cf_override(r->arena, src->overrides[i], overrides,
                               &complaint))
-            found_outside(r, "invalid parameter override: %.*s: %.*s (write "
-                          "-o name=value)", STR(src->overrides[i]),
-                          STR(complaint));
+            vec_push(r->arena, &r->findings->list,
+                     of_override(r, arena_fmt(r->arena, "invalid parameter "
+                                 "override: %.*s: %.*s (write -o name=value)",
+                                 STR(src->overrides[i]), STR(complaint))));
     r->conf->scope.overrides = overrides;
 }
 
@@ -123,17 +130,42 @@ static void found_doubt(struct reading *r, const struct name_doubt *d)
     r->findings->list.p[r->findings->list.n - 1].about_name = true;
 }
 
-/* The file and line where p was set, for a finding. */
+/* About the value that was written there. */
+static struct conf_finding of_value(const struct reading *r,
+                                    const struct conf_entry *entry,
+                                    str complaint)
+{
+    struct conf_finding f;
+
+    if (entry->line) {
+        f = (struct conf_finding){ .fatal = true, .file = r->main_file,
+                                   .line = entry->line };
+        f.text = arena_fmt(r->arena, "%.*s: %.*s", STR(entry->name),
+                           STR(complaint));
+    } else {
+        f = of_override(r, arena_fmt(r->arena, "parameter %.*s: %.*s",
+                                     STR(entry->name), STR(complaint)));
+    }
+    f.about_value = true;
+    return f;
+}
+
+/* Says that p's value cannot be used, and where it was set. */
 static void found_value(struct reading *r, enum param p, str complaint)
 {
     str name = conf_param(p)->name;
     const struct conf_entry *entry = scope_written(&r->conf->scope, name);
+    struct conf_finding *f = arena_new(r->arena, struct conf_finding);
 
-    if (entry && entry->line)
-        found(r, true, r->main_file, entry->line, "%.*s: %.*s", STR(name),
-              STR(complaint));
+    if (entry)
+        *f = of_value(r, entry, complaint);
     else
-        found_outside(r, "parameter %.*s: %.*s", STR(name), STR(complaint));
+        *f = (struct conf_finding){
+            .fatal = true, .file = S(""), .about_value = true,
+            .text = arena_fmt(r->arena, "parameter %.*s: %.*s", STR(name),
+                              STR(complaint)) };
+    vec_push(r->arena, entry ? &r->findings->list : &r->derived.list, *f);
+    r->conf->values[p].fault = f;
 }
 
 /* Debian's way: the name of a file stands for its first line. */
@@ -153,6 +185,29 @@ static bool read_origin(struct reading *r, struct value *v, str *complaint)
     return true;
 }
 
+static bool take_words(struct reading *r, enum param p, str *complaint)
+{
+    const struct conf_param *param = conf_param(p);
+    const struct conf_entry *entry;
+    struct conf_finding f;
+
+    switch (words_judge(r->arena, p, r->conf->values[p].text, complaint)) {
+    case WORDS_FIT:
+        return true;
+    case WORDS_BAD:
+        return false;
+    case WORDS_DOUBT:
+        break;
+    }
+    entry = scope_written(&r->conf->scope, param->name);
+    if (!entry)
+        return true;
+    f = of_value(r, entry, *complaint);
+    f.fatal = false;
+    vec_push(r->arena, &r->findings->list, f);
+    return true;
+}
+
 /* What text means as p's value; false with *complaint. */
 static bool take_value(struct reading *r, enum param p, str text,
                        str *complaint)
@@ -166,7 +221,8 @@ static bool take_value(struct reading *r, enum param p, str text,
         return false;
     v->text = text;
     if (!value_parse(r->arena, p, v->text, &v->number, complaint)
-        || (p == P_myorigin && !read_origin(r, v, complaint)))
+        || (p == P_myorigin && !read_origin(r, v, complaint))
+        || !take_words(r, p, complaint))
         return false;
     if (kind == CONF_STR || kind == CONF_LIST)
         v->items = conf_split(r->arena, v->text);
@@ -317,6 +373,7 @@ err conf_read(struct arena *a, const struct conf_source *src,
     read = read_values(&r);
     read_transports(&r);
     read_services(&r, &all);
+    take_derived(&r, before);
     if (!conf_findings_fatal(findings, before)) {
         *out = c;
         return OK;
@@ -340,6 +397,7 @@ static err read_again(struct arena *a, struct conf *c,
     r.master_file = arena_fmt(a, "%.*s/master.cf", STR(c->source.dir));
     read_overrides(&r);
     err_ignore(read_values(&r) ? OK : ERR_SYNTAX); /* said by a finding */
+    take_derived(&r, before);
     return conf_findings_fatal(findings, before) ? ERR_SYNTAX : OK; /* I2 */
 }
 
@@ -388,8 +446,12 @@ err conf_of_service(struct arena *a, const struct conf *base,
 
 static const struct value *value_of(const struct conf *c, enum param p)
 {
+    const struct value *v = &c->values[p];
+
     must((unsigned)p < N_PARAMS);
-    return &c->values[p];
+    if (v->fault && c->source.on_bad)
+        c->source.on_bad(c->source.on_bad_self, v->fault);
+    return v;
 }
 
 str conf_str(const struct conf *c, enum param p)

@@ -75,6 +75,7 @@ struct conf_finding {
     bool fatal;
     bool about_name;     /* a name nobody knows: for who checks, not for
                             every command that reads */
+    bool about_value;    /* a value that cannot be used: for who uses it */
     str file;
     int line;            /* 0: none */
     str text;
@@ -100,6 +101,10 @@ struct conf_source {
     size_t n_overrides;
     bool keep_going;     /* a bad value takes its default, and the snapshot
                             is made all the same */
+    /* With keep_going: told when a value is asked for that was bad; does not
+     * return.  NULL: nobody is. */
+    void (*on_bad)(const void *self, const struct conf_finding *f);
+    const void *on_bad_self;
 };
 
 struct conf;             /* the snapshot */
@@ -124,6 +129,8 @@ struct conf_load {
     const str *overrides;
     size_t n_overrides;
     bool keep_going;     /* as in struct conf_source */
+    void (*on_bad)(const void *self, const struct conf_finding *f);
+    const void *on_bad_self;
 };
 err conf_load(struct task *t, struct arena *a, const struct conf_load *load,
               struct conf_findings *findings, struct conf **out);

@@ -9,6 +9,7 @@
  */
 #include "role/examine.h"
 
+#include "conf/words.h"
 #include "policy/policy.h"
 #include "role/service.h"
 #include "table/table.h"
@@ -78,6 +79,8 @@ static void look_at_effect(struct examining *x, const struct conf *c,
     if ((effect != CONF_REFUSED && effect != CONF_NOT_YET)
         || !conf_is_changed(c, p)) /* X2 */
         return;
+    if (effect == CONF_REFUSED && words_closed(p))
+        return; /* the words that are not built were refused by reading */
     if (effect == CONF_NOT_YET)
         found(x, false, c, p, arena_fmt(x->a, "known, no effect yet: %.*s",
                                         STR(name)));
@@ -171,7 +174,7 @@ static void look_at_tables(struct examining *x, const struct conf *c)
 
 static void look_at_service(struct examining *x, const struct service *s)
 {
-    str fault = service_fault(x->c, s, x->a), complaint;
+    str fault = service_fault(s, x->a), complaint;
     struct conf_findings of_own = { 0 };
     struct conf *own = NULL;
 

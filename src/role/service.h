@@ -15,8 +15,7 @@ struct service_kind {
 };
 
 /* What a line asks for that is not built in: a sentence in a, or empty. */
-str service_fault(const struct conf *c, const struct service *s,
-                  struct arena *a);
+str service_fault(const struct service *s, struct arena *a);
 
 /* NULL: not built in. */
 const struct service_kind *service_kind(str command);

@@ -210,7 +210,7 @@ static err bind_all(struct task *t, struct master *m)
         str fault;
         err e = OK;
         arena_init(&a, 0);
-        fault = service_fault(m->coming, s, &a);
+        fault = service_fault(s, &a);
         if (fault.n)
             e = why(t, ERR_SYNTAX, "%.*s/master.cf: line %d: service "
                     "\"%.*s\": %.*s", STR(conf_dir(m->coming)), s->line,

@@ -25,6 +25,7 @@ struct check {
     uint32_t setgid;        /* setgid_group */
     bool has_setgid;
     bool failed;
+    bool stuck;             /* a directory cannot be made */
 };
 
 static void warn_path(struct check *c, const char *what, str path)
@@ -84,6 +85,7 @@ static void check_dir(struct check *c, const struct place_dir *w)
     if (file_stat_path(c->t, NULL, path, &st)) {
         if (dir_make(c->t, NULL, path, w->mode)) {
             fail(c, task_why(c->t));
+            c->stuck = true;
             return;
         }
         set_rights(c, w);
@@ -91,7 +93,7 @@ static void check_dir(struct check *c, const struct place_dir *w)
     }
     if (!st.is_dir) {
         warn_path(c, "not a directory", path);
-        c->failed = true;
+        c->failed = c->stuck = true;
         return;
     }
     if (c->fix) {
@@ -114,7 +116,7 @@ static void check_dirs(struct check *c)
     size_t n;
 
     dirs = place_dirs(c->p->conf, &c->a, &n);
-    for (size_t i = 0; i < n && !c->failed; i++)
+    for (size_t i = 0; i < n && !c->stuck; i++)
         check_dir(c, &dirs[i]);
 }
 
@@ -204,11 +206,11 @@ static int run(struct task *t, struct postfix *p, bool fix)
     struct check c = { .t = t, .p = p, .fix = fix };
 
     arena_init(&c.a, 0);
+    if (!fix)
+        check_configuration(&c);
     if (find_owner(&c)) {
         check_files(&c);
         check_dirs(&c);
-        if (!fix)
-            check_configuration(&c);
         if (!fix && !c.failed)
             check_mailstore(&c);
     }
