@@ -23,6 +23,7 @@ struct auth_settings auth_settings_of(const struct conf *c)
         .failure_ms = conf_seconds(c, P_auth_failure_delay) * 1000,
         .owner = conf_str(c, P_mailstore_uid),
         .group = conf_str(c, P_mailstore_gid),
+        .uid_min = (uint32_t)conf_int(c, P_auth_first_valid_uid),
     };
 }
 
@@ -89,6 +90,7 @@ err auth_open(struct task *t, struct arena *a,
 
     au->realm = arena_lower(a, settings->realm);
     au->failure_ms = settings->failure_ms;
+    au->uid_min = settings->uid_min;
     while (str_token(&rest, S(", \t\r\n"), &spec))
         TRY(add_source(t, a, au, spec));
     TRY(find_ids(t, a, au, settings));
@@ -142,7 +144,7 @@ static err find_account(struct task *t, struct auth *au, str name,
                     task_why(t));
             *from = s;
             if (!e && !out->user.has_ids && au->has_ids) {
-                out->user.has_ids = true;
+                out->user.has_ids = out->ids_lent = true;
                 out->user.uid = au->uid;
                 out->user.gid = au->gid;
             }
@@ -249,6 +251,12 @@ static err check_sources(struct task *t, struct auth *au,
         return ERR_DENIED;
     }
     TRY(c.result);
+    if (account.user.has_ids && !account.ids_lent
+        && account.user.uid < au->uid_min) {
+        say(t, auth_uid_low, STR(account.user.name), account.user.uid,
+            au->uid_min);
+        return ERR_DENIED;
+    }
     *out = account.user;
     return OK;
 }

@@ -155,8 +155,11 @@ static void found_value(struct reading *r, enum param p, str complaint)
 {
     str name = conf_param(p)->name;
     const struct conf_entry *entry = scope_written(&r->conf->scope, name);
-    struct conf_finding *f = arena_new(r->arena, struct conf_finding);
+    struct conf_finding *f;
 
+    if (!entry && conf_param(p)->effect != CONF_FULL)
+        return; /* nobody said it, and nobody listens */
+    f = arena_new(r->arena, struct conf_finding);
     if (entry)
         *f = of_value(r, entry, complaint);
     else

@@ -196,7 +196,8 @@ int64_t conf_transport_seconds(const struct conf *c, str transport,
 /* Expands $name and friends in text as a parameter value would be. */
 err conf_expand(const struct conf *c, struct arena *a, str text, str *out);
 
-/* "30s", "5m", "1h", "1d", "1w", or a bare number, taken in unit. */
+/* "30s", "5m", "1hour", "1d", "1w": a number and a unit by its first letter;
+ * or a bare number, taken in unit. */
 bool conf_time_parse(str text, char unit, int64_t *seconds);
 
 str conf_dir(const struct conf *c);

@@ -87,7 +87,8 @@ static void doubt(struct arena *a, struct conf_findings *findings, str file,
                   int line, str text)
 {
     vec_push(a, &findings->list,
-             ((struct conf_finding){ .file = file, .line = line, .text = text }));
+             ((struct conf_finding){ .file = file, .line = line,
+                                     .text = text }));
 }
 
 /* The text of {text}; a missing or misplaced brace is doubted and passed

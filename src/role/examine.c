@@ -43,16 +43,15 @@ static void add(struct examining *x, struct conf_finding f)
         vec_push(x->a, &x->findings->list, f);
 }
 
-/* Says something about p as c has it: where main.cf sets it, or else at the
- * service whose options do. */
+/* Says something about p as c has it: where main.cf sets it, or at the
+ * service whose options made it so. */
 static void found(struct examining *x, bool fatal, const struct conf *c,
                   enum param p, str text)
 {
-    int line = conf_line(c, p);
     struct conf_finding f = { .fatal = fatal, .file = x->main_file,
-                              .line = line, .text = text };
+                              .line = conf_line(c, p), .text = text };
 
-    if (line == 0 && x->service) {
+    if (x->service) {
         f.file = x->master_file;
         f.line = x->service->line;
         f.service = x->service->name;
@@ -91,13 +90,41 @@ static void look_at_effect(struct examining *x, const struct conf *c,
                         STR(name), STR(str_head(value, 200))));
 }
 
-/* base: the same without the service's options, or NULL. */
-static void look_at_effects(struct examining *x, const struct conf *c,
-                            const struct conf *base)
+/* Whether p is to be looked at here: of a service only what its options
+ * changed (X1). */
+static bool is_new(const struct examining *x, const struct conf *c,
+                   enum param p)
+{
+    return !x->service || !str_eq(conf_raw(c, p), conf_raw(x->c, p));
+}
+
+static void look_at_effects(struct examining *x, const struct conf *c)
 {
     for (enum param p = 0; p < N_PARAMS; p++)
-        if (!base || !str_eq(conf_raw(c, p), conf_raw(base, p)))
+        if (is_new(x, c, p))
             look_at_effect(x, c, p);
+}
+
+/* Who says where users are to be found, without our own word for it, means
+ * other users than the system's, which auth_sources defaults to. */
+static void look_at_logins(struct examining *x, const struct conf *c)
+{
+    static const enum param naming[] = { P_smtpd_sasl_type,
+                                         P_smtpd_sasl_path };
+
+    if (!conf_bool(c, P_smtpd_sasl_auth_enable)
+        || conf_is_set(c, P_auth_sources)
+        || str_ieq(conf_str(c, P_smtpd_sasl_type), S("veredus")))
+        return;
+    for (size_t i = 0; i < 2; i++)
+        if (conf_is_set(c, naming[i])
+            && (is_new(x, c, naming[i])
+                || is_new(x, c, P_smtpd_sasl_auth_enable)))
+            found(x, true, c, naming[i],
+                  arena_fmt(x->a, "%.*s = %.*s names users that are not known "
+                            "here (set auth_sources: \"shadow\" for those of "
+                            "the system)", STR(conf_param(naming[i])->name),
+                            STR(conf_str(c, naming[i]))));
 }
 
 /* --- tables --------------------------------------------------------------- */
@@ -158,7 +185,8 @@ static void look_at_tables(struct examining *x, const struct conf *c)
         bool access = str_ends(conf_param(p)->name, S("_restrictions"));
         struct conf_items items;
         bool maps;
-        if (!conf_is_set(c, p) || !(access || names_tables(p, &maps)))
+        if (!conf_is_set(c, p) || !is_new(x, c, p)
+            || !(access || names_tables(p, &maps)))
             continue;
         items = conf_items(c, p);
         for (size_t i = 0; i < items.n; i++)
@@ -186,7 +214,8 @@ static void look_at_service(struct examining *x, const struct service *s)
     if (!own)
         return;
     x->service = s;
-    look_at_effects(x, own, x->c);
+    look_at_effects(x, own);
+    look_at_logins(x, own);
     look_at_tables(x, own);
     x->service = NULL;
     if (str_eq(s->command, S("smtpd"))
@@ -212,7 +241,8 @@ err examine(struct task *t, const struct conf *c, struct arena *a,
 
     x.main_file = arena_fmt(a, "%.*s/main.cf", STR(conf_dir(c)));
     x.master_file = arena_fmt(a, "%.*s/master.cf", STR(conf_dir(c)));
-    look_at_effects(&x, c, NULL);
+    look_at_effects(&x, c);
+    look_at_logins(&x, c);
     look_at_tables(&x, c);
     for (size_t i = 0; i < all.n; i++)
         look_at_service(&x, &all.p[i]);
