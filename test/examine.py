@@ -34,6 +34,7 @@ def command(name, *args, main="", master=MASTER, base=MAIN):
     """(exit status, what it said) with these lines added."""
     etc = TOP + "/etc"
     os.makedirs(etc, exist_ok=True)
+    open(TOP + "/users", "a").close()
     for file, text in (("main.cf", base + main), ("master.cf", master)):
         with open(f"{etc}/{file}", "w") as f:
             f.write(text)
@@ -319,6 +320,90 @@ def by_sources():
           base=bare)
 
 
+def certificate(name, host):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "9",
+                    "-subj", f"/CN={host}", "-keyout", f"{TOP}/{name}.key",
+                    "-out", f"{TOP}/{name}.pem"], check=True,
+                   capture_output=True)
+
+
+def by_host():
+    """What the machine must have, and what start would stumble over."""
+    for line, text in (
+            ("inet_interfaces = no-such-host.invalid", "host not found"),
+            ("proxy_interfaces = 192.0.2.1, no.such.invalid",
+             "host not found: no.such.invalid"),
+            ("mynetworks = 127.0.0.0/8, 300.1.1.1/8", "300.1.1.1/8"),
+            ("mynetworks = 127.0.0.1/8", "127.0.0.1/8"),
+            ("mynetworks = 127.0.0.0/8 10.0.0.0/99", "10.0.0.0/99"),
+            ("permit_mx_backup_networks = 1.2.3.4/99", "1.2.3.4/99"),
+            ("smtp_bind_address = foo", "bad address: foo"),
+            ("smtp_bind_address6 = 127.0.0.1", "bad address: 127.0.0.1"),
+            ("default_privs = no-such-user", "no-such-user"),
+            ("setgid_group = no-such-group", "no-such-group"),
+            ("mailstore_location = mdbox:~/mail", "mdbox"),
+            ("auth_sources = ldap:/x", "ldap:/x"),
+            ("default_destination_concurrency_negative_feedback = fast",
+             '"fast"')):
+        refused(line + "\n", f"line {FIRST}: ", line.split(" ")[0], text)
+    for address, text in (("nosuchport", "unknown port: nosuchport"),
+                          ("no.such.invalid:2525", "host not found")):
+        refused("", "line 1", text,
+                master=f"{address} inet n - n - - smtpd\n")
+    taken("", master="[127.0.0.1]:2525 inet n - n - - smtpd\n"
+          "localhost:smtp inet n - n - - smtpd\n")
+    taken("default_destination_concurrency_positive_feedback = "
+          "0.5/sqrt_concurrency\nmynetworks = !192.0.2.1 192.0.2.0/24 [::1]"
+          " /etc/hosts\n")
+    certificate("one", "one.example.com")
+    certificate("two", "two.example.com")
+    for side in ("smtpd", "imapd", "pop3d", "smtp", "lmtp"):
+        prefix = f"{side}_tls"
+        good = (f"{prefix}_cert_file = {TOP}/one.pem\n"
+                f"{prefix}_key_file = {TOP}/one.key\n")
+        taken(good)
+        refused(good.replace("one.key", "two.key"), f"{prefix}_cert_file",
+                f"{TOP}/one.pem", f"{TOP}/two.key")
+        refused(good.replace("one.pem", "gone.pem"), f"{prefix}_cert_file",
+                f"{TOP}/gone.pem")
+        refused(good.replace("one.pem", "users"), f"{prefix}_cert_file")
+        refused(f"{prefix}_chain_files = {TOP}/two.key {TOP}/one.pem\n",
+                f"{prefix}_chain_files")
+    refused("", '"2525"', "smtpd_tls_cert_file", f"{TOP}/gone.pem",
+            master=MASTER.strip()
+            + f" -o smtpd_tls_cert_file={TOP}/gone.pem\n")
+
+
+def by_doubt():
+    """What start goes on with, and check warns of."""
+    transports = "smtp unix - - n - - smtp\n"
+    for main, text in (
+            ("virtual_alias_maps = hash:/gone/virtual\n",
+             'open /gone/virtual.db: No such file or directory (run '
+             '"postmap hash:/gone/virtual")'),
+            ("transport_maps = regexp:/gone/t\n", "open /gone/t: No such"),
+            ("alias_maps = hash:/gone/aliases\n",
+             '(run "postalias hash:/gone/aliases")'),
+            ("smtpd_sender_restrictions = check_sender_access "
+             "proxy:lmdb:/gone/s\n", '(run "postmap lmdb:/gone/s")'),
+            ("default_transport = nope:x\n", 'no transport "nope"'),
+            ("mydestination = a.example, $myhostname\n"
+             "virtual_mailbox_domains = b.example A.example\n",
+             "do not list domain a.example in BOTH mydestination and "
+             "virtual_mailbox_domains"),
+            ("virtual_alias_domains = a.example\n"
+             "relay_domains = a.example\n",
+             "do not list domain a.example in BOTH virtual_alias_domains and "
+             "relay_domains"),
+            ("smtpd_client_port_logging = yes\n", "no effect yet")):
+        status, said = command("postfix", "check", main=main,
+                               master=MASTER + transports)
+        judge(status == 0 and said.count(text) == 1
+              and f"ETC/main.cf, line {FIRST + main.count(chr(10)) - 1}: "
+              in said, f"doubt {text}", said)
+
+
 def all_at_once():
     """One run says everything, and each thing once."""
     main = ("content_filter = x:\nhopcount_limit = x\nzork = 1\n"
@@ -388,7 +473,7 @@ def running():
 def main():
     try:
         for part in (by_lines, by_words, by_bounds, by_options, by_sources,
-                     all_at_once, commands, running):
+                     by_host, by_doubt, all_at_once, commands, running):
             part()
     finally:
         shutil.rmtree(TOP, ignore_errors=True)

@@ -312,7 +312,8 @@ static void read_transports(struct reading *r)
         enum param p = conf_param_find(str_skip(preset->value, 1));
         must(p != N_PARAMS);
         if (macro_expand(scope, r->arena, entry->value, &text, &complaint)
-            || !value_parse(r->arena, p, text, &number, &complaint))
+            || !value_parse(r->arena, p, text, &number, &complaint)
+            || words_judge(r->arena, p, text, &complaint) == WORDS_BAD)
             found(r, true, r->main_file, entry->line, "%.*s: %.*s",
                   STR(name), STR(complaint));
     }

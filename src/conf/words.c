@@ -7,7 +7,8 @@
 
 #include "conf/value.h"
 
-enum form { FORM_ONE, FORM_ANY, FORM_BITS, FORM_OPEN, FORM_PROTOCOLS };
+enum form { FORM_ONE, FORM_ANY, FORM_BITS, FORM_OPEN, FORM_PROTOCOLS,
+            FORM_FEEDBACK };
 enum state { STATE_BUILT, STATE_NOT_BUILT, STATE_ENCRYPT };
 
 enum set_index {
@@ -79,6 +80,22 @@ bool words_closed(enum param p)
     return set_of(p, &set);
 }
 
+bool words_next(enum param p, size_t *at, str *word)
+{
+    enum set_index set;
+
+    if (!set_of(p, &set))
+        return false;
+    while (*at < N(words)) {
+        const struct word *w = &words[(*at)++];
+        if (w->set != set || w->state != STATE_BUILT || w->word.n == 0)
+            continue;
+        *word = w->word;
+        return true;
+    }
+    return false;
+}
+
 static const struct word *word_find(enum set_index set, str text)
 {
     for (size_t i = 0; i < N(words); i++)
@@ -109,12 +126,32 @@ static str choice(struct arena *a, enum set_index set)
                : S("leave it empty");
 }
 
+/* "0.5": whether the text begins as a number, and what follows it. */
+static bool amount(str text, str *rest)
+{
+    str digits = str_head(text, str_span(text, S("0123456789.")));
+    size_t dot = str_chr(digits, '.');
+
+    *rest = str_skip(text, digits.n);
+    return digits.n > 0 && digits.n <= 20
+           && (dot == STR_NONE
+               || (digits.n > 1
+                   && str_chr(str_skip(digits, dot + 1), '.') == STR_NONE));
+}
+
 /* What may stand in a set of this form beside its words. */
 static bool beside(enum form form, str item)
 {
     uint64_t n;
+    str rest;
 
     switch (form) {
+    case FORM_FEEDBACK:
+        return amount(item, &rest)
+               && (rest.n == 0 || str_ieq(rest, S("/concurrency"))
+                   || str_ieq(rest, S("/sqrt_concurrency"))
+                   || (str_starts(rest, S("/"))
+                       && amount(str_skip(rest, 1), &rest) && rest.n == 0));
     case FORM_BITS:
         return str_istarts(item, S("0x"))
                && str_hex(str_skip(item, 2), UINT64_MAX, &n);
@@ -178,7 +215,7 @@ enum words_verdict words_judge(struct arena *a, enum param p, str text,
 
     if (!set_of(p, &set))
         return WORDS_FIT;
-    if (sets[set].form == FORM_ONE)
+    if (sets[set].form == FORM_ONE || sets[set].form == FORM_FEEDBACK)
         return judge_item(a, p, set, text, text, complaint);
     if (sets[set].form == FORM_PROTOCOLS)
         seps = S(", \t\r\n:");

@@ -18,4 +18,7 @@ enum words_verdict words_judge(struct arena *a, enum param p, str text,
 /* Whether p's values are words of a closed set. */
 bool words_closed(enum param p);
 
+/* Walks the words that are built in; *at starts at 0. */
+bool words_next(enum param p, size_t *at, str *word);
+
 #endif

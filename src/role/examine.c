@@ -11,17 +11,8 @@
 
 #include "conf/words.h"
 #include "policy/policy.h"
+#include "role/examining.h"
 #include "role/service.h"
-#include "table/table.h"
-
-struct examining {
-    struct arena *a;
-    struct task *t;
-    const struct conf *c;       /* main.cf and master.cf */
-    struct conf_findings *findings;
-    str main_file, master_file;
-    const struct service *service; /* whose options are looked at, or NULL */
-};
 
 static bool said_before(const struct conf_findings *all,
                         const struct conf_finding *f)
@@ -43,10 +34,8 @@ static void add(struct examining *x, struct conf_finding f)
         vec_push(x->a, &x->findings->list, f);
 }
 
-/* Says something about p as c has it: where main.cf sets it, or at the
- * service whose options made it so. */
-static void found(struct examining *x, bool fatal, const struct conf *c,
-                  enum param p, str text)
+void examining_found(struct examining *x, bool fatal, const struct conf *c,
+                     enum param p, str text)
 {
     struct conf_finding f = { .fatal = fatal, .file = x->main_file,
                               .line = conf_line(c, p), .text = text };
@@ -59,8 +48,8 @@ static void found(struct examining *x, bool fatal, const struct conf *c,
     add(x, f);
 }
 
-static void found_service(struct examining *x, const struct service *s,
-                          str text)
+void examining_found_service(struct examining *x, const struct service *s,
+                             str text)
 {
     add(x, (struct conf_finding){ .fatal = true, .file = x->master_file,
                                   .line = s->line, .service = s->name,
@@ -81,18 +70,17 @@ static void look_at_effect(struct examining *x, const struct conf *c,
     if (effect == CONF_REFUSED && words_closed(p))
         return; /* the words that are not built were refused by reading */
     if (effect == CONF_NOT_YET)
-        found(x, false, c, p, arena_fmt(x->a, "known, no effect yet: %.*s",
-                                        STR(name)));
+        examining_found(x, false, c, p,
+                        arena_fmt(x->a, "known, no effect yet: %.*s",
+                                  STR(name)));
     else
-        found(x, true, c, p,
+        examining_found(x, true, c, p,
               arena_fmt(x->a, "%.*s = %.*s: this is not built in, and mail "
                         "would go without it (remove the setting)",
                         STR(name), STR(str_head(value, 200))));
 }
 
-/* Whether p is to be looked at here: of a service only what its options
- * changed (X1). */
-static bool is_new(const struct examining *x, const struct conf *c,
+bool examining_new(const struct examining *x, const struct conf *c,
                    enum param p)
 {
     return !x->service || !str_eq(conf_raw(c, p), conf_raw(x->c, p));
@@ -101,7 +89,7 @@ static bool is_new(const struct examining *x, const struct conf *c,
 static void look_at_effects(struct examining *x, const struct conf *c)
 {
     for (enum param p = 0; p < N_PARAMS; p++)
-        if (is_new(x, c, p))
+        if (examining_new(x, c, p))
             look_at_effect(x, c, p);
 }
 
@@ -118,96 +106,37 @@ static void look_at_logins(struct examining *x, const struct conf *c)
         return;
     for (size_t i = 0; i < 2; i++)
         if (conf_is_set(c, naming[i])
-            && (is_new(x, c, naming[i])
-                || is_new(x, c, P_smtpd_sasl_auth_enable)))
-            found(x, true, c, naming[i],
+            && (examining_new(x, c, naming[i])
+                || examining_new(x, c, P_smtpd_sasl_auth_enable)))
+            examining_found(x, true, c, naming[i],
                   arena_fmt(x->a, "%.*s = %.*s names users that are not known "
                             "here (set auth_sources: \"shadow\" for those of "
                             "the system)", STR(conf_param(naming[i])->name),
                             STR(conf_str(c, naming[i]))));
 }
 
-/* --- tables --------------------------------------------------------------- */
-
-static bool has_type(str type)
-{
-    for (const char *const *all = table_types(); *all; all++)
-        if (str_eq(str_from(*all), type))
-            return true;
-    return false;
-}
-
-/* What is wrong with an item of a list that names tables, or empty; maps:
- * nothing else may stand there. */
-static str table_fault(struct examining *x, str item, bool maps)
-{
-    size_t colon;
-    str type;
-
-    while (str_starts(item, S("proxy:")))
-        item = str_skip(item, 6);
-    colon = str_chr(item, ':');
-    type = str_head(item, colon == STR_NONE ? 0 : colon);
-    if (colon == STR_NONE || str_any(type, S("/[")) != STR_NONE)
-        return maps ? arena_fmt(x->a, "expecting \"type:name\" form instead "
-                                "of \"%.*s\"", STR(item))
-                    : S("");
-    return has_type(type) ? S("")
-         : arena_fmt(x->a, "unsupported dictionary type: %.*s", STR(type));
-}
-
-static void look_at_table(struct examining *x, const struct conf *c,
-                          enum param p, str item, bool maps)
-{
-    str fault = table_fault(x, item, maps);
-
-    if (fault.n)
-        found(x, true, c, p, arena_fmt(x->a, "%.*s: %.*s",
-                                       STR(conf_param(p)->name), STR(fault)));
-}
-
-/* Whether p's items are tables, or may be; *maps: nothing else. */
-static bool names_tables(enum param p, bool *maps)
-{
-    const struct conf_param *param = conf_param(p);
-
-    *maps = str_ends(param->name, S("_maps"))
-            && !str_starts(param->name, S("proxy_"));
-    return param->kind == CONF_LIST && param->effect == CONF_FULL
-           && (*maps || str_ends(param->name, S("_domains"))
-               || str_eq(param->name, S("mydestination"))
-               || str_eq(param->name, S("alias_database")));
-}
-
-static void look_at_tables(struct examining *x, const struct conf *c)
-{
-    for (enum param p = 0; p < N_PARAMS; p++) {
-        bool access = str_ends(conf_param(p)->name, S("_restrictions"));
-        struct conf_items items;
-        bool maps;
-        if (!conf_is_set(c, p) || !is_new(x, c, p)
-            || !(access || names_tables(p, &maps)))
-            continue;
-        items = conf_items(c, p);
-        for (size_t i = 0; i < items.n; i++)
-            if (!access)
-                look_at_table(x, c, p, items.p[i], maps);
-            else if (i > 0 && str_starts(items.p[i - 1], S("check_"))
-                     && str_ends(items.p[i - 1], S("_access")))
-                look_at_table(x, c, p, items.p[i], true);
-    }
-}
-
 /* --- services ------------------------------------------------------------- */
+
+static void look_at_policy(struct examining *x, const struct service *s,
+                           const struct conf *own)
+{
+    struct policy_complaints all = { 0 };
+
+    err_ignore(policy_check(x->a, own, &all)); /* said one by one */
+    for (size_t i = 0; i < all.list.n; i++)
+        examining_found_service(x, s, all.list.p[i]);
+}
 
 static void look_at_service(struct examining *x, const struct service *s)
 {
-    str fault = service_fault(s, x->a), complaint;
+    str fault = service_fault(s, x->a);
     struct conf_findings of_own = { 0 };
     struct conf *own = NULL;
 
     if (fault.n)
-        found_service(x, s, fault);
+        examining_found_service(x, s, fault);
+    else if (s->type == SERVICE_INET && service_kind(s->command)->listens)
+        examine_address(x, s);
     err_ignore(conf_of_service(x->a, x->c, s, &of_own, &own));
     for (size_t i = 0; i < of_own.list.n; i++)
         add(x, of_own.list.p[i]);
@@ -216,20 +145,28 @@ static void look_at_service(struct examining *x, const struct service *s)
     x->service = s;
     look_at_effects(x, own);
     look_at_logins(x, own);
-    look_at_tables(x, own);
+    examine_tables(x, own);
+    examine_host(x, own);
     x->service = NULL;
-    if (str_eq(s->command, S("smtpd"))
-        && policy_check(x->a, own, &complaint))
-        found_service(x, s, complaint);
+    if (str_eq(s->command, S("smtpd")))
+        look_at_policy(x, s, own);
 }
 
+/* The first that is fatal stands for all. */
 static err verdict(struct task *t, const struct conf_findings *findings,
                    size_t from, str dir)
 {
-    if (!conf_findings_fatal(findings, from))
-        return OK;
-    return why(t, ERR_SYNTAX, "the configuration in %.*s cannot be used",
-               STR(dir));
+    struct arena a;
+    err e = OK;
+
+    arena_init(&a, 0);
+    for (size_t i = from; i < findings->list.n && !e; i++)
+        if (findings->list.p[i].fatal)
+            e = why(t, ERR_SYNTAX, "the configuration in %.*s cannot be used: "
+                    "%.*s", STR(dir),
+                    STR(conf_finding_text(&a, &findings->list.p[i])));
+    arena_reset(&a);
+    return e;
 }
 
 err examine(struct task *t, const struct conf *c, struct arena *a,
@@ -243,7 +180,8 @@ err examine(struct task *t, const struct conf *c, struct arena *a,
     x.master_file = arena_fmt(a, "%.*s/master.cf", STR(conf_dir(c)));
     look_at_effects(&x, c);
     look_at_logins(&x, c);
-    look_at_tables(&x, c);
+    examine_tables(&x, c);
+    examine_host(&x, c);
     for (size_t i = 0; i < all.n; i++)
         look_at_service(&x, &all.p[i]);
     return verdict(t, findings, before, conf_dir(c));

@@ -248,10 +248,12 @@ def cases_main():
                  ["-o", "myorigin={ a b }", "myorigin"],
                  ["-o", "foo= a ", "-o", "foo = b", "-nx"],
                  ["-n", "-C", "user"], ["-n", "-C", "builtin"],
-                 ["-C", "foo"], ["-C", "all,foo"], ["-v", "-a"],
-                 ["-nhH"], ["-a"], ["-A"], ["-l"], ["-l", "foo"], ["-q"],
+                 ["-C", "foo"], ["-C", "all,foo"],
+                 ["-nhH"], ["-l"], ["-l", "foo"], ["-q"],
                  ["-c"], ["-C"], ["-o"], ["--help"], ["-nq"]):
         case("named", *args, main=plain, master=SAMPLE)
+    case("plug-ins", "-a", expect=(0, r"^cyrus\nveredus\n$"))
+    case("plug-ins", "-A", expect=(0, r"^cyrus\nveredus\n$"))
     case("missing", "myorigin", main=None)
     case("missing", "-d", "myorigin", main=None)
     case("missing", "myorigin", main="", master=None)
@@ -326,6 +328,9 @@ def cases_options():
         args = more.get(a, ["-" + a]) + more.get(b, ["-" + b])
         if (a, b) in (("m", "C"), ("b", "C"), ("t", "C")):
             continue
+        if (a, b) in (("a", "C"), ("A", "C"), ("a", "x"), ("A", "x")) \
+                or {a, b} == {"a", "A"}:
+            continue            # so are the plug-ins
         case("options", *args, "zz=1" if "e" in (a, b) else "zz",
              messages={a, b} != {"M", "C"})
     for args in (["-d", "x=y"], ["-X", "a=b"], ["-#", "-X", "a=b"], ["-e"],

@@ -5,6 +5,8 @@
  */
 #include "role/tool/postconf.h"
 
+#include "conf/words.h"
+
 #include "conf/machine.h"
 #include "conf/main_cf.h"
 #include "conf/value.h"
@@ -329,18 +331,24 @@ bool postconf_parts(str text, size_t max, str parts[3], size_t *n)
     return *n > 0;
 }
 
-/* -a: who can check passwords for the SMTP server; -A: the client's. */
 static void show_list(struct postconf *p, const char *const *list)
 {
     for (; *list; list++)
         buf_fmt(&p->out, "%s\n", *list);
 }
 
+/* -a: who can check passwords for the SMTP server; -A: the client's; -l: ways
+ * to lock a mailbox. */
+static void show_words(struct postconf *p, enum param of)
+{
+    str word;
+
+    for (size_t at = 0; words_next(of, &at, &word);)
+        buf_fmt(&p->out, "%.*s\n", STR(word));
+}
+
 static err work(struct task *t, struct postconf *p)
 {
-    static const char *const servers[] = { "cyrus", "dovecot", NULL };
-    static const char *const clients[] = { "cyrus", NULL };
-    static const char *const locks[] = { "flock", "fcntl", "dotlock", NULL };
     bool edit = asked(p, 'e') || asked(p, 'X') || asked(p, '#');
     bool master = asked(p, 'M') || asked(p, 'F') || asked(p, 'P');
 
@@ -351,11 +359,11 @@ static err work(struct task *t, struct postconf *p)
         return ERR_ABSENT;
     }
     if (asked(p, 'a'))
-        return show_list(p, servers), OK;
+        return show_words(p, P_smtpd_sasl_type), OK;
     if (asked(p, 'A'))
-        return show_list(p, clients), OK;
+        return show_words(p, P_smtp_sasl_type), OK;
     if (asked(p, 'l'))
-        return show_list(p, locks), OK;
+        return show_words(p, P_mailbox_delivery_lock), OK;
     if (asked(p, 'm'))
         return show_list(p, table_types()), OK;
     if (edit)
