@@ -291,6 +291,19 @@ void postconf_setting(struct postconf *p, str name, str value)
     layout_end(&l);
 }
 
+/* What was shown goes out before what is said about it. */
+static err put_out(struct postconf *p)
+{
+    size_t n = p->out.n;
+
+    p->out.n = 0;
+    if (n == 0 || (fwrite(p->out.p, 1, n, stdout) == n && !fflush(stdout)))
+        return OK;
+    tool_fatal(p->args, "cannot write to the standard output");
+    return ERR_IO;
+}
+
+/* unused: after the output, as Postfix has it; else before it. */
 static void say_doubts(struct postconf *p, bool unused, bool main_too)
 {
     const struct name_doubts *doubts = names_doubts(p->known);
@@ -309,9 +322,11 @@ void postconf_say_undefined(struct postconf *p)
     say_doubts(p, false, true);
 }
 
-void postconf_say_unused(struct postconf *p, bool main_too)
+err postconf_say_unused(struct postconf *p, bool main_too)
 {
+    TRY(put_out(p));
     say_doubts(p, true, main_too);
+    return OK;
 }
 
 bool postconf_parts(str text, size_t max, str parts[3], size_t *n)
@@ -390,12 +405,8 @@ int tool_postconf(struct task *t, const struct tool_args *args)
         p.master_file = arena_fmt(&p.arena, "%.*s/master.cf", STR(p.dir));
         e = work(t, &p);
     }
-    if (!e && p.out.n > 0
-        && (fwrite(p.out.p, 1, p.out.n, stdout) != p.out.n
-            || fflush(stdout))) {
-        tool_fatal(args, "cannot write to the standard output");
-        e = ERR_IO;
-    }
+    if (!e)
+        e = put_out(&p);
     arena_reset(&p.arena);
     return e ? 1 : 0;
 }
