@@ -5,6 +5,7 @@
  */
 #include "role/tool/postconf.h"
 
+#include "conf/value.h"
 #include "conf/words.h"
 
 #include "conf/machine.h"
@@ -185,8 +186,7 @@ static void put_entry(struct postconf *p, str name, str value)
 static err read_main(struct task *t, struct postconf *p)
 {
     struct conf_findings findings = { 0 };
-    str text, complaint, name;
-    void *entry;
+    str text, complaint;
     err e = file_load(t, NULL, p->main_file, &p->arena, TOOL_FILE_MAX, &text);
 
     if (e) {
@@ -201,12 +201,55 @@ static err read_main(struct task *t, struct postconf *p)
     for (size_t i = 0; i < p->overrides.n; i++)
         must(main_cf_override(&p->arena, p->overrides.p[i], p->entries,
                               &complaint));
-    for (size_t at = 0; map_next(p->entries, &at, &name, &entry);) {
-        if (macro_check(&p->arena, ((struct conf_entry *)entry)->value,
-                        &complaint) == OK)
+    return OK;
+}
+
+/* Items of a list that begin with a brace and do not end with its fellow. */
+static void look_at_braces(struct postconf *p, str text)
+{
+    str item;
+
+    while (value_token(&text, CONF_LIST_SEPS, &item)) {
+        size_t depth = 0, end = 0;
+        if (item.p[0] != '{')
             continue;
-        tool_warn(p->args, "%.*s: %.*s: %.*s", STR(p->main_file), STR(name),
-                  STR(complaint));
+        do {
+            depth += item.p[end] == '{';
+            depth -= item.p[end] == '}';
+        } while (depth > 0 && ++end < item.n);
+        if (depth > 0)
+            tool_warn(p->args, "main.cf: missing '}' in \"%.*s\"",
+                      STR(item));
+        else if (end + 1 < item.n)
+            tool_warn(p->args, "main.cf: syntax error after '}' in "
+                      "\"%.*s\"", STR(item));
+    }
+}
+
+/* Values that cannot be read are warned about, and built-in parameters whose
+ * values cannot be expanded end it, as Postfix has it. */
+static err look_at_values(struct postconf *p)
+{
+    str name, complaint, text;
+    void *item;
+
+    for (size_t at = 0; map_next(p->entries, &at, &name, &item);) {
+        const struct conf_entry *entry = item;
+        enum param known = conf_param_find(name);
+        bool ours = known != N_PARAMS;
+        if (ours && conf_param(known)->kind == CONF_RAW)
+            continue;
+        if (ours && !macro_expand(&p->scope, &p->arena, entry->value, &text,
+                                  &complaint)) {
+            look_at_braces(p, text);
+            continue;
+        }
+        if (!ours && !macro_check(&p->arena, entry->value, &complaint))
+            continue;
+        tool_warn(p->args, "%.*s", STR(complaint));
+        if (!ours)
+            continue;
+        postconf_say_undefined(p);
         tool_fatal(p->args, "macro processing error");
         return ERR_SYNTAX;
     }
@@ -263,7 +306,7 @@ err postconf_read(struct task *t, struct postconf *p, bool main_too)
     if (machine_networks(&p->arena, &p->scope, &p->facts,
                          &p->networks_complaint) == OK)
         p->networks_complaint = S("");
-    return OK;
+    return look_at_values(p);
 }
 
 err postconf_expand(struct postconf *p, const struct conf_scope *scope,

@@ -8,7 +8,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { SELF_MAX = 4096 };
+enum { SELF_MAX = 4096, MESSAGE_MAX = 64 * 1024 };
 
 static void message(const struct tool_args *args, const char *level,
                     const char *fmt, va_list ap)
@@ -16,11 +16,18 @@ static void message(const struct tool_args *args, const char *level,
 static void message(const struct tool_args *args, const char *level,
                     const char *fmt, va_list ap)
 {
+    struct buf line;
+
+    buf_init(&line, NULL, MESSAGE_MAX);
+    buf_vfmt(&line, fmt, ap);
+    for (size_t i = 0; i < line.n; i++)
+        if ((unsigned char)line.p[i] < ' ' || line.p[i] == 127)
+            line.p[i] = '?'; /* nobody writes to the terminal through us */
     /* What was already put out comes first when both go to one terminal. */
     fflush(stdout);
-    fprintf(stderr, "%s: %s: ", args->argv[0], level);
-    vfprintf(stderr, fmt, ap);
-    fputc('\n', stderr);
+    fprintf(stderr, "%s: %s: %.*s\n", args->argv[0], level,
+            STR(buf_str(&line)));
+    buf_free(&line);
 }
 
 void tool_fatal(const struct tool_args *args, const char *fmt, ...)
