@@ -143,6 +143,7 @@ receive_override_options =
 smtpd_upstream_proxy_protocol =
 smtpd_client_connection_count_limit = 50
 smtpd_client_message_rate_limit = 0
+smtpd_client_connection_count_limit = 0
 postscreen_greet_action = ignore
 smtp_tls_wrappermode = no
 smtp_tls_policy_maps =

@@ -69,6 +69,9 @@ static void look_at_effect(struct examining *x, const struct conf *c,
         return;
     if (effect == CONF_REFUSED && words_closed(p))
         return; /* the words that are not built were refused by reading */
+    if (conf_param(p)->kind == CONF_INT && str_ends(name, S("_limit"))
+        && conf_int(c, p) == 0)
+        return; /* no limit is asked for, and there is none */
     if (effect == CONF_NOT_YET)
         examining_found(x, false, c, p,
                         arena_fmt(x->a, "known, no effect yet: %.*s",
