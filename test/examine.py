@@ -154,6 +154,7 @@ smtp_sasl_type = cyrus
 smtpd_sasl_path = smtpd
 smtpd_sasl_mechanism_filter = !external  static:rest
 tls_config_file = default
+smtpd_relay_before_recipient_restrictions = yes
 """
 
 # Words of closed sets: value, and what is said about it.

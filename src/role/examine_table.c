@@ -102,7 +102,8 @@ static bool names_tables(enum param p, bool *maps)
 static void look_at_all(struct examining *x, const struct conf *c)
 {
     for (enum param p = 0; p < N_PARAMS; p++) {
-        bool access = str_ends(conf_param(p)->name, S("_restrictions"));
+        bool access = conf_param(p)->kind == CONF_LIST
+                      && str_ends(conf_param(p)->name, S("_restrictions"));
         struct conf_items items;
         bool maps;
         if (!conf_is_set(c, p) || !examining_new(x, c, p)
