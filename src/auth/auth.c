@@ -25,6 +25,7 @@ struct auth_settings auth_settings_of(const struct conf *c)
         .format = conf_raw(c, P_auth_username_format),
         .owner = conf_str(c, P_mailstore_uid),
         .group = conf_str(c, P_mailstore_gid),
+        .uid_min = (uint32_t)conf_int(c, P_auth_first_valid_uid),
     };
 }
 
@@ -151,6 +152,7 @@ err auth_open(struct task *t, struct arena *a,
         return why(t, ERR_SYNTAX, "auth_username_format: \"%.*s\": known are "
                    "%%u, %%n and %%d, and %%Lu, %%Ln, %%Ld for lower case",
                    STR(au->format));
+    au->uid_min = settings->uid_min;
     while (str_token(&rest, S(", \t\r\n"), &spec))
         TRY(add_source(t, a, au, spec));
     TRY(find_ids(t, a, au, settings));
@@ -205,7 +207,7 @@ static err find_account(struct task *t, struct auth *au, str name,
                     task_why(t));
             *from = s;
             if (!e && !out->user.has_ids && au->has_ids) {
-                out->user.has_ids = true;
+                out->user.has_ids = out->ids_lent = true;
                 out->user.uid = au->uid;
                 out->user.gid = au->gid;
             }
@@ -312,6 +314,12 @@ static err check_sources(struct task *t, struct auth *au,
     }
     learn(from, account.stored);
     TRY(c.result);
+    if (account.user.has_ids && !account.ids_lent
+        && account.user.uid < au->uid_min) {
+        say(t, auth_uid_low, STR(account.user.name), account.user.uid,
+            au->uid_min);
+        return ERR_DENIED;
+    }
     *out = account.user;
     return OK;
 }

@@ -45,11 +45,13 @@ struct auth_settings {
     str format;         /* of names as they are looked up; empty: as given */
     str owner, group;   /* whose rights go with users whose source knows none:
                            names or numbers, or empty */
+    uint32_t uid_min;   /* users whose source gives them a lower user id do
+                           not log in */
 };
 
 /* What auth_sources, auth_default_domain (else smtpd_sasl_local_domain),
- * auth_failure_delay, auth_username_format, mailstore_uid and mailstore_gid
- * say. */
+ * auth_failure_delay, auth_username_format, auth_first_valid_uid,
+ * mailstore_uid and mailstore_gid say. */
 struct auth_settings auth_settings_of(const struct conf *c);
 
 /* Opens the sources.  ERR_SYNTAX with why() for a source that does not exist

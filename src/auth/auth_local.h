@@ -16,6 +16,8 @@ struct auth {
     int64_t failure_ms;
     bool has_ids;           /* of users whose source knows none */
     uint32_t uid, gid;
+    uint32_t uid_min;       /* of users who may log in, where the source
+                               knows the id */
     struct penalty penalties[PENALTY_PLACES];
     struct penalty_good good;
 };

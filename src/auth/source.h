@@ -11,6 +11,8 @@ struct auth_account {
     struct auth_user user;
     str stored;     /* auth/password.h; empty: nobody logs in with it */
     bool active;
+    bool ids_lent;  /* the user's ids are those of all whose source knows
+                       none */
 };
 
 /* What kind of names a source has. */

@@ -321,8 +321,10 @@ TEST(conf_time)
     int64_t s = 0;
 
     check(conf_time_parse(S("10"), 'h', &s) && s == 36000);
-    check(conf_time_parse(S("2W"), 's', &s) && s == 14 * 86400);
-    check(!conf_time_parse(S("2ww"), 's', &s));
+    check(conf_time_parse(S("2weeks"), 's', &s) && s == 14 * 86400);
+    check(!conf_time_parse(S("2W"), 's', &s));
+    check(!conf_time_parse(S("99999999w"), 's', &s));
+    check(!conf_time_parse(S("-1"), 's', &s));
     check(!conf_time_parse(S(""), 's', &s));
     check(!conf_time_parse(S("-2"), 's', &s));
     check(!conf_time_parse(S("9223372036854775807w"), 's', &s));

@@ -124,6 +124,9 @@ err conf_load(struct task *t, struct arena *a, const struct conf_load *load,
         .master_cf = S(""),
         .overrides = load->overrides,
         .n_overrides = load->n_overrides,
+        .keep_going = load->keep_going,
+        .on_bad = load->on_bad,
+        .on_bad_self = load->on_bad_self,
     };
     err e;
 

@@ -19,7 +19,8 @@ static void finding(struct arena *a, struct conf_findings *findings,
                     bool fatal, str file, int line, str text)
 {
     vec_push(a, &findings->list,
-             ((struct conf_finding){ fatal, false, file, line, text }));
+             ((struct conf_finding){ .fatal = fatal, .file = file, .line = line,
+                                     .text = text }));
 }
 
 void main_cf_parse(struct arena *a, str file, str text, struct map *entries,

@@ -87,7 +87,8 @@ static void doubt(struct arena *a, struct conf_findings *findings, str file,
                   int line, str text)
 {
     vec_push(a, &findings->list,
-             ((struct conf_finding){ false, false, file, line, text }));
+             ((struct conf_finding){ .file = file, .line = line,
+                                     .text = text }));
 }
 
 /* The text of {text}; a missing or misplaced brace is doubted and passed
@@ -293,7 +294,8 @@ void master_cf_parse(struct arena *a, str file, str text,
             vec_push(a, &services->list, service);
         else
             vec_push(a, &findings->list,
-                     ((struct conf_finding){ true, false, file, line.line,
-                                             complaint }));
+                     ((struct conf_finding){ .fatal = true, .file = file,
+                                             .line = line.line,
+                                             .text = complaint }));
     }
 }

@@ -6,7 +6,7 @@
 
 static int64_t unit_seconds(char unit)
 {
-    switch (lower(unit)) {
+    switch (unit) {
     case 's':
         return 1;
     case 'm':
@@ -28,12 +28,13 @@ bool conf_time_parse(str text, char unit, int64_t *seconds)
     uint64_t n;
     int64_t scale;
 
-    if (!scan_uint(&s, INT64_MAX, &n))
+    (void)scan_byte(&s, '+');
+    if (!scan_uint(&s, INT32_MAX, &n))
         return false;
     if (!scan_done(&s))
-        unit = (char)scan_next(&s);
+        unit = (char)scan_next(&s); /* "1hour": the rest is not looked at */
     scale = unit_seconds(unit);
-    if (!scan_done(&s) || scale == 0 || n > (uint64_t)(INT64_MAX / scale))
+    if (scale == 0 || n > (uint64_t)(INT32_MAX / scale))
         return false;
     *seconds = (int64_t)n * scale;
     return true;
@@ -66,6 +67,31 @@ static bool parse_bool(struct arena *a, str text, int64_t *n, str *complaint)
     return false;
 }
 
+/* Sizes of mail and of disks; other numbers have 32 bits. */
+static bool is_large(enum param p)
+{
+    return p == P_message_size_limit || p == P_mailbox_size_limit
+           || p == P_virtual_mailbox_limit || p == P_queue_minfree;
+}
+
+/* Below a least of 0 a number is as good as 0, as many configurations of
+ * Postfix have it. */
+static bool parse_int(struct arena *a, enum param p, str text, int64_t *n,
+                      str *complaint)
+{
+    str digits = str_skip(text, str_starts(text, S("+")) ? 1 : 0);
+
+    if (!str_int(digits, n)
+        || (!is_large(p) && (*n > INT32_MAX || *n < INT32_MIN))) {
+        *complaint = arena_fmt(a, "bad numerical value: \"%.*s\" (write a "
+                               "whole number)", STR(text));
+        return false;
+    }
+    if (*n < 0 && conf_param(p)->min == 0)
+        *n = 0;
+    return true;
+}
+
 static bool in_bounds(struct arena *a, const struct conf_param *param,
                       int64_t n, str *complaint)
 {
@@ -94,12 +120,8 @@ bool value_parse(struct arena *a, enum param p, str text, int64_t *number,
             return false;
         break;
     case CONF_INT:
-        if (!str_int(text, &n)) {
-            *complaint = arena_fmt(a, "bad numerical value: \"%.*s\" (write "
-                                   "a whole number)", STR(text));
-            return false;
-        }
-        if (!in_bounds(a, param, n, complaint))
+        if (!parse_int(a, p, text, &n, complaint)
+            || !in_bounds(a, param, n, complaint))
             return false;
         break;
     case CONF_TIME:

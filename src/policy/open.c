@@ -59,27 +59,43 @@ static err check_relay(struct arena *a, const struct policy *p,
     return ERR_SYNTAX;
 }
 
+static err read_list(struct arena *a, const struct conf *c,
+                     struct policy *p, size_t i, str *complaint)
+{
+    struct list_place place = {
+        .title = conf_param(places[i].param)->name,
+        .bare_table = str_from(places[i].bare_table),
+    };
+
+    return rule_list_read(a, &place, &p->classes,
+                          conf_str(c, places[i].param), &p->lists[i],
+                          complaint);
+}
+
 static err read_lists(struct arena *a, const struct conf *c,
                       struct policy *p, str *complaint)
 {
     TRY(read_classes(a, c, &p->classes, complaint));
-    for (size_t i = 0; i < N_LISTS; i++) {
-        struct list_place place = {
-            .title = conf_param(places[i].param)->name,
-            .bare_table = str_from(places[i].bare_table),
-        };
-        TRY(rule_list_read(a, &place, &p->classes,
-                           conf_str(c, places[i].param), &p->lists[i],
-                           complaint));
-    }
+    for (size_t i = 0; i < N_LISTS; i++)
+        TRY(read_list(a, c, p, i, complaint));
     return check_relay(a, p, complaint);
 }
 
-err policy_check(struct arena *a, const struct conf *c, str *complaint)
+err policy_check(struct arena *a, const struct conf *c,
+                 struct policy_complaints *out)
 {
     struct policy p = { 0 };
+    str complaint;
 
-    return read_lists(a, c, &p, complaint);
+    if (read_classes(a, c, &p.classes, &complaint))
+        vec_push(a, &out->list, complaint);
+    for (size_t i = 0; i < N_LISTS; i++)
+        if (read_list(a, c, &p, i, &complaint))
+            vec_push(a, &out->list, complaint);
+    /* what could not be read may have been the guard */
+    if (out->list.n == 0 && check_relay(a, &p, &complaint))
+        vec_push(a, &out->list, complaint);
+    return out->list.n ? ERR_SYNTAX : OK;
 }
 
 /* --- opening -------------------------------------------------------------- */

@@ -89,9 +89,13 @@ err policy_open(struct task *t, struct arena *a, const struct conf *c,
                 struct tables *tables, const struct route *route,
                 struct dns *dns, struct policy **out);
 
-/* Reads the lists and opens nothing: ERR_SYNTAX with *complaint (in a) where
- * policy_open would fail for them. */
-err policy_check(struct arena *a, const struct conf *c, str *complaint);
+/* Reads the lists and opens nothing: what policy_open would fail for, one
+ * complaint (in a) for each list; ERR_SYNTAX if there is one. */
+struct policy_complaints {
+    vec_of(str) list;
+};
+err policy_check(struct arena *a, const struct conf *c,
+                 struct policy_complaints *out);
 
 /* Asks one stage, and logs what is refused or said.  smtpd_delay_reject is
  * heeded here: at CLIENT, HELO and SENDER nothing is asked then, and

@@ -309,7 +309,6 @@ TASK_TEST(policy_open_refuses)
         ("smtpd_relay_restrictions = permit\n"
          "smtpd_recipient_restrictions = permit\n"),
         "smtpd_data_restrictions = hash:/x\n",
-        "unknown_address_tempfail_action = maybe\n",
     };
     struct policy *p;
 

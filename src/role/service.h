@@ -15,8 +15,17 @@ struct service_kind {
 };
 
 /* What a line asks for that is not built in: a sentence in a, or empty. */
-str service_fault(const struct conf *c, const struct service *s,
-                  struct arena *a);
+str service_fault(const struct service *s, struct arena *a);
+
+/* Where an inet service listens. */
+struct service_address {
+    str host;               /* without brackets; empty: inet_interfaces */
+    str port_name;
+    uint16_t port;
+};
+/* False for a port that nobody knows; port_name is set even then. */
+bool service_address(const struct service *s, struct arena *a,
+                     struct service_address *out);
 
 /* NULL: not built in. */
 const struct service_kind *service_kind(str command);

@@ -202,3 +202,9 @@ void role_tls_complain(struct task *t, str reason)
     while (str_token(&reason, S("\n"), &line))
         say(t, tls_library, STR(line));
 }
+
+bool role_tls_demanded(str level)
+{
+    return !str_empty(level) && !str_ieq(level, S("none"))
+           && !str_ieq(level, S("may"));
+}

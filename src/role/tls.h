@@ -26,6 +26,10 @@ struct tls_plan {
     bool lmtp;                  /* a client: of lmtp_tls_* */
 };
 
+/* Whether a server's security level wants TLS of everybody: encrypt, and the
+ * higher ones of clients, which a server takes for it. */
+bool role_tls_demanded(str level);
+
 /* What smtpd_tls_* says.  *out is NULL without keys, and, with the reason in
  * the log, if they cannot be used. */
 void role_tls_server(struct task *t, struct arena *a,

@@ -89,6 +89,20 @@ static err location_path(struct task *t, struct arena *a,
     return OK;
 }
 
+err store_location_check(struct task *t, str location)
+{
+    struct store_options o = { .location = location, .home = S("/home"),
+                               .user = S("user@example.com") };
+    struct arena a;
+    str path;
+    err e;
+
+    arena_init(&a, 0);
+    e = location_path(t, &a, &o, &path);
+    arena_reset(&a);
+    return e;
+}
+
 static void store_done(void *object)
 {
     struct store *st = object;

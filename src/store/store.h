@@ -71,6 +71,9 @@ err store_open(struct task *t, struct arena *a,
                const struct store_options *o, struct store **out);
 char store_separator(const struct store *st);
 
+/* Whether store_open() would understand a location; ERR_SYNTAX with why(). */
+err store_location_check(struct task *t, str location);
+
 /* Gives back what a store keeps only to be quick. */
 void store_doze(struct store *st);
 

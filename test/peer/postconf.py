@@ -11,6 +11,7 @@ every difference in full.  The last line is "N passed, N failed"."""
 import concurrent.futures
 import itertools
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -129,8 +130,14 @@ def normal(who, text):
         for pattern, by, _ in OUR_MESSAGES:
             lines = [re.sub(pattern, by, x) for x in lines]
     else:
-        lines = [x for x in lines
+        lines = [re.sub(r"(missing '=' after attribute name: .*?) *\"$",
+                        r'\1"', x) for x in lines
                  if not any(re.search(p, x) for p in PEER_NOISE)]
+    # What the peer met before a value that ends it is chance: it walks its
+    # table of names from a place of its own choice.
+    if any(x.endswith("fatal: macro processing error") for x in lines):
+        lines = [re.sub(r"(macro call nesting): .*", r"\1", x) for x in lines
+                 if "undefined parameter" not in x]
     return sorted(set(lines))
 
 
@@ -248,10 +255,12 @@ def cases_main():
                  ["-o", "myorigin={ a b }", "myorigin"],
                  ["-o", "foo= a ", "-o", "foo = b", "-nx"],
                  ["-n", "-C", "user"], ["-n", "-C", "builtin"],
-                 ["-C", "foo"], ["-C", "all,foo"], ["-v", "-a"],
-                 ["-nhH"], ["-a"], ["-A"], ["-l"], ["-l", "foo"], ["-q"],
+                 ["-C", "foo"], ["-C", "all,foo"],
+                 ["-nhH"], ["-l"], ["-l", "foo"], ["-q"],
                  ["-c"], ["-C"], ["-o"], ["--help"], ["-nq"]):
         case("named", *args, main=plain, master=SAMPLE)
+    case("plug-ins", "-a", expect=(0, r"^cyrus\nveredus\n$"))
+    case("plug-ins", "-A", expect=(0, r"^cyrus\nveredus\n$"))
     case("missing", "myorigin", main=None)
     case("missing", "-d", "myorigin", main=None)
     case("missing", "myorigin", main="", master=None)
@@ -326,6 +335,9 @@ def cases_options():
         args = more.get(a, ["-" + a]) + more.get(b, ["-" + b])
         if (a, b) in (("m", "C"), ("b", "C"), ("t", "C")):
             continue
+        if (a, b) in (("a", "C"), ("A", "C"), ("a", "x"), ("A", "x")) \
+                or {a, b} == {"a", "A"}:
+            continue            # so are the plug-ins
         case("options", *args, "zz=1" if "e" in (a, b) else "zz",
              messages={a, b} != {"M", "C"})
     for args in (["-d", "x=y"], ["-X", "a=b"], ["-#", "-X", "a=b"], ["-e"],
@@ -504,6 +516,66 @@ def cases_edit_master():
     case("by design", "-t", expect=(1, "fatal: option -t is not supported"))
 
 
+# Lines put together by chance.
+
+def generated(n, seed=1):
+    """Lines of main.cf with uses of $name, braces and blanks put together by
+    chance; the same each time."""
+    r = random.Random(seed)
+    pieces = ["$", "${", "}", "{", "$(", ")", "a", "foo", "mydomain",
+              "myorigin", " ", "?", ":", "==", "x", "$foo", "${foo}",
+              "${foo?", "${mydomain:", "{b c}", ",", "$$", "#", "=", "<level",
+              "${{a} == {a}?", "\n  ", "\n\t", "\n# c\n "]
+    for _ in range(n):
+        name = r.choice(["foo", "bar", "a b", "relayhost", "mydestination",
+                         "smtpd_banner", "default_rbl_reply", "x"])
+        value = "".join(r.choice(pieces) for _ in range(r.randrange(1, 8)))
+        yield (f"{name}{r.choice(['=', ' = ', ' =', ' ', ''])}{value}\n"
+               + r.choice(["", "foo = $bar\n", "unused_one = 1\n",
+                           " goes on\n", "myorigin = $foo\n", "bar = }{\n"]))
+
+
+def cases_generated():
+    for i, text in enumerate(generated(150)):
+        for args in (["-n"], ["-nx"], ["foo", "relayhost"]):
+            case(f"generated {i}", *args, main=text)
+
+
+def merged(who, args, main, place):
+    """What comes out when both streams go to one place, in its order."""
+    conf = f"{TOP}/{place}-{who}"
+    os.makedirs(conf)
+    write(conf + "/main.cf", main)
+    write(conf + "/master.cf", SAMPLE)
+    env = {"PATH": "/usr/bin:/bin", "LANG": "C", "MAIL_CONFIG": conf,
+           "LD_LIBRARY_PATH": PEER + "/usr/lib/postfix"}
+    p = subprocess.run(["postconf"] + args, stdin=subprocess.DEVNULL,
+                       executable=OURS if who == "ours"
+                       else PEER + "/usr/sbin/postconf", env=env, timeout=60,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return p.stdout.decode().replace(conf, "CONF").splitlines()
+
+
+def order():
+    """How many cases come in another order."""
+    failed = 0
+    for i, (args, main) in enumerate((
+            (["-n"], "zork = 1\nmyorigin = $foo\n"),
+            (["-nx"], "myorigin = x\nzork = 1\n"),
+            (["-n"], "process_name = a\nzork = 1\nmyorigin = x\n"),
+            (["myorigin", "nope", "relayhost"], "zork = 1\n"),
+            (["-M", "smtp/inet"], "zork = 1\n"),
+            (["-n"], "relayhost = {a\nx = ${a\n"))):
+        peer = [merged("peer", args, main, f"order{i}"),
+                merged("ours", args, main, f"order{i}")]
+        peer, ours = [[re.sub(r"main\.cf: x: (trunc)", r"\1", x) for x in y]
+                      for y in peer]
+        if sorted(set(peer)) == sorted(set(ours)) and peer != ours:
+            print(f"FAILED order {args} {main!r}: peer {peer}, ours {ours}")
+            failed += 1
+    return failed
+
+
 def main():
     if not os.path.exists(PEER + "/usr/sbin/postconf"):
         print("no Postfix at PEER_POSTFIX_ROOT", file=sys.stderr)
@@ -521,6 +593,7 @@ def main():
             for text in found:
                 print(f"FAILED {c.name!r}\n  "
                       f"{text if VERBOSE else text[:600]}")
+    failed += 0 if WANTED else order()
     shutil.rmtree(TOP)
     print(f"{len(chosen) - failed} passed, {failed} failed")
     return failed != 0

@@ -36,10 +36,9 @@ static err open_listener(struct task *t, struct imapd *d,
     l->wrapped = conf_bool(l->conf, l->pop3 ? P_pop3d_tls_wrappermode
                                             : P_imapd_tls_wrappermode);
     l->plaintext = conf_bool(l->conf, P_auth_allow_plaintext)
-                   && !str_ieq(conf_str(l->conf,
-                                        l->pop3 ? P_pop3d_tls_security_level
-                                                : P_imapd_tls_security_level),
-                               S("encrypt"));
+                   && !role_tls_demanded(conf_str(l->conf, l->pop3
+                           ? P_pop3d_tls_security_level
+                           : P_imapd_tls_security_level));
     l->sasl_flags = sasl_flags_of(own);
     l->mechanisms = sasl_offer(l->sasl_flags);
     l->limit = (uint32_t)s->limit;

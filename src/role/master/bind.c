@@ -53,37 +53,6 @@ static err bind_one(struct task *t, struct master *m, uint32_t index,
     return OK;
 }
 
-/* For machines without /etc/services. */
-static uint16_t mail_port(str name)
-{
-    static const struct { str name; uint16_t port; } ports[] = {
-        { S_INIT("smtp"), 25 },         { S_INIT("submission"), 587 },
-        { S_INIT("submissions"), 465 }, { S_INIT("smtps"), 465 },
-        { S_INIT("lmtp"), 24 },         { S_INIT("sieve"), 4190 },
-        { S_INIT("imap"), 143 },        { S_INIT("imaps"), 993 },
-        { S_INIT("pop3"), 110 },        { S_INIT("pop3s"), 995 },
-    };
-
-    for (size_t i = 0; i < sizeof(ports) / sizeof(*ports); i++)
-        if (str_eq(ports[i].name, name))
-            return ports[i].port;
-    return 0;
-}
-
-static bool port_number(struct arena *a, str name, uint16_t *port)
-{
-    struct servent *found;
-    uint64_t n;
-
-    if (str_uint(name, 65535, &n)) {
-        *port = (uint16_t)n;
-        return true;
-    }
-    found = getservbyname(arena_cstr(a, name), "tcp");
-    *port = found ? ntohs((uint16_t)found->s_port) : mail_port(name);
-    return *port != 0;
-}
-
 static bool protocol_wanted(const struct conf *c, enum endpoint_kind kind)
 {
     struct conf_items list = conf_items(c, P_inet_protocols);
@@ -160,19 +129,14 @@ static err bind_interfaces(struct task *t, struct master *m, uint32_t index,
 static err bind_inet(struct task *t, struct master *m, uint32_t index,
                      const struct service *s)
 {
-    size_t colon = str_rchr(s->name, ':');
-    str host = colon == STR_NONE ? S("") : str_head(s->name, colon);
-    str name = colon == STR_NONE ? s->name : str_skip(s->name, colon + 1);
-    uint16_t port;
+    struct service_address at;
 
-    if (!port_number(m->memory, name, &port))
+    if (!service_address(s, m->memory, &at))
         return why(t, ERR_SYNTAX, "master.cf: line %d: unknown port %.*s",
-                   s->line, STR(name));
-    if (str_empty(host))
-        return bind_interfaces(t, m, index, s, port);
-    if (host.p[0] == '[' && host.p[host.n - 1] == ']')
-        host = str_head(str_skip(host, 1), host.n - 2);
-    return bind_any(t, m, index, s, host, port);
+                   s->line, STR(at.port_name));
+    if (str_empty(at.host))
+        return bind_interfaces(t, m, index, s, at.port);
+    return bind_any(t, m, index, s, at.host, at.port);
 }
 
 /* Where not everybody may submit, mail comes through postdrop, which asks who
@@ -210,7 +174,7 @@ static err bind_all(struct task *t, struct master *m)
         str fault;
         err e = OK;
         arena_init(&a, 0);
-        fault = service_fault(m->coming, s, &a);
+        fault = service_fault(s, &a);
         if (fault.n)
             e = why(t, ERR_SYNTAX, "%.*s/master.cf: line %d: service "
                     "\"%.*s\": %.*s", STR(conf_dir(m->coming)), s->line,

@@ -137,7 +137,6 @@ static void set_targets(struct client_settings *s)
         s->bind4.kind = ENDPOINT_NONE;
     if (endpoint_parse(conf_str(c, OWN(bind_address6)), 0, &s->bind6))
         s->bind6.kind = ENDPOINT_NONE;
-    s->bind_enforce = conf_bool(c, OWN(bind_address_enforce));
 }
 
 static enum tls_wish wish_of(const struct client_settings *s)

@@ -53,7 +53,6 @@ struct client_settings {
     const struct endpoint *own; /* our addresses */
     size_t n_own;
     struct endpoint bind4, bind6; /* kind NONE: any */
-    bool bind_enforce;
 
     enum tls_wish tls;
     int tls_loglevel;

@@ -28,7 +28,7 @@ static int sasl_flags(const struct conf *c, enum param p)
 
 static bool mandatory_tls(const struct conf *c)
 {
-    return str_ieq(conf_str(c, P_smtpd_tls_security_level), S("encrypt"))
+    return role_tls_demanded(conf_str(c, P_smtpd_tls_security_level))
            || conf_bool(c, P_smtpd_enforce_tls)
            || conf_bool(c, P_smtpd_tls_wrappermode);
 }

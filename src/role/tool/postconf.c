@@ -5,6 +5,9 @@
  */
 #include "role/tool/postconf.h"
 
+#include "conf/value.h"
+#include "conf/words.h"
+
 #include "conf/machine.h"
 #include "conf/main_cf.h"
 #include "conf/value.h"
@@ -183,8 +186,7 @@ static void put_entry(struct postconf *p, str name, str value)
 static err read_main(struct task *t, struct postconf *p)
 {
     struct conf_findings findings = { 0 };
-    str text, complaint, name;
-    void *entry;
+    str text, complaint;
     err e = file_load(t, NULL, p->main_file, &p->arena, TOOL_FILE_MAX, &text);
 
     if (e) {
@@ -199,12 +201,55 @@ static err read_main(struct task *t, struct postconf *p)
     for (size_t i = 0; i < p->overrides.n; i++)
         must(main_cf_override(&p->arena, p->overrides.p[i], p->entries,
                               &complaint));
-    for (size_t at = 0; map_next(p->entries, &at, &name, &entry);) {
-        if (macro_check(&p->arena, ((struct conf_entry *)entry)->value,
-                        &complaint) == OK)
+    return OK;
+}
+
+/* Items of a list that begin with a brace and do not end with its fellow. */
+static void look_at_braces(struct postconf *p, str text)
+{
+    str item;
+
+    while (value_token(&text, CONF_LIST_SEPS, &item)) {
+        size_t depth = 0, end = 0;
+        if (item.p[0] != '{')
             continue;
-        tool_warn(p->args, "%.*s: %.*s: %.*s", STR(p->main_file), STR(name),
-                  STR(complaint));
+        do {
+            depth += item.p[end] == '{';
+            depth -= item.p[end] == '}';
+        } while (depth > 0 && ++end < item.n);
+        if (depth > 0)
+            tool_warn(p->args, "main.cf: missing '}' in \"%.*s\"",
+                      STR(item));
+        else if (end + 1 < item.n)
+            tool_warn(p->args, "main.cf: syntax error after '}' in "
+                      "\"%.*s\"", STR(item));
+    }
+}
+
+/* Values that cannot be read are warned about, and built-in parameters whose
+ * values cannot be expanded end it, as Postfix has it. */
+static err look_at_values(struct postconf *p)
+{
+    str name, complaint, text;
+    void *item;
+
+    for (size_t at = 0; map_next(p->entries, &at, &name, &item);) {
+        const struct conf_entry *entry = item;
+        enum param known = conf_param_find(name);
+        bool ours = known != N_PARAMS;
+        if (ours && conf_param(known)->kind == CONF_RAW)
+            continue;
+        if (ours && !macro_expand(&p->scope, &p->arena, entry->value, &text,
+                                  &complaint)) {
+            look_at_braces(p, text);
+            continue;
+        }
+        if (!ours && !macro_check(&p->arena, entry->value, &complaint))
+            continue;
+        tool_warn(p->args, "%.*s", STR(complaint));
+        if (!ours)
+            continue;
+        postconf_say_undefined(p);
         tool_fatal(p->args, "macro processing error");
         return ERR_SYNTAX;
     }
@@ -261,7 +306,7 @@ err postconf_read(struct task *t, struct postconf *p, bool main_too)
     if (machine_networks(&p->arena, &p->scope, &p->facts,
                          &p->networks_complaint) == OK)
         p->networks_complaint = S("");
-    return OK;
+    return look_at_values(p);
 }
 
 err postconf_expand(struct postconf *p, const struct conf_scope *scope,
@@ -289,6 +334,19 @@ void postconf_setting(struct postconf *p, str name, str value)
     layout_end(&l);
 }
 
+/* What was shown goes out before what is said about it. */
+static err put_out(struct postconf *p)
+{
+    size_t n = p->out.n;
+
+    p->out.n = 0;
+    if (n == 0 || (fwrite(p->out.p, 1, n, stdout) == n && !fflush(stdout)))
+        return OK;
+    tool_fatal(p->args, "cannot write to the standard output");
+    return ERR_IO;
+}
+
+/* unused: after the output, as Postfix has it; else before it. */
 static void say_doubts(struct postconf *p, bool unused, bool main_too)
 {
     const struct name_doubts *doubts = names_doubts(p->known);
@@ -307,9 +365,11 @@ void postconf_say_undefined(struct postconf *p)
     say_doubts(p, false, true);
 }
 
-void postconf_say_unused(struct postconf *p, bool main_too)
+err postconf_say_unused(struct postconf *p, bool main_too)
 {
+    TRY(put_out(p));
     say_doubts(p, true, main_too);
+    return OK;
 }
 
 bool postconf_parts(str text, size_t max, str parts[3], size_t *n)
@@ -329,18 +389,24 @@ bool postconf_parts(str text, size_t max, str parts[3], size_t *n)
     return *n > 0;
 }
 
-/* -a: who can check passwords for the SMTP server; -A: the client's. */
 static void show_list(struct postconf *p, const char *const *list)
 {
     for (; *list; list++)
         buf_fmt(&p->out, "%s\n", *list);
 }
 
+/* -a: who can check passwords for the SMTP server; -A: the client's; -l: ways
+ * to lock a mailbox. */
+static void show_words(struct postconf *p, enum param of)
+{
+    str word;
+
+    for (size_t at = 0; words_next(of, &at, &word);)
+        buf_fmt(&p->out, "%.*s\n", STR(word));
+}
+
 static err work(struct task *t, struct postconf *p)
 {
-    static const char *const servers[] = { "cyrus", "dovecot", NULL };
-    static const char *const clients[] = { "cyrus", NULL };
-    static const char *const locks[] = { "flock", "fcntl", "dotlock", NULL };
     bool edit = asked(p, 'e') || asked(p, 'X') || asked(p, '#');
     bool master = asked(p, 'M') || asked(p, 'F') || asked(p, 'P');
 
@@ -351,11 +417,11 @@ static err work(struct task *t, struct postconf *p)
         return ERR_ABSENT;
     }
     if (asked(p, 'a'))
-        return show_list(p, servers), OK;
+        return show_words(p, P_smtpd_sasl_type), OK;
     if (asked(p, 'A'))
-        return show_list(p, clients), OK;
+        return show_words(p, P_smtp_sasl_type), OK;
     if (asked(p, 'l'))
-        return show_list(p, locks), OK;
+        return show_words(p, P_mailbox_delivery_lock), OK;
     if (asked(p, 'm'))
         return show_list(p, table_types()), OK;
     if (edit)
@@ -382,12 +448,8 @@ int tool_postconf(struct task *t, const struct tool_args *args)
         p.master_file = arena_fmt(&p.arena, "%.*s/master.cf", STR(p.dir));
         e = work(t, &p);
     }
-    if (!e && p.out.n > 0
-        && (fwrite(p.out.p, 1, p.out.n, stdout) != p.out.n
-            || fflush(stdout))) {
-        tool_fatal(args, "cannot write to the standard output");
-        e = ERR_IO;
-    }
+    if (!e)
+        e = put_out(&p);
     arena_reset(&p.arena);
     return e ? 1 : 0;
 }

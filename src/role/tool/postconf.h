@@ -65,7 +65,7 @@ void postconf_setting(struct postconf *p, str name, str value);
 void postconf_say_undefined(struct postconf *p);
 
 /* Says which are set and mean nothing, in master.cf and perhaps main.cf. */
-void postconf_say_unused(struct postconf *p, bool main_too);
+err postconf_say_unused(struct postconf *p, bool main_too);
 
 err postconf_show_main(struct postconf *p);
 err postconf_show_master(struct postconf *p);

@@ -94,7 +94,5 @@ err postconf_show_main(struct postconf *p)
     if (!asked(p, 'd'))
         postconf_say_undefined(p);
     TRY(p->n_names ? show_named(p) : show_all(p));
-    if (!asked(p, 'd'))
-        postconf_say_unused(p, true);
-    return OK;
+    return asked(p, 'd') ? OK : postconf_say_unused(p, true);
 }

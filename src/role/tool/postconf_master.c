@@ -198,6 +198,5 @@ err postconf_show_master(struct postconf *p)
         if (!requests[i].matched)
             tool_warn(p->args, "unmatched request: \"%.*s\"",
                       STR(requests[i].written));
-    postconf_say_unused(p, false);
-    return OK;
+    return postconf_say_unused(p, false);
 }

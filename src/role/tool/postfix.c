@@ -98,6 +98,22 @@ static bool may(struct task *t, struct postfix *p)
     return false;
 }
 
+/* Those that examine the configuration say themselves what is wrong. */
+static bool read_configuration(struct task *t, struct postfix *p)
+{
+    static const str examining[] = { S_INIT("check"), S_INIT("start"),
+                                     S_INIT("start-fg"), S_INIT("reload") };
+    struct conf_findings findings = { 0 };
+    str command = str_from(p->command);
+
+    for (size_t i = 0; i < sizeof(examining) / sizeof(*examining); i++)
+        if (str_eq(command, examining[i])
+            && (!tool_conf_find(t, &p->arena, p->args, p->dir, &findings,
+                                &p->conf) || p->conf))
+            return true;
+    return !tool_conf(t, &p->arena, p->args, p->dir, &p->conf);
+}
+
 static int run(struct task *t, struct postfix *p)
 {
     struct tool_options o = tool_options_of(p->args, "c:Dv");
@@ -118,8 +134,7 @@ static int run(struct task *t, struct postfix *p)
     p->operands = p->args->argv + o.at + 1;
     p->n_operands = p->args->argc - o.at - 1;
     p->dir = arena_cstr(&p->arena, tool_config_dir(p->args, dir));
-    if (tool_conf(t, &p->arena, p->args, p->dir, &p->conf)
-        || !may(t, p))
+    if (!read_configuration(t, p) || !may(t, p))
         return 1;
     tool_log_open(t, p->conf, &p->arena, S("postfix-script"));
     return dispatch(t, p);

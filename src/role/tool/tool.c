@@ -5,9 +5,10 @@
 #include "role/tool/tool.h"
 
 #include <stdio.h>
+#include <sysexits.h>
 #include <unistd.h>
 
-enum { SELF_MAX = 4096 };
+enum { SELF_MAX = 4096, MESSAGE_MAX = 64 * 1024 };
 
 static void message(const struct tool_args *args, const char *level,
                     const char *fmt, va_list ap)
@@ -15,11 +16,18 @@ static void message(const struct tool_args *args, const char *level,
 static void message(const struct tool_args *args, const char *level,
                     const char *fmt, va_list ap)
 {
+    struct buf line;
+
+    buf_init(&line, NULL, MESSAGE_MAX);
+    buf_vfmt(&line, fmt, ap);
+    for (size_t i = 0; i < line.n; i++)
+        if ((unsigned char)line.p[i] < ' ' || line.p[i] == 127)
+            line.p[i] = '?'; /* nobody writes to the terminal through us */
     /* What was already put out comes first when both go to one terminal. */
     fflush(stdout);
-    fprintf(stderr, "%s: %s: ", args->argv[0], level);
-    vfprintf(stderr, fmt, ap);
-    fputc('\n', stderr);
+    fprintf(stderr, "%s: %s: %.*s\n", args->argv[0], level,
+            STR(buf_str(&line)));
+    buf_free(&line);
 }
 
 void tool_fatal(const struct tool_args *args, const char *fmt, ...)
@@ -69,27 +77,65 @@ str tool_config_dir(const struct tool_args *args, const char *dir)
     return args->config_dir ? str_from(args->config_dir) : TOOL_CONFIG_DIR;
 }
 
+/* A value that a command asks for and cannot use ends it, as a line that
+ * cannot be read does; one that only others use is theirs to refuse. */
+static void end_at(const void *args, const struct conf_finding *f)
+{
+    struct arena a;
+
+    arena_init(&a, 0);
+    tool_fatal(args, "%.*s", STR(conf_finding_text(&a, f)));
+    fflush(NULL);
+    _exit(str_eq(tool_name(args), S("sendmail")) ? EX_TEMPFAIL : 1);
+}
+
+err tool_conf_find(struct task *t, struct arena *a,
+                   const struct tool_args *args, const char *dir,
+                   struct conf_findings *findings, struct conf **out)
+{
+    struct conf_load load = {
+        .dir = tool_config_dir(args, dir),
+        .process_name = arena_cstr(a, tool_name(args)),
+        .keep_going = true,
+        .on_bad = end_at,
+        .on_bad_self = args,
+    };
+
+    *out = NULL;
+    return conf_load(t, a, &load, findings, out);
+}
+
+/* Values are for who asks for them, unless there is nothing to ask. */
+static bool concerns(const struct conf_finding *f, const struct conf *c)
+{
+    return !(c && f->about_value) && !(f->about_name && !f->fatal);
+}
+
 err tool_conf(struct task *t, struct arena *a, const struct tool_args *args,
               const char *dir, struct conf **out)
 {
     struct conf_findings findings = { 0 };
-    struct conf_load load = {
-        .dir = tool_config_dir(args, dir),
-        .process_name = arena_cstr(a, tool_name(args)),
-    };
-    err e = conf_load(t, a, &load, &findings, out);
+    struct conf *c;
+    bool usable = true;
+    err e = tool_conf_find(t, a, args, dir, &findings, &c);
 
     for (size_t i = 0; i < findings.list.n; i++) {
         const struct conf_finding *f = &findings.list.p[i];
         str text = conf_finding_text(a, f);
+        if (!concerns(f, c))
+            continue;
+        usable &= !f->fatal;
         if (f->fatal)
             tool_fatal(args, "%.*s", STR(text));
-        else if (!f->about_name)
+        else
             tool_warn(args, "%.*s", STR(text));
     }
     if (e && e != ERR_SYNTAX)
         tool_fatal(args, "%s", task_why(t));
-    return e;
+    if (!c || !usable)
+        return e;
+    *out = c;
+    return OK;
 }
 
 struct tool_options tool_options_of(const struct tool_args *args,

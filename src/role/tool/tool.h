@@ -32,10 +32,17 @@ typedef int tool_fn(struct task *t, const struct tool_args *args);
 
 /* Loads main.cf and master.cf of dir (NULL: args->config_dir or the default)
  * with the machine's facts; says findings on stderr, except doubts about
- * names, which are postconf's and postfix check's to say.  On failure it has
- * said why; the command ends with status 1. */
+ * names, which are postconf's and postfix check's to say, and what is wrong
+ * with values: a command ends, with a line, when it asks for one of those.
+ * On failure it has said why; the command ends with status 1. */
 err tool_conf(struct task *t, struct arena *a, const struct tool_args *args,
               const char *dir, struct conf **out);
+
+/* The same without a word: *out is NULL if there is nothing to look at, and
+ * what can be read of it if ERR_SYNTAX is returned. */
+err tool_conf_find(struct task *t, struct arena *a,
+                   const struct tool_args *args, const char *dir,
+                   struct conf_findings *findings, struct conf **out);
 
 /* The configuration directory: dir, else args->config_dir, else the
  * default. */
