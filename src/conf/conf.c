@@ -35,7 +35,7 @@ struct reading {
     struct conf_findings *findings;
     struct conf *conf;
     str main_file, master_file;
-    bool fatal;
+    const struct service *service; /* whose overrides are read, or NULL */
 };
 
 static void found(struct reading *r, bool fatal, str file, int line,
@@ -51,17 +51,48 @@ static void found(struct reading *r, bool fatal, str file, int line,
     f.text = arena_vfmt(r->arena, fmt, ap);
     va_end(ap);
     vec_push(r->arena, &r->findings->list, f);
-    r->fatal |= fatal;
 }
 
 str conf_finding_text(struct arena *a, const struct conf_finding *f)
 {
+    str text = f->text;
+
+    if (f->service.n)
+        text = arena_fmt(a, "service \"%.*s\": %.*s", STR(f->service),
+                         STR(text));
     if (f->file.n == 0)
-        return f->text;
+        return text;
     if (f->line == 0)
-        return arena_fmt(a, "%.*s: %.*s", STR(f->file), STR(f->text));
+        return arena_fmt(a, "%.*s: %.*s", STR(f->file), STR(text));
     return arena_fmt(a, "%.*s, line %d: %.*s", STR(f->file), f->line,
-                     STR(f->text));
+                     STR(text));
+}
+
+bool conf_findings_fatal(const struct conf_findings *f, size_t from)
+{
+    for (size_t i = from; i < f->list.n; i++)
+        if (f->list.p[i].fatal)
+            return true;
+    return false;
+}
+
+/* The same about what an override says: at the line of its service. */
+static void found_outside(struct reading *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+static void found_outside(struct reading *r, const char *fmt, ...)
+{
+    struct conf_finding f = { .fatal = true, .file = S("") };
+    va_list ap;
+
+    va_start(ap, fmt);
+    f.text = arena_vfmt(r->arena, fmt, ap);
+    va_end(ap);
+    if (r->service) {
+        f.file = r->master_file;
+        f.line = r->service->line;
+        f.service = r->service->name;
+    }
+    vec_push(r->arena, &r->findings->list, f);
 }
 
 static void read_overrides(struct reading *r)
@@ -73,9 +104,9 @@ static void read_overrides(struct reading *r)
     for (size_t i = 0; i < src->n_overrides; i++)
         if (!main_cf_override(r->arena, src->overrides[i], overrides,
                               &complaint))
-            found(r, true, S(""), 0, "invalid parameter override: %.*s: "
-                  "%.*s (write -o name=value)", STR(src->overrides[i]),
-                  STR(complaint));
+            found_outside(r, "invalid parameter override: %.*s: %.*s (write "
+                          "-o name=value)", STR(src->overrides[i]),
+                          STR(complaint));
     r->conf->scope.overrides = overrides;
 }
 
@@ -102,8 +133,7 @@ static void found_value(struct reading *r, enum param p, str complaint)
         found(r, true, r->main_file, entry->line, "%.*s: %.*s", STR(name),
               STR(complaint));
     else
-        found(r, true, S(""), 0, "parameter %.*s: %.*s", STR(name),
-              STR(complaint));
+        found_outside(r, "parameter %.*s: %.*s", STR(name), STR(complaint));
 }
 
 /* Debian's way: the name of a file stands for its first line. */
@@ -123,26 +153,42 @@ static bool read_origin(struct reading *r, struct value *v, str *complaint)
     return true;
 }
 
+/* What text means as p's value; false with *complaint. */
+static bool take_value(struct reading *r, enum param p, str text,
+                       str *complaint)
+{
+    struct conf *c = r->conf;
+    enum conf_kind kind = conf_param(p)->kind;
+    struct value *v = &c->values[p];
+
+    if (kind != CONF_RAW
+        && macro_expand(&c->scope, r->arena, text, &text, complaint))
+        return false;
+    v->text = text;
+    if (!value_parse(r->arena, p, v->text, &v->number, complaint)
+        || (p == P_myorigin && !read_origin(r, v, complaint)))
+        return false;
+    if (kind == CONF_STR || kind == CONF_LIST)
+        v->items = conf_split(r->arena, v->text);
+    return true;
+}
+
+/* One that cannot be used is said, and its default stands for it. */
 static void read_value(struct reading *r, enum param p)
 {
     struct conf *c = r->conf;
-    const struct conf_param *param = conf_param(p);
-    struct value *v = &c->values[p];
-    str complaint;
+    str name = conf_param(p)->name, text, complaint;
 
-    v->set = scope_written(&c->scope, param->name) != NULL;
-    if (!scope_text(&c->scope, param->name, &v->text))
+    c->values[p] = (struct value){
+        .text = S(""), .number = conf_param(p)->min,
+        .set = scope_written(&c->scope, name) != NULL };
+    if (!scope_text(&c->scope, name, &text))
         must_not_reach();
-    if (param->kind != CONF_RAW
-        && macro_expand(&c->scope, r->arena, v->text, &v->text, &complaint)) {
-        found_value(r, p, complaint);
+    if (take_value(r, p, text, &complaint))
         return;
-    }
-    if (!value_parse(r->arena, p, v->text, &v->number, &complaint)
-        || (p == P_myorigin && !read_origin(r, v, &complaint)))
-        found_value(r, p, complaint);
-    if (param->kind == CONF_STR || param->kind == CONF_LIST)
-        v->items = conf_split(r->arena, v->text);
+    found_value(r, p, complaint);
+    if (scope_preset(&c->scope, name, &text))
+        err_ignore(take_value(r, p, text, &complaint) ? OK : ERR_SYNTAX);
 }
 
 /* Many defaults compare with it: said once, here, when it is bad. */
@@ -165,26 +211,28 @@ static bool read_level(struct reading *r)
     return false;
 }
 
-static void read_values(struct reading *r)
+/* False when there was no use in reading any. */
+static bool read_values(struct reading *r)
 {
     struct conf *c = r->conf;
     const struct conf_facts *facts = &c->source.facts;
     str complaint;
 
     if (!read_level(r))
-        return;
+        return false;
     if (machine_names(r->arena, &c->scope, c->source.dir, facts,
                       &complaint)) {
         found_value(r, P_myhostname, complaint);
-        return;
+        return false;
     }
     if (!scope_written(&c->scope, S("mynetworks"))
         && machine_networks(r->arena, &c->scope, facts, &complaint)) {
         found_value(r, P_mynetworks_style, complaint);
-        return;
+        c->scope.machine.mynetworks = S("");
     }
     for (int p = 0; p < N_PARAMS; p++)
         read_value(r, (enum param)p);
+    return true;
 }
 
 /* Values of the names that services give: of the kind of what they default
@@ -244,14 +292,6 @@ static void read_services(struct reading *r, const struct service_list *all)
     r->conf->services = (struct services){ p, n };
 }
 
-static bool any_fatal(const struct conf_findings *findings, size_t from)
-{
-    for (size_t i = from; i < findings->list.n; i++)
-        if (findings->list.p[i].fatal)
-            return true;
-    return false;
-}
-
 err conf_read(struct arena *a, const struct conf_source *src,
               struct conf_findings *findings, struct conf **out)
 {
@@ -261,6 +301,7 @@ err conf_read(struct arena *a, const struct conf_source *src,
     size_t before = findings->list.n;
     struct names *names;
     struct reading r = { .arena = a, .findings = findings, .conf = c };
+    bool read;
 
     c->source = *src;
     r.main_file = arena_fmt(a, "%.*s/main.cf", STR(src->dir));
@@ -273,27 +314,33 @@ err conf_read(struct arena *a, const struct conf_source *src,
     read_overrides(&r);
     for (size_t i = 0; i < names_doubts(names)->list.n; i++)
         found_doubt(&r, &names_doubts(names)->list.p[i]);
-    read_values(&r);
+    read = read_values(&r);
     read_transports(&r);
     read_services(&r, &all);
-    if (any_fatal(findings, before))
-        return ERR_SYNTAX; /* I2 */
-    *out = c;
-    return OK;
+    if (!conf_findings_fatal(findings, before)) {
+        *out = c;
+        return OK;
+    }
+    if (src->keep_going)
+        *out = read ? c : NULL;
+    return ERR_SYNTAX; /* I2 */
 }
 
 /* c is a copy of a snapshot with further overrides in its source: reads all
- * values anew. */
+ * values anew.  service: whose they are, or NULL. */
 static err read_again(struct arena *a, struct conf *c,
+                      const struct service *service,
                       struct conf_findings *findings)
 {
     size_t before = findings->list.n;
-    struct reading r = { .arena = a, .findings = findings, .conf = c };
+    struct reading r = { .arena = a, .findings = findings, .conf = c,
+                         .service = service };
 
     r.main_file = arena_fmt(a, "%.*s/main.cf", STR(c->source.dir));
+    r.master_file = arena_fmt(a, "%.*s/master.cf", STR(c->source.dir));
     read_overrides(&r);
-    read_values(&r);
-    return any_fatal(findings, before) ? ERR_SYNTAX : OK; /* I2 */
+    err_ignore(read_values(&r) ? OK : ERR_SYNTAX); /* said by a finding */
+    return conf_findings_fatal(findings, before) ? ERR_SYNTAX : OK; /* I2 */
 }
 
 static struct conf *copy_with(struct arena *a, const struct conf *base,
@@ -318,7 +365,7 @@ err conf_overlay(struct arena *a, const struct conf *base,
 {
     struct conf *c = copy_with(a, base, overrides, n);
 
-    TRY(read_again(a, c, findings));
+    TRY(read_again(a, c, NULL, findings));
     *out = c;
     return OK;
 }
@@ -329,12 +376,14 @@ err conf_of_service(struct arena *a, const struct conf *base,
 {
     struct conf *c = copy_with(a, base, service->overrides,
                                service->n_overrides);
+    err e;
 
     c->source.facts.service_name = service->name;
     c->source.facts.process_name = service->command;
-    TRY(read_again(a, c, findings));
-    *out = c;
-    return OK;
+    e = read_again(a, c, service, findings);
+    if (!e || c->source.keep_going)
+        *out = c;
+    return e;
 }
 
 static const struct value *value_of(const struct conf *c, enum param p)
@@ -385,6 +434,47 @@ struct conf_items conf_items(const struct conf *c, enum param p)
 bool conf_is_set(const struct conf *c, enum param p)
 {
     return value_of(c, p)->set;
+}
+
+static bool same_items(struct conf_items a, struct conf_items b)
+{
+    for (size_t i = 0; i < a.n && i < b.n; i++)
+        if (!str_eq(a.p[i], b.p[i]))
+            return false;
+    return a.n == b.n;
+}
+
+bool conf_is_changed(const struct conf *c, enum param p)
+{
+    const struct value *v = value_of(c, p);
+    enum conf_kind kind = conf_param(p)->kind;
+    str preset, complaint;
+    struct arena a;
+    int64_t number;
+    bool same = false;
+
+    if (!v->set || !scope_preset(&c->scope, conf_param(p)->name, &preset))
+        return v->set;
+    arena_init(&a, 0);
+    if (kind == CONF_RAW || !conf_expand(c, &a, preset, &preset)) {
+        if (kind == CONF_LIST)
+            same = same_items(v->items, conf_split(&a, preset));
+        else if (kind == CONF_STR || kind == CONF_RAW)
+            same = str_eq(v->text, preset);
+        else
+            same = value_parse(&a, p, preset, &number, &complaint)
+                   && number == v->number;
+    }
+    arena_reset(&a);
+    return !same;
+}
+
+int conf_line(const struct conf *c, enum param p)
+{
+    const struct conf_entry *entry = scope_written(&c->scope,
+                                                   conf_param(p)->name);
+
+    return entry ? entry->line : 0;
 }
 
 err conf_expand(const struct conf *c, struct arena *a, str text, str *out)

@@ -19,9 +19,11 @@
 enum conf_kind { CONF_STR, CONF_RAW, CONF_INT, CONF_BOOL, CONF_TIME,
                  CONF_LIST };
 
-/* What a parameter does here: everything, nothing yet (postfix check lists
- * it), or nothing by design. */
-enum conf_effect { CONF_FULL, CONF_NOT_YET, CONF_IGNORED };
+/* What a parameter does here: everything; nothing yet, which cannot change a
+ * decision about mail (postfix check lists it); nothing yet although it would
+ * decide who gets in, what gets through or where mail goes (asking for it
+ * stops check, start and reload); or nothing by design. */
+enum conf_effect { CONF_FULL, CONF_NOT_YET, CONF_REFUSED, CONF_IGNORED };
 
 #define PARAM(kind, name, ...) P_##name,
 enum param {
@@ -76,13 +78,17 @@ struct conf_finding {
     str file;
     int line;            /* 0: none */
     str text;
+    str service;         /* whose -o option it is, or empty */
 };
 struct conf_findings {
     vec_of(struct conf_finding) list;
 };
 
-/* A finding as it is logged: "FILE, line 7: text". */
+/* A finding as it is logged: "FILE, line 7: service NAME: text". */
 str conf_finding_text(struct arena *a, const struct conf_finding *f);
+
+/* Whether one of the findings from index from on is fatal. */
+bool conf_findings_fatal(const struct conf_findings *f, size_t from);
 
 /* The text of the files and the overrides ("name=value" of -o options), of
  * which later ones win. */
@@ -92,6 +98,8 @@ struct conf_source {
     struct conf_facts facts;
     const str *overrides;
     size_t n_overrides;
+    bool keep_going;     /* a bad value takes its default, and the snapshot
+                            is made all the same */
 };
 
 struct conf;             /* the snapshot */
@@ -101,7 +109,8 @@ struct service;
  * and facts of src are borrowed.  ERR_SYNTAX with fatal findings (a line that
  * cannot be read, a bad value) when the configuration cannot be used; the
  * other findings are warnings, such as unknown names with the nearest known
- * one. */
+ * one.  With keep_going *out is then a snapshot that is good for looking
+ * further and for nothing else, or NULL. */
 err conf_read(struct arena *a, const struct conf_source *src,
               struct conf_findings *findings, struct conf **out);
 
@@ -114,6 +123,7 @@ struct conf_load {
     const char *process_name;
     const str *overrides;
     size_t n_overrides;
+    bool keep_going;     /* as in struct conf_source */
 };
 err conf_load(struct task *t, struct arena *a, const struct conf_load *load,
               struct conf_findings *findings, struct conf **out);
@@ -153,8 +163,13 @@ struct conf_items conf_items(const struct conf *c, enum param p);
 /* Splits any text the same way, in a. */
 struct conf_items conf_split(struct arena *a, str text);
 
-/* Whether main.cf or an override sets it (not merely its default). */
+/* Whether main.cf or an override sets it (not merely its default), and
+ * whether to something that its default does not say as well. */
 bool conf_is_set(const struct conf *c, enum param p);
+bool conf_is_changed(const struct conf *c, enum param p);
+
+/* The line of main.cf that sets it, 0 if none does or an override hides it. */
+int conf_line(const struct conf *c, enum param p);
 
 /* Any parameter by name, known or the administrator's own, expanded in a;
  * false if it is neither known nor set. */

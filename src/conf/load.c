@@ -124,6 +124,7 @@ err conf_load(struct task *t, struct arena *a, const struct conf_load *load,
         .master_cf = S(""),
         .overrides = load->overrides,
         .n_overrides = load->n_overrides,
+        .keep_going = load->keep_going,
     };
     err e;
 

@@ -5,6 +5,7 @@
 #include "role/master/master.h"
 
 #include "role/events.h"
+#include "role/examine.h"
 
 #include <grp.h>
 #include <pwd.h>
@@ -13,18 +14,22 @@
 
 enum { READY_S = 60, STOP_S = 10, GIVE_UP_S = 1 };
 
+/* Findings are said here unless whoever started us has just said them. */
 static err load(struct task *t, struct master *m, struct arena *a,
-                struct conf **out)
+                bool said, struct conf **out)
 {
     struct conf_findings findings = { 0 };
     struct conf_load l = { .dir = str_from(m->o->config_dir),
                            .master_needed = true,
                            .process_name = "master" };
-    err e = conf_load(t, a, &l, &findings, out);
+    err e = examine_load(t, a, &l, &findings, out);
 
     for (size_t i = 0; i < findings.list.n; i++) {
         const struct conf_finding *f = &findings.list.p[i];
-        say(t, master_finding, STR(f->file), f->line, STR(f->text));
+        if (f->fatal)
+            say(t, master_fault, STR(conf_finding_text(a, f)));
+        else if (!said)
+            say(t, master_finding, STR(conf_finding_text(a, f)));
     }
     return e;
 }
@@ -52,7 +57,7 @@ static err reload(struct task *t, struct master *m)
     struct conf *c;
 
     arena_init(&fresh, 0);
-    if (load(t, m, &fresh, &c)) {
+    if (load(t, m, &fresh, false, &c)) {
         say(t, role_error, task_why(t));
         arena_reset(&fresh);
         return OK; /* the old configuration goes on */
@@ -104,7 +109,7 @@ static err start(struct task *t, struct master *m)
 {
     when until = after_s(t, READY_S);
 
-    TRY(load(t, m, &m->conf_memory, &m->conf));
+    TRY(load(t, m, &m->conf_memory, true, &m->conf));
     find_owner(m);
     TRY(master_log_open(t, m));
     TRY(master_directories(t, m));

@@ -6,12 +6,10 @@
  */
 #include "role/tool/postfix.h"
 
-#include "policy/policy.h"
+#include "role/examine.h"
 #include "role/mailstore.h"
 #include "role/places.h"
-#include "role/service.h"
 #include "role/tool/queue_talk.h"
-#include "table/table.h"
 
 #include <grp.h>
 #include <pwd.h>
@@ -147,15 +145,15 @@ static void check_files(struct check *c)
     check_file(c, arena_fmt(&c->a, "%.*s/master.cf", STR(dir)));
 }
 
-/* What reading the files anew finds, and names without a meaning here. */
-static void check_names(struct check *c)
+/* What reading the files anew finds, all of it. */
+static void check_configuration(struct check *c)
 {
     struct conf_findings findings = { 0 };
     struct conf_load load = { .dir = conf_dir(c->p->conf),
                               .master_needed = true,
                               .process_name = "postfix" };
     struct conf *conf;
-    err e = conf_load(c->t, &c->a, &load, &findings, &conf);
+    err e = examine_load(c->t, &c->a, &load, &findings, &conf);
 
     for (size_t i = 0; i < findings.list.n; i++) {
         const struct conf_finding *f = &findings.list.p[i];
@@ -167,122 +165,6 @@ static void check_names(struct check *c)
     }
     if (e && !c->failed)
         fail(c, task_why(c->t));
-    for (enum param p = 0; !e && p < N_PARAMS; p++)
-        if (conf_is_set(conf, p) && conf_param(p)->effect == CONF_NOT_YET)
-            postfix_say(c->t, POSTFIX_WARN, "known, no effect yet: %.*s",
-                        STR(conf_param(p)->name));
-}
-
-static void check_services(struct check *c)
-{
-    struct services all = conf_services(c->p->conf);
-
-    for (size_t i = 0; i < all.n; i++) {
-        const struct service *s = &all.p[i];
-        str fault = service_fault(c->p->conf, s, &c->a);
-        if (fault.n)
-            fail(c, arena_fmt(&c->a, "%.*s/master.cf, line %d: service "
-                              "\"%.*s\": %.*s", STR(conf_dir(c->p->conf)),
-                              s->line, STR(s->name), STR(fault)).p);
-    }
-}
-
-static bool has_type(str type)
-{
-    for (const char *const *all = table_types(); *all; all++)
-        if (str_eq(str_from(*all), type))
-            return true;
-    return false;
-}
-
-/* What is wrong with an item of a list that names tables, or NULL; maps:
- * nothing else may stand there. */
-static const char *table_fault(struct check *c, str item, bool maps)
-{
-    size_t colon = str_chr(item, ':');
-    str type;
-
-    while (str_starts(item, S("proxy:"))) {
-        item = str_skip(item, 6);
-        colon = str_chr(item, ':');
-    }
-    type = str_head(item, colon == STR_NONE ? 0 : colon);
-    if (colon == STR_NONE || str_any(type, S("/[")) != STR_NONE)
-        return maps ? arena_fmt(&c->a, "expecting \"type:name\" form instead "
-                                "of \"%.*s\"", STR(item)).p
-                    : NULL;
-    if (has_type(type))
-        return NULL;
-    return arena_fmt(&c->a, "unsupported dictionary type: %.*s",
-                     STR(type)).p;
-}
-
-static void check_table(struct check *c, str name, str item, bool maps)
-{
-    const char *fault = table_fault(c, item, maps);
-
-    if (fault)
-        fail(c, arena_fmt(&c->a, "%.*s: %s", STR(name), fault).p);
-}
-
-/* The types of tables that main.cf names: one that is not there stops the
- * start, and here the parameter is known. */
-static void check_tables(struct check *c)
-{
-    const struct conf *conf = c->p->conf;
-
-    for (enum param p = 0; p < N_PARAMS; p++) {
-        const struct conf_param *of = conf_param(p);
-        bool maps = str_ends(of->name, S("_maps"))
-                    && !str_starts(of->name, S("proxy_"));
-        struct conf_items items;
-        if (!conf_is_set(conf, p) || of->kind != CONF_LIST
-            || of->effect != CONF_FULL
-            || !(maps || str_ends(of->name, S("_domains"))
-                 || str_eq(of->name, S("mydestination"))
-                 || str_eq(of->name, S("alias_database"))))
-            continue;
-        items = conf_items(conf, p);
-        for (size_t i = 0; i < items.n; i++)
-            check_table(c, of->name, items.p[i], maps);
-    }
-}
-
-/* And those of restriction lists. */
-static void check_access_tables(struct check *c)
-{
-    for (enum param p = 0; p < N_PARAMS; p++) {
-        str name = conf_param(p)->name;
-        struct conf_items items;
-        if (!conf_is_set(c->p->conf, p)
-            || !str_ends(name, S("_restrictions")))
-            continue;
-        items = conf_items(c->p->conf, p);
-        for (size_t i = 1; i < items.n; i++)
-            if (str_starts(items.p[i - 1], S("check_"))
-                && str_ends(items.p[i - 1], S("_access")))
-                check_table(c, name, items.p[i], true);
-    }
-}
-
-/* The restriction lists as each SMTP server of master.cf has them. */
-static void check_policies(struct check *c)
-{
-    struct services all = conf_services(c->p->conf);
-
-    for (size_t i = 0; i < all.n && !c->failed; i++) {
-        const struct service *s = &all.p[i];
-        struct conf_findings findings = { 0 };
-        struct conf *own;
-        str complaint;
-
-        if (!str_eq(s->command, S("smtpd"))
-            || conf_of_service(&c->a, c->p->conf, s, &findings, &own)
-            || !policy_check(&c->a, own, &complaint))
-            continue;
-        fail(c, arena_fmt(&c->a, "service \"%.*s\": %.*s", STR(s->name),
-                          STR(complaint)).p);
-    }
 }
 
 static struct conf *conf_of(struct check *c, const struct service *s)
@@ -325,6 +207,7 @@ static int run(struct task *t, struct postfix *p, bool fix)
     if (find_owner(&c)) {
         check_files(&c);
         check_dirs(&c);
+<<<<<<< HEAD
         if (!fix) {
             check_names(&c);
             check_services(&c);
@@ -333,6 +216,10 @@ static int run(struct task *t, struct postfix *p, bool fix)
             check_policies(&c);
             check_mailstore(&c);
         }
+=======
+        if (!fix)
+            check_configuration(&c);
+>>>>>>> 56bf28f (role: one examination of a configuration for check, start and reload)
     }
     arena_reset(&c.a);
     return c.failed ? 1 : 0;
