@@ -207,19 +207,10 @@ static int run(struct task *t, struct postfix *p, bool fix)
     if (find_owner(&c)) {
         check_files(&c);
         check_dirs(&c);
-<<<<<<< HEAD
         if (!fix) {
-            check_names(&c);
-            check_services(&c);
-            check_tables(&c);
-            check_access_tables(&c);
-            check_policies(&c);
+            check_configuration(&c);
             check_mailstore(&c);
         }
-=======
-        if (!fix)
-            check_configuration(&c);
->>>>>>> 56bf28f (role: one examination of a configuration for check, start and reload)
     }
     arena_reset(&c.a);
     return c.failed ? 1 : 0;
