@@ -23,6 +23,7 @@ struct auth {
     bool has_ids;           /* of users whose source knows none */
     uint32_t uid, gid;
     struct penalty penalties[PENALTY_PLACES];
+    struct auth_owner owner; /* all NULL: none */
 };
 
 /* The client's half of a call (auth/wire.c). */

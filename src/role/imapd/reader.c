@@ -22,6 +22,7 @@ struct reader {
 
 struct session {
     struct reader *r;
+    struct edition *edition;    /* the one it began under */
     struct arena memory;
     struct reader_start start;
     int fd;
@@ -80,7 +81,7 @@ static void serve(struct task *t, struct session *s, struct conn *c)
         .location = st->location,
         .home = expand_home(&s->memory, st->home, st->user),
         .user = st->user,
-        .host = conf_str(s->r->role->conf, P_myhostname),
+        .host = conf_str(s->edition->conf, P_myhostname),
         .quota_bytes = st->quota,
         .watches = s->r->watches,
     };
@@ -92,7 +93,7 @@ static void serve(struct task *t, struct session *s, struct conn *c)
     struct store *store;
     err e;
 
-    reader_specials(t, s->r->role->conf, &s->memory, &so);
+    reader_specials(t, s->edition->conf, &s->memory, &so);
     conn_feed(c, st->input);
     st->input = S("");
     if (store_open(t, &s->memory, &so, &store)) {
@@ -114,6 +115,7 @@ static void serve(struct task *t, struct session *s, struct conn *c)
 static void session_free(struct session *s)
 {
     arena_reset(&s->memory);
+    edition_leave(s->edition);
     heap_free(s);
 }
 
@@ -160,6 +162,7 @@ static err on_session(struct task *t, struct reader *r, struct frame *f)
 
     arena_init(&s->memory, SESSION_MAX);
     s->r = r;
+    s->edition = edition_hold(r->role->now);
     s->fd = f->fd;
     if (f->type == READER_SESSION && f->fd >= 0)
         e = reader_start_unpack(arena_str(&s->memory, f->body), &s->start);
@@ -196,15 +199,29 @@ static err door_port_run(struct task *t, void *arg)
     return OK;
 }
 
+/* A reader opens nothing for a configuration. */
+static err open_nothing(struct task *t, void *reader, struct edition *e)
+{
+    (void)t, (void)reader, (void)e;
+    return OK;
+}
+
+static void take(struct task *t, void *reader, struct edition *before)
+{
+    (void)t, (void)reader, (void)before;
+}
+
 static err serve_doors(struct task *t, struct reader *r)
 {
+    static const struct edition_user user = { open_nothing, take };
     uint64_t seen = 0;
 
     while (!r->role->stop) {
         struct role_port *p;
         err e;
 
-        while ((p = role_port_take(r->role, ROLE_imapd))) {
+        TRY(role_turn(t, r->role, &user, r));
+        while (r->role->now && (p = role_port_take(r->role, ROLE_imapd))) {
             struct door_port *d = heap_new(struct door_port);
             *d = (struct door_port){ r, p->port };
             group_go(&r->group, "door", door_port_run, d);
@@ -230,18 +247,18 @@ err role_reader_run(struct task *t, struct role *role)
     group_open(t, &r->sessions);
     if (role->control)
         group_go(&r->group, "control", control, role);
-    e = role_wait_go(t, role);
+    e = role_wait_first(t, role);
     if (!e) {
         if (watch_hub_open(t, role->memory, &r->watches))
             say(t, role_warn, task_why(t)); /* changes are polled for */
         else
             group_go(&r->group, "watches", watch_hub_run, r->watches);
-        role_ready(role);
         e = serve_doors(t, r);
     }
     if (e && e != ERR_STOPPED)
         say(t, role_error, task_why(t));
     group_close(t, &r->sessions);
     group_close(t, &r->group);
+    role_end(role);
     return e;
 }

@@ -57,7 +57,7 @@ static bool is_kept(const struct client_settings *l, const struct line *n)
 static bool worn_out(struct task *t, const struct client_settings *l,
                      const struct line *n)
 {
-    return n->peer.broken || l->is_old || !is_kept(l, n)
+    return n->peer.broken || l->edition->old || !is_kept(l, n)
            || (l->uses_max && n->peer.n_used >= l->uses_max)
            || rt_wall(t) - n->connected_us >= l->use_s * 1000000;
 }
@@ -80,11 +80,10 @@ static struct work *next_work(struct task *t, struct hop *h, struct line *n)
 static void carry(struct task *t, struct client *c, struct hop *h,
                   struct line *n, struct work *w)
 {
-    struct client_settings *l = w->l;
+    struct client_settings *l = settings_hold(w->l);
     struct carried pair[2];
     struct carried *now = &pair[0], *next = &pair[1];
 
-    l->n_users++;
     carried_begin(t, c, n, w, now);
     while (now) {
         bool chained = false;
@@ -136,6 +135,8 @@ static struct work *idle(struct task *t, const struct client_settings *l,
             h->n_idle--; /* who rings counts for us */
             return NULL;
         }
+        if (l->edition->old)
+            return NULL;
     }
     return w;
 }
@@ -195,8 +196,8 @@ static err serve_one(struct task *t, struct hop *h, struct work *w,
         return OK;
     }
     h->n_refused = 0;
-    if (work_is_stale(h->c, w)) { /* connecting took its time */
-        w = next_work(t, h, n);
+    if (work_is_stale(h->c, w) || work_moved(h->c, w)) {
+        w = next_work(t, h, n); /* connecting took its time */
     } else if (!verdict_fits(t, n, w)) {
         verdict_end(h->c, w);
         w = next_work(t, h, n);
@@ -219,9 +220,8 @@ static err serve(struct task *t, struct hop *h)
     err e = OK;
 
     while (!e && (w = hop_take(h))) {
-        struct client_settings *l = w->l;
+        struct client_settings *l = settings_hold(w->l);
         struct arena a;
-        l->n_users++;
         log_name_set(t, l->log_name);
         arena_init(&a, 0);
         e = serve_one(t, h, w, &a);
@@ -247,14 +247,15 @@ err connection_once(struct task *t, void *arg)
     struct work_on *on = arg;
     struct client *c = on->c;
     struct work *w = on->w;
-    struct client_settings *l = w->l;
+    struct client_settings *l;
     struct open_failure f = { 0 };
     struct line *n;
     struct arena a;
     err e;
 
     heap_free(on);
-    l->n_users++;
+    work_renew(c, w);
+    l = settings_hold(w->l);
     log_name_set(t, l->log_name);
     arena_init(&a, 0);
     e = line_open(t, &(struct line_plan){ l, &w->rest, w->n_sessions }, &a,
