@@ -506,15 +506,14 @@ def bad_start(words, more="", **extra):
             assert words, e
             for word in words:
                 assert re.search(word, str(e)), e
-            return None
-        assert not words, "it started"
-        return keywords(system.smtp_port), system.log_text()
+        else:
+            assert not words, "it started"
     finally:
         system.stop()
 
 
 @test
-def no_start_without_the_tls_that_is_demanded():
+def no_start_with_a_certificate_that_does_not_fit():
     files = ("one.pem", "one.key")
     port = free_port()
     line = f"127.0.0.1:{port} inet n - n - - "
@@ -522,9 +521,8 @@ def no_start_without_the_tls_that_is_demanded():
     bad_start(files, line + "imapd -o imapd_tls_wrappermode=yes\n")
     bad_start(files, line + "pop3d -o pop3d_tls_wrappermode=yes\n")
     bad_start(files, smtpd_tls_security_level="encrypt")
-    got, log = bad_start((), smtpd_tls_security_level="may")
-    assert "STARTTLS" not in got and "AUTH" not in got, got
-    assert re.search("one.pem.*disabling TLS", log), log
+    bad_start(files, smtpd_tls_security_level="may")
+    bad_start((), smtpd_tls_security_level="none")
 
 
 # --- what is old goes ------------------------------------------------------

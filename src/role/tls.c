@@ -159,27 +159,22 @@ static err server_options(struct task *t, struct arena *a,
 }
 
 /* What is said of material that cannot be used. */
-static err judge(struct task *t, struct arena *a, const struct tls_plan *p,
-                 str reason, struct tls_context **out)
+static err fault(struct task *t, struct arena *a, const struct tls_plan *p,
+                 str reason)
 {
     const struct service *s = &conf_services(p->edition->conf).p[p->service];
     const struct role_keys *k = edition_keys(p->edition, p->service);
     str files = k ? k->files : S("");
-    str text = arena_fmt(a, "service \"%.*s\": TLS%s%.*s: %.*s",
-                         STR(s->name), files.n ? " with " : "", STR(files),
-                         STR(reason));
 
-    *out = NULL;
-    if (!p->edition->first || p->demanded)
-        return why(t, ERR_SYNTAX, "%.*s", STR(text));
-    say(t, role_warn, arena_fmt(a, "%.*s: disabling TLS support",
-                                STR(text)).p);
-    return OK;
+    return why(t, ERR_SYNTAX, "service \"%.*s\": TLS%s%.*s: %s",
+               STR(s->name), files.n ? " with " : "", STR(files),
+               arena_cstr(a, reason));
 }
 
-static str reason_of(struct task *t, struct arena *a)
+static err fault_told(struct task *t, struct arena *a,
+                      const struct tls_plan *p)
 {
-    return arena_str(a, str_from(task_why(t)));
+    return fault(t, a, p, arena_str(a, str_from(task_why(t))));
 }
 
 err role_tls_server(struct task *t, struct arena *a, const struct tls_plan *p,
@@ -192,12 +187,11 @@ err role_tls_server(struct task *t, struct arena *a, const struct tls_plan *p,
     if (!k && !p->demanded)
         return OK;
     if (!k)
-        return judge(t, a, p, S("demanded without a usable certificate"),
-                     out);
+        return fault(t, a, p, S("demanded without a usable certificate"));
     if (k->fault.n)
-        return judge(t, a, p, k->fault, out);
+        return fault(t, a, p, k->fault);
     if (server_options(t, a, p, &o) || tls_server_new(t, a, &o, out))
-        return judge(t, a, p, reason_of(t, a), out);
+        return fault_told(t, a, p);
     return OK;
 }
 
@@ -210,12 +204,12 @@ err role_tls_client(struct task *t, struct arena *a, const struct tls_plan *p,
 
     *out = NULL;
     if (k && k->fault.n)
-        return judge(t, a, p, k->fault, out);
+        return fault(t, a, p, k->fault);
     set_common(&o, p, w);
     o.lax = true;
     if (ciphers_of(t, a, p, w, p->verifies ? S(":!aNULL") : S(""), &o.ciphers)
         || tls_client_new(t, a, &o, out))
-        return judge(t, a, p, reason_of(t, a), out);
+        return fault_told(t, a, p);
     return OK;
 }
 

@@ -32,9 +32,7 @@ struct tls_plan {
  *
  * Certificates and keys that cannot be used are an err that names their
  * files, and so is their absence where TLS is demanded: the edition is refused
- * then, and what was in force goes on.  Only what the system is started with,
- * where there is nothing to go on with and TLS is a matter of choice, does
- * without it, and says so in the log. */
+ * then. */
 err role_tls_server(struct task *t, struct arena *a, const struct tls_plan *p,
                     struct tls_context **out);
 
