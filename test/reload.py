@@ -493,7 +493,7 @@ def a_bad_certificate_never_takes_effect():
 
 
 def bad_start(words, more="", **extra):
-    """Starts with a certificate that does not fit its key."""
+    """No start with a certificate that does not fit its key."""
     system = System(extra=extra, master_cf=more)
     try:
         good = certificate(system.etc, "one")
@@ -503,11 +503,10 @@ def bad_start(words, more="", **extra):
         try:
             system.start()
         except RuntimeError as e:
-            assert words, e
             for word in words:
                 assert re.search(word, str(e)), e
         else:
-            assert not words, "it started"
+            raise AssertionError("it started")
     finally:
         system.stop()
 
@@ -522,7 +521,6 @@ def no_start_with_a_certificate_that_does_not_fit():
     bad_start(files, line + "pop3d -o pop3d_tls_wrappermode=yes\n")
     bad_start(files, smtpd_tls_security_level="encrypt")
     bad_start(files, smtpd_tls_security_level="may")
-    bad_start((), smtpd_tls_security_level="none")
 
 
 # --- what is old goes ------------------------------------------------------
