@@ -212,6 +212,7 @@ def broken_certificate_takes_nothing_away():
             f.write("nonsense\n")
         system.process.send_signal(signal.SIGHUP)
         system.wait_log(r"mail.example.com.pem.*: .*certificate", 20)
+        system.wait_log("reload refused", 20)
         s, _ = system.open(c)
         have(before, s.getpeercert(True))
         s.close()

@@ -160,6 +160,18 @@ err auth_open(struct task *t, struct arena *a,
     return OK;
 }
 
+void auth_own(struct auth *au, const struct auth_owner *owner)
+{
+    must(!au->calls);
+    au->owner = *owner;
+}
+
+void auth_follow(struct auth *au, const struct auth *before)
+{
+    memcpy(au->penalties, before->penalties, sizeof(au->penalties));
+    au->good = before->good;
+}
+
 struct auth *auth_remote(struct arena *a, struct calls *calls)
 {
     struct auth *au = arena_new(a, struct auth);

@@ -60,6 +60,19 @@ struct auth_settings auth_settings_of(const struct conf *c);
 err auth_open(struct task *t, struct arena *a,
               const struct auth_settings *settings, struct auth **out);
 
+/* What an opened auth lives in, if that may go while it is asked: it is held
+ * for each question that auth_serve takes. */
+struct auth_owner {
+    void *self;
+    void (*hold)(void *self);
+    void (*leave)(void *self);
+};
+void auth_own(struct auth *au, const struct auth_owner *owner);
+
+/* A later one takes over what clients did before: who has to wait still
+ * does. */
+void auth_follow(struct auth *au, const struct auth *before);
+
 /* A question about a user. */
 struct auth_question {
     str service;    /* "smtp", "imap", "pop" */

@@ -20,6 +20,7 @@ struct auth {
                                knows the id */
     struct penalty penalties[PENALTY_PLACES];
     struct penalty_good good;
+    struct auth_owner owner; /* all NULL: none */
 };
 
 /* The client's half of a call (auth/wire.c). */

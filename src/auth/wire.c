@@ -115,6 +115,8 @@ static err answer(struct task *t, void *arg)
         port_answer(j->port, &f);
     }
     arena_reset(&j->a);
+    if (j->au->owner.self)
+        j->au->owner.leave(j->au->owner.self);
     heap_free(j);
     return OK;
 }
@@ -154,6 +156,8 @@ static err start(struct task *t, struct task_group *g, struct auth *au,
         heap_free(j);
         return why(t, ERR_PEER, "auth: broken question");
     }
+    if (au->owner.self)
+        au->owner.hold(au->owner.self);
     group_go(g, "auth question", answer, j);
     return OK;
 }

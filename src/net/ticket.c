@@ -70,6 +70,8 @@ static void name_sessions(SSL_CTX *ctx, const struct tls_options *o)
          && EVP_DigestUpdate(md, &asked, 1)
          && EVP_DigestUpdate(md, &o->depth_max, sizeof(o->depth_max))
          && EVP_DigestUpdate(md, o->label.p, o->label.n)
+         && EVP_DigestUpdate(md, o->protocols.p, o->protocols.n)
+         && EVP_DigestUpdate(md, o->ciphers.p, o->ciphers.n)
          && EVP_DigestUpdate(md, o->ca_pem.p, o->ca_pem.n)
          && EVP_DigestFinal_ex(md, id, &n));
     EVP_MD_CTX_free(md);

@@ -42,37 +42,63 @@ void role_init(struct role *r, enum role_kind kind, struct arena *memory)
     r->ended = arena_new(memory, struct ended);
     list_init(&r->listeners);
     list_init(&r->ports);
-    list_init(&r->keys);
 }
 
-/* A snapshot stays for ever, as who works by it may keep it: one that says
- * the same as the last is not taken again. */
-static err on_config(struct task *t, struct role *r, str body)
+/* Master starts its roles from its own program, so another version can only
+ * be one that somebody else called. */
+static err on_config(struct task *t, struct role *r, struct unpack *u)
 {
-    struct conf *c = r->conf;
+    str version = unpack_str(u, 64);
+    uint32_t number = unpack_u32(u);
+    bool first = unpack_u8(u) != 0;
+    str packed = unpack_str(u, PORT_BODY_MAX);
 
-    if (!c || !str_eq(body, r->conf_packed)) {
-        r->conf_packed = arena_str(r->memory, body);
-        if (conf_unpack(r->memory, r->conf_packed, &c))
-            return why(t, ERR_CORRUPT, "the configuration does not unpack");
-    }
-    r->conf = c;
-    r->epoch++;
-    r->go = false;
-    while (list_pop(&r->keys))
-        continue; /* they are the arena's */
+    if (!unpack_end(u) || number == 0)
+        return why(t, ERR_PEER, "bad control frame %u", CONTROL_CONFIG);
+    if (!str_eq(version, str_from(VEREDUS_VERSION)))
+        return why(t, ERR_PEER, "master is version %.*s, this program is "
+                   "%s: the mail system has to be started again",
+                   STR(version), VEREDUS_VERSION);
+    role_forget_coming(r);
+    r->coming = edition_new(number);
+    r->coming->first = first;
+    if (conf_unpack(&r->coming->memory,
+                    arena_str(&r->coming->memory, packed), &r->coming->conf))
+        return why(t, ERR_CORRUPT, "the configuration does not unpack");
     return OK;
+}
+
+static struct role_listener *listener_find(struct role *r, uint32_t number)
+{
+    list_each(l, &r->listeners) {
+        struct role_listener *li = container_of(l, struct role_listener,
+                                                link);
+        if (li->number == number)
+            return li;
+    }
+    return NULL;
 }
 
 static err on_listener(struct task *t, struct role *r, struct unpack *u,
                        int fd)
 {
-    struct role_listener *l = arena_new(r->memory, struct role_listener);
+    uint32_t number = unpack_u32(u), service = unpack_u32(u);
+    struct role_listener *l = listener_find(r, number);
+    struct sock *s;
 
-    l->service = unpack_u32(u);
-    l->epoch = r->epoch;
-    TRY(sock_adopt(t, fd, &l->sock));
-    list_add_last(&r->listeners, &l->link);
+    if (!unpack_end(u) || !r->coming
+        || service >= conf_services(r->coming->conf).n) {
+        fd_close(fd);
+        return why(t, ERR_PEER, "bad control frame %u", CONTROL_LISTENER);
+    }
+    if (l) { /* the one that is here stays */
+        fd_close(fd);
+        l->service_next = service;
+        l->edition = r->coming->number;
+        return OK;
+    }
+    TRY(sock_adopt(t, fd, &s));
+    role_listener_add(r, number, service, s);
     return OK;
 }
 
@@ -89,30 +115,34 @@ static err on_port(struct task *t, struct role *r, struct unpack *u, int fd)
     return OK;
 }
 
-static str taken(struct role *r, struct unpack *u)
-{
-    return arena_str(r->memory, unpack_str(u, PORT_BODY_MAX));
-}
-
 static void on_keys(struct role *r, struct unpack *u)
 {
-    struct role_keys *k = arena_new(r->memory, struct role_keys);
+    struct arena *a;
+    struct role_keys *k;
 
+    if (!r->coming) {
+        u->bad = true;
+        return;
+    }
+    a = &r->coming->memory;
+    k = arena_new(a, struct role_keys);
     k->service = unpack_u32(u);
     k->n_pairs = unpack_u8(u);
     if (k->n_pairs > ROLE_PAIRS_MAX) {
         u->bad = true;
         return;
     }
-    k->pairs = arena_array(r->memory, struct tls_pair, k->n_pairs);
+    k->pairs = arena_array(a, struct tls_pair, k->n_pairs);
     for (size_t i = 0; i < k->n_pairs; i++) {
-        k->pairs[i].chain_pem = taken(r, u);
-        k->pairs[i].key_pem = taken(r, u);
+        k->pairs[i].chain_pem = arena_str(a, unpack_str(u, PORT_BODY_MAX));
+        k->pairs[i].key_pem = arena_str(a, unpack_str(u, PORT_BODY_MAX));
     }
-    k->ca_pem = taken(r, u);
-    k->dh_pem = taken(r, u);
-    k->text = taken(r, u);
-    list_add_last(&r->keys, &k->link);
+    k->ca_pem = arena_str(a, unpack_str(u, PORT_BODY_MAX));
+    k->dh_pem = arena_str(a, unpack_str(u, PORT_BODY_MAX));
+    k->files = arena_str(a, unpack_str(u, PORT_BODY_MAX));
+    k->fault = arena_str(a, unpack_str(u, PORT_BODY_MAX));
+    k->text = arena_str(a, unpack_str(u, PORT_BODY_MAX));
+    list_add_last(&r->coming->keys, &k->link);
 }
 
 static err on_tickets(struct task *t, struct role *r, str body)
@@ -158,13 +188,29 @@ static err on_dir(struct task *t, struct role *r, struct unpack *u, int fd)
     return dir_adopt(t, fd, &r->dirs[which]);
 }
 
+/* What is said of the edition that is coming; of another one it was said
+ * before master knew that it is not. */
+static void on_step(struct role *r, uint16_t type, struct unpack *u)
+{
+    uint32_t number = unpack_u32(u);
+
+    if (u->bad || !r->coming || r->coming->number != number)
+        return;
+    if (type == CONTROL_PREPARE)
+        r->complete = true;
+    else if (type == CONTROL_TAKE)
+        r->take = number;
+    else
+        role_forget_coming(r);
+}
+
 static err on_frame(struct task *t, struct role *r, struct frame *f)
 {
     struct unpack u = unpack_of(f->body);
 
     switch (f->type) {
     case CONTROL_CONFIG:
-        return on_config(t, r, f->body);
+        return on_config(t, r, &u);
     case CONTROL_KEYS:
         on_keys(r, &u);
         break;
@@ -184,8 +230,10 @@ static err on_frame(struct task *t, struct role *r, struct frame *f)
         break;
     case CONTROL_DIR:
         return on_dir(t, r, &u, f->fd);
-    case CONTROL_GO:
-        r->go = true;
+    case CONTROL_PREPARE:
+    case CONTROL_TAKE:
+    case CONTROL_DROP:
+        on_step(r, f->type, &u);
         break;
     case CONTROL_STOP:
         r->stop = true;
@@ -229,26 +277,6 @@ err role_control(struct task *t, struct role *r)
     }
 }
 
-err role_wait_first(struct task *t, struct role *r)
-{
-    while (!r->go && !r->stop)
-        TRY(bell_wait(t, &r->changed, NEVER));
-    return r->stop ? ERR_STOPPED : OK;
-}
-
-err role_wait_go(struct task *t, struct role *r)
-{
-    TRY(role_wait_first(t, r));
-    return r->control ? sandbox_enter(t, r) : OK;
-}
-
-void role_ready(struct role *r)
-{
-    if (r->control)
-        port_answer(r->control, &(struct frame){ .type = CONTROL_READY,
-                                                 .fd = -1 });
-}
-
 struct role_port *role_port_take(struct role *r, enum role_kind peer)
 {
     list_each(l, &r->ports) {
@@ -257,23 +285,6 @@ struct role_port *role_port_take(struct role *r, enum role_kind peer)
             list_del(l);
             return p;
         }
-    }
-    return NULL;
-}
-
-struct role_listener *role_listener_take(struct role *r)
-{
-    struct link *l = list_pop(&r->listeners);
-
-    return l ? container_of(l, struct role_listener, link) : NULL;
-}
-
-const struct role_keys *role_keys_find(const struct role *r, uint32_t service)
-{
-    list_each(l, &r->keys) {
-        const struct role_keys *k = container_of(l, struct role_keys, link);
-        if (k->service == service)
-            return k;
     }
     return NULL;
 }

@@ -35,3 +35,10 @@ const struct place_dir *place_dirs(const struct conf *c, struct arena *a,
     *n = N_TOP + N_BELOW;
     return all;
 }
+
+/* Beside the pid file: only root makes files there. */
+str place_command(const struct conf *c, struct arena *a)
+{
+    return arena_fmt(a, "%.*s/pid/master.command",
+                     STR(conf_str(c, P_queue_directory)));
+}

@@ -7,6 +7,8 @@
 
 #include "net/tls.h"
 
+#include <sys/prctl.h>
+
 enum { CONTROL_FD = 3 };
 
 /* Roles that this build does not have are NULL. */
@@ -54,6 +56,12 @@ static void confess(struct task *t, struct role *r)
     err_ignore(task_sleep(t, after_ms(t, 1))); /* it leaves meanwhile */
 }
 
+/* What ps(1) calls it: it was started by a name that says nothing. */
+static void name_process(enum role_kind k)
+{
+    prctl(PR_SET_NAME, strrchr(role_title(k), '/') + 1, 0, 0, 0);
+}
+
 static err run(struct task *t, void *arg)
 {
     enum role_kind kind = *(enum role_kind *)arg;
@@ -62,6 +70,7 @@ static err run(struct task *t, void *arg)
     struct sock *s;
     err e;
 
+    name_process(kind);
     arena_init(&memory, 0);
     role_init(&r, kind, &memory);
     e = sock_adopt(t, CONTROL_FD, &s);

@@ -83,7 +83,7 @@ static err ciphers_of(struct task *t, struct arena *a,
 static void set_common(struct tls_options *o, const struct tls_plan *p,
                        const struct words *w)
 {
-    const struct role_keys *k = role_keys_find(p->role, p->service);
+    const struct role_keys *k = edition_keys(p->edition, p->service);
     const struct conf *c = p->conf;
     int64_t depth = conf_int(c, w->depth);
 
@@ -148,7 +148,7 @@ static err server_options(struct task *t, struct arena *a,
     o->own_order = conf_bool(c, P_tls_preempt_cipherlist);
     o->session_ids = conf_bool(c, P_smtpd_tls_always_issue_session_ids);
     o->ticket_cipher = conf_str(c, P_tls_session_ticket_cipher);
-    o->tickets = &p->role->tickets;
+    o->tickets = p->tickets;
     o->label = p->label;
     o->lax = p->smtp;
     TRY(eecdh(t, c, o, &no_ecdhe));
@@ -158,33 +158,59 @@ static err server_options(struct task *t, struct arena *a,
                       : no_ecdhe ? S(":!kECDHE") : S(""), &o->ciphers);
 }
 
-void role_tls_server(struct task *t, struct arena *a,
-                     const struct tls_plan *p, struct tls_context **out)
+/* What is said of material that cannot be used. */
+static err fault(struct task *t, struct arena *a, const struct tls_plan *p,
+                 str reason)
 {
+    const struct service *s = &conf_services(p->edition->conf).p[p->service];
+    const struct role_keys *k = edition_keys(p->edition, p->service);
+    str files = k ? k->files : S("");
+
+    return why(t, ERR_SYNTAX, "service \"%.*s\": TLS%s%.*s: %s",
+               STR(s->name), files.n ? " with " : "", STR(files),
+               arena_cstr(a, reason));
+}
+
+static err fault_told(struct task *t, struct arena *a,
+                      const struct tls_plan *p)
+{
+    return fault(t, a, p, arena_str(a, str_from(task_why(t))));
+}
+
+err role_tls_server(struct task *t, struct arena *a, const struct tls_plan *p,
+                    struct tls_context **out)
+{
+    const struct role_keys *k = edition_keys(p->edition, p->service);
     struct tls_options o;
 
     *out = NULL;
-    if (!role_keys_find(p->role, p->service))
-        return;
-    if (server_options(t, a, p, &o) || tls_server_new(t, a, &o, out)) {
-        say(t, role_warn, task_why(t));
-        *out = NULL;
-    }
+    if (!k && !p->demanded)
+        return OK;
+    if (!k)
+        return fault(t, a, p, S("demanded without a usable certificate"));
+    if (k->fault.n)
+        return fault(t, a, p, k->fault);
+    if (server_options(t, a, p, &o) || tls_server_new(t, a, &o, out))
+        return fault_told(t, a, p);
+    return OK;
 }
 
-void role_tls_client(struct task *t, struct arena *a,
-                     const struct tls_plan *p, struct tls_context **out)
+err role_tls_client(struct task *t, struct arena *a, const struct tls_plan *p,
+                    struct tls_context **out)
 {
+    const struct role_keys *k = edition_keys(p->edition, p->service);
     const struct words *w = &client_words[p->lmtp];
     struct tls_options o;
 
+    *out = NULL;
+    if (k && k->fault.n)
+        return fault(t, a, p, k->fault);
     set_common(&o, p, w);
     o.lax = true;
     if (ciphers_of(t, a, p, w, p->verifies ? S(":!aNULL") : S(""), &o.ciphers)
-        || tls_client_new(t, a, &o, out)) {
-        say(t, role_warn, task_why(t));
-        *out = NULL;
-    }
+        || tls_client_new(t, a, &o, out))
+        return fault_told(t, a, p);
+    return OK;
 }
 
 str role_tls_outcome(str reason)

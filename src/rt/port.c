@@ -93,6 +93,12 @@ void port_close(struct port *p)
         heap_free(p);
 }
 
+void port_end(struct port *p)
+{
+    port_flush(p);
+    sock_shutdown(p->sock);
+}
+
 size_t port_backlog(const struct port *p)
 {
     return p->out.n - p->out_at;

@@ -28,6 +28,10 @@ err port_open(struct task *t, struct sock *s, struct port **out);
 /* NULL is fine; senders that wait get ERR_END. */
 void port_close(struct port *p);
 
+/* Nothing more from this side, beyond what the other takes at once: it hears
+ * an end, and may still say something. */
+void port_end(struct port *p);
+
 /* Queues a frame; waits while the other side does not keep up.  ERR_END once
  * the port is broken, ERR_LIMIT when its descriptor cannot be copied.  A
  * descriptor in the frame stays the caller's. */

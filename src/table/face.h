@@ -40,24 +40,30 @@ struct table_opener table_opener_remote(struct arena *a, struct calls *calls);
 
 /* --- being asked --------------------------------------------------------- */
 
-struct table_server;
+/* What one configuration allows to be opened and asked, with the tables that
+ * are asked here; in a, and closed with it. */
+struct table_grant;
+err table_grant_open(struct task *t, struct arena *a, const struct conf *c,
+                     struct table_grant **out);
 
-/* Closed with a. */
-struct table_server *table_server_new(struct arena *a);
-
-/* From now on serves what c names; what the configuration before it named
- * stays allowed, for sessions that began with it. */
-void table_server_configure(struct task *t, struct table_server *s,
-                            const struct conf *c);
+/* Those that count at the moment: the first is the configuration in force.
+ * What came before it stays allowed for sessions that began with it, what is
+ * to come for who is getting ready for it. */
+enum { TABLE_GRANTS_MAX = 3 };
+struct table_grants {
+    struct table_grant *p[TABLE_GRANTS_MAX];
+    size_t n;
+};
 
 /* Whether a frame's type is one of ours. */
 bool table_frame_is(uint16_t type);
 
 /* Answers a question; *answer, born with PORT_BODY_MAX, gets the body, *file
- * a file whose descriptor goes with it or NULL (the caller closes it).
- * client: the SMTP client asks.  ERR_PEER: no question. */
-err table_serve(struct task *t, struct table_server *s, uint16_t type,
-                str question, bool client, struct buf *answer,
+ * a file whose descriptor goes with it or NULL (the caller closes it).  The
+ * grants must live until then.  client: the SMTP client asks.  ERR_PEER: no
+ * question. */
+err table_serve(struct task *t, const struct table_grants *grants,
+                uint16_t type, str question, bool client, struct buf *answer,
                 struct file **file);
 
 #endif

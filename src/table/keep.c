@@ -15,7 +15,7 @@
 enum { LOOK_EVERY_MS = 1000 };
 
 /* One opened table. */
-struct edition {
+struct opened {
     struct arena arena;
     struct table *table;
     size_t n_users;
@@ -25,7 +25,7 @@ struct edition {
 struct kept {
     struct table handle;
     struct tables *tables;
-    struct edition *now;  /* NULL: could not be opened yet */
+    struct opened *now;  /* NULL: could not be opened yet */
     when look_next;
     bool looking;
     bool stale;           /* somebody said that it has changed */
@@ -38,41 +38,41 @@ struct tables {
     vec_of(struct kept *) list;
 };
 
-static void edition_close(struct edition *ed)
+static void opened_close(struct opened *op)
 {
-    arena_reset(&ed->arena);
-    heap_free(ed);
+    arena_reset(&op->arena);
+    heap_free(op);
 }
 
-static err edition_open(struct task *t, struct tables *ts, str spec,
-                        int flags, struct edition **out)
+static err opened_new(struct task *t, struct tables *ts, str spec, int flags,
+                      struct opened **out)
 {
     struct table_opener o = ts->env.opener;
-    struct edition *ed = heap_new(struct edition);
+    struct opened *op = heap_new(struct opened);
     err e;
 
-    arena_init(&ed->arena, 0);
-    e = o.open(t, o.self, &ed->arena, &ts->env, spec, flags, &ed->table);
+    arena_init(&op->arena, 0);
+    e = o.open(t, o.self, &op->arena, &ts->env, spec, flags, &op->table);
     if (e) {
-        edition_close(ed);
+        opened_close(op);
         return e;
     }
-    *out = ed;
+    *out = op;
     return OK;
 }
 
-static void edition_leave(struct edition *ed)
+static void opened_leave(struct opened *op)
 {
-    must(ed->n_users > 0);
-    ed->n_users--;
-    if (ed->replaced && ed->n_users == 0)
-        edition_close(ed);
+    must(op->n_users > 0);
+    op->n_users--;
+    if (op->replaced && op->n_users == 0)
+        opened_close(op);
 }
 
-/* Puts a new edition in the place of the old one, if there is one. */
-static void replace(struct kept *k, struct edition *with)
+/* Puts a new opened table in the place of the old one, if there is one. */
+static void replace(struct kept *k, struct opened *with)
 {
-    struct edition *old = k->now;
+    struct opened *old = k->now;
 
     k->now = with;
     k->handle.traits = with->table->traits;
@@ -80,30 +80,30 @@ static void replace(struct kept *k, struct edition *with)
         return;
     old->replaced = true;
     old->n_users++;
-    edition_leave(old);
+    opened_leave(old);
 }
 
 /* Opens what is not open, and what has changed. */
 static void look(struct task *t, struct kept *k)
 {
-    struct edition *ed = k->now, *opened;
+    struct opened *op = k->now, *opened;
     bool changed = true;
 
-    if (ed && !k->stale) {
-        ed->n_users++;
-        changed = table_changed(t, ed->table);
-        edition_leave(ed);
+    if (op && !k->stale) {
+        op->n_users++;
+        changed = table_changed(t, op->table);
+        opened_leave(op);
     }
     if (!changed)
         return;
     k->stale = false; /* now: it may be said again while we open */
-    if (edition_open(t, k->tables, k->handle.spec, k->handle.flags,
+    if (opened_new(t, k->tables, k->handle.spec, k->handle.flags,
                      &opened)) {
         k->stale = true;
         table_warn(t, &k->tables->env, str_from(task_why(t)));
         return;
     }
-    if (ed)
+    if (op)
         say(t, table_reopened, STR(k->handle.spec));
     replace(k, opened);
 }
@@ -119,7 +119,7 @@ void tables_stale(struct tables *ts, str spec)
     }
 }
 
-static err enter(struct task *t, struct kept *k, struct edition **out)
+static err enter(struct task *t, struct kept *k, struct opened **out)
 {
     if (!k->looking && rt_now(t) >= k->look_next) {
         k->looking = true;
@@ -137,12 +137,12 @@ static err enter(struct task *t, struct kept *k, struct edition **out)
 static err kept_find(struct task *t, struct table *tb, str key,
                      struct arena *a, str *value)
 {
-    struct edition *ed = NULL;
+    struct opened *op = NULL;
     err e;
 
-    TRY(enter(t, tb->state, &ed));
-    e = table_find(t, ed->table, key, a, value);
-    edition_leave(ed);
+    TRY(enter(t, tb->state, &op));
+    e = table_find(t, op->table, key, a, value);
+    opened_leave(op);
     return e;
 }
 
@@ -150,14 +150,14 @@ static err kept_walk(struct task *t, struct table *tb, uint64_t *cursor,
                      struct arena *a, str *key, str *value)
 {
     struct kept *k = tb->state;
-    struct edition *ed = k->now;
+    struct opened *op = k->now;
     err e;
 
-    if (!ed)
+    if (!op)
         return table_failed(t, tb, ERR_IO, "cannot be opened");
-    ed->n_users++; /* no look for changes: the cursor belongs to this one */
-    e = table_walk(t, ed->table, cursor, a, key, value);
-    edition_leave(ed);
+    op->n_users++; /* no look for changes: the cursor belongs to this one */
+    e = table_walk(t, op->table, cursor, a, key, value);
+    opened_leave(op);
     return e;
 }
 
@@ -200,24 +200,24 @@ void tables_close(void *tables)
     struct tables *ts = tables;
 
     for (size_t i = 0; i < ts->list.n; i++) {
-        struct edition *ed = ts->list.p[i]->now;
-        must(!ed || ed->n_users == 0);
-        if (ed)
-            edition_close(ed);
+        struct opened *op = ts->list.p[i]->now;
+        must(!op || op->n_users == 0);
+        if (op)
+            opened_close(op);
     }
     ts->list.n = 0;
 }
 
-/* The handle asks through: folding and checks are the edition's.  ed may be
- * NULL. */
+/* The handle asks through: folding and checks are the opened table's.  op may
+ * be NULL. */
 static struct kept *kept_new(struct task *t, struct tables *ts, str spec,
-                             int flags, struct edition *ed)
+                             int flags, struct opened *op)
 {
     struct kept *k = arena_new(ts->arena, struct kept);
     struct table *h = &k->handle;
 
     k->tables = ts;
-    k->now = ed;
+    k->now = op;
     k->look_next = after_ms(t, LOOK_EVERY_MS);
     *h = (struct table){
         .magic = TABLE_MAGIC, .ops = &kept_ops, .arena = ts->arena,
@@ -228,7 +228,7 @@ static struct kept *kept_new(struct task *t, struct tables *ts, str spec,
     err_ignore(table_spec_split(t, h->spec, &h->type, &h->name));
     h->kind = table_kind_find(h->type);
     must(h->kind); /* table_need_of() knew it */
-    h->traits = ed ? ed->table->traits : h->kind->traits;
+    h->traits = op ? op->table->traits : h->kind->traits;
     vec_push(ts->arena, &ts->list, k);
     return k;
 }
@@ -236,7 +236,7 @@ static struct kept *kept_new(struct task *t, struct tables *ts, str spec,
 /* Opens a table for the first time.  What the spec itself says must be right;
  * what it names may come later. */
 static err open_first(struct task *t, struct tables *ts, str spec, int flags,
-                      struct edition **out)
+                      struct opened **out)
 {
     enum table_need need;
     struct arena scratch;
@@ -248,7 +248,7 @@ static err open_first(struct task *t, struct tables *ts, str spec, int flags,
     arena_reset(&scratch);
     if (e)
         return e;
-    e = edition_open(t, ts, spec, flags, out);
+    e = opened_new(t, ts, spec, flags, out);
     if (e == OK || e == ERR_STOPPED || need == NEED_NOTHING)
         return e;
     table_warn(t, &ts->env, str_from(task_why(t)));
@@ -260,7 +260,7 @@ err tables_get_flags(struct task *t, struct tables *ts, str spec, int flags,
                      struct table **out)
 {
     struct arena scratch;
-    struct edition *ed;
+    struct opened *op;
     struct kept *k;
     err e = OK;
 
@@ -268,13 +268,13 @@ err tables_get_flags(struct task *t, struct tables *ts, str spec, int flags,
     str key = arena_fmt(&scratch, "%x:%.*s", (unsigned)flags, STR(spec));
     k = map_get(ts->by_spec, key);
     if (!k)
-        e = open_first(t, ts, spec, flags, &ed);
+        e = open_first(t, ts, spec, flags, &op);
     if (!k && !e) {
         k = map_get(ts->by_spec, key); /* another task may have been first */
-        if (k && ed)
-            edition_close(ed);
+        if (k && op)
+            opened_close(op);
         if (!k) {
-            k = kept_new(t, ts, spec, flags, ed);
+            k = kept_new(t, ts, spec, flags, op);
             map_put(ts->by_spec, arena_str(ts->arena, key), k);
         }
     }

@@ -9,7 +9,7 @@
 struct remote_test {
     struct arena a;
     struct conf *conf;
-    struct table_server *server;
+    struct table_grants grants;
     struct port *ours, *theirs;
     struct calls *calls;
     struct tables *tables;
@@ -31,7 +31,7 @@ static err serve(struct task *t, void *arg)
         x->n_questions++;
         buf_init(&b, NULL, PORT_BODY_MAX);
         check(table_frame_is(f.type));
-        check_ok(table_serve(t, x->server, f.type, f.body, x->client, &b,
+        check_ok(table_serve(t, &x->grants, f.type, f.body, x->client, &b,
                              &file));
         f.body = buf_str(&b);
         f.fd = file ? file_fd(file) : -1;
@@ -80,8 +80,8 @@ static void begin(struct task *t, struct remote_test *x, const char *main_cf)
     x->dir = arena_fmt(&x->a, "/tmp/remote-test-%" PRIx64, n);
     check_ok(dir_make(t, NULL, x->dir, 0700));
     x->conf = conf_of(x, main_cf);
-    x->server = table_server_new(&x->a);
-    table_server_configure(t, x->server, x->conf);
+        check_ok(table_grant_open(t, &x->a, x->conf, &x->grants.p[0]));
+    x->grants.n = 1;
     check_ok(sock_pair(t, &one, &fd));
     check_ok(sock_adopt(t, fd, &two));
     check_ok(port_open(t, one, &x->ours));
@@ -219,14 +219,14 @@ TASK_TEST(table_serve_checks)
 
     begin(t, &x, "");
     buf_init(&b, &x.a, PORT_BODY_MAX);
-    check_int(table_serve(t, x.server, TABLE_OPEN, S(""), false, &b, &file),
+    check_int(table_serve(t, &x.grants, TABLE_OPEN, S(""), false, &b, &file),
               ERR_PEER);
-    check_int(table_serve(t, x.server, TABLE_OPEN, S("\1\5\0\0\0ab"), false,
+    check_int(table_serve(t, &x.grants, TABLE_OPEN, S("\1\5\0\0\0ab"), false,
                           &b, &file), ERR_PEER);
-    check_int(table_serve(t, x.server, TABLE_STAMPS,
+    check_int(table_serve(t, &x.grants, TABLE_STAMPS,
                           S("\1\377\377\377\377"), false, &b, &file),
               ERR_PEER);
-    check_int(table_serve(t, x.server, 99, S("\1"), false, &b, &file),
+    check_int(table_serve(t, &x.grants, 99, S("\1"), false, &b, &file),
               ERR_PEER);
     check(!file);
     end(t, &x);

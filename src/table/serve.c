@@ -10,24 +10,17 @@
 #include "table/kind.h"
 
 enum { WORDS_MAX = 16 << 20, LIST_FILE_MAX = 1 << 20, LIST_FILES_MAX = 200,
-       LIST_DEPTH_MAX = 8, WORDS_AGAIN_S = 5, AHEAD_S = 2 };
+       LIST_DEPTH_MAX = 8, WORDS_AGAIN_S = 5 };
 
-/* What one configuration allows, and its tables. */
-struct edition {
-    struct arena arena;
+struct table_grant {
+    struct arena *arena;
     const struct conf *conf;
     struct tables *tables;
     struct table_env env;
-    size_t n_users;
     struct buf words;       /* all may ask for these */
     struct buf secrets;     /* the SMTP client alone */
     struct map *files;      /* list files that were read: path to itself */
     when words_next;        /* when list files may be read again */
-};
-
-struct table_server {
-    struct edition *now, *before;
-    struct bell configured;
 };
 
 /* --- what is allowed ----------------------------------------------------- */
@@ -45,11 +38,12 @@ static bool is_private(str name)
         || str_starts(name, S("proxy_"));
 }
 
-static void read_list_file(struct task *t, struct edition *ed, str path,
+static void read_list_file(struct task *t, struct table_grant *g, str path,
                            int depth);
 
 /* "/path" and "!/path" among the items of a list. */
-static void read_list(struct task *t, struct edition *ed, str text, int depth)
+static void read_list(struct task *t, struct table_grant *g, str text,
+                      int depth)
 {
     str item;
 
@@ -57,33 +51,33 @@ static void read_list(struct task *t, struct edition *ed, str text, int depth)
         while (item.n && item.p[0] == '!')
             item = str_skip(item, 1);
         if (item.n > 1 && item.p[0] == '/')
-            read_list_file(t, ed, item, depth);
+            read_list_file(t, g, item, depth);
     }
 }
 
 /* What stands in a list file is as good as if it stood in the list. */
-static void read_list_file(struct task *t, struct edition *ed, str path,
+static void read_list_file(struct task *t, struct table_grant *g, str path,
                            int depth)
 {
     struct file_stat st;
     str text, *known;
 
-    if (depth >= LIST_DEPTH_MAX || ed->files->n >= LIST_FILES_MAX
-        || map_get(ed->files, path)
+    if (depth >= LIST_DEPTH_MAX || g->files->n >= LIST_FILES_MAX
+        || map_get(g->files, path)
         || file_stat_path(t, NULL, path, &st) || !st.is_regular
-        || file_load(t, NULL, path, &ed->arena, LIST_FILE_MAX, &text))
+        || file_load(t, NULL, path, g->arena, LIST_FILE_MAX, &text))
         return;
-    known = arena_new(&ed->arena, str);
-    *known = arena_str(&ed->arena, path);
-    map_put(ed->files, *known, known);
-    buf_byte(&ed->words, '\n');
-    buf_add(&ed->words, text);
-    read_list(t, ed, text, depth + 1);
+    known = arena_new(g->arena, str);
+    *known = arena_str(g->arena, path);
+    map_put(g->files, *known, known);
+    buf_byte(&g->words, '\n');
+    buf_add(&g->words, text);
+    read_list(t, g, text, depth + 1);
 }
 
-static void add_words(struct edition *ed, str name, str value)
+static void add_words(struct table_grant *g, str name, str value)
 {
-    struct buf *to = is_secret(name) ? &ed->secrets : &ed->words;
+    struct buf *to = is_secret(name) ? &g->secrets : &g->words;
 
     if (is_private(name))
         return;
@@ -91,7 +85,8 @@ static void add_words(struct edition *ed, str name, str value)
     buf_add(to, value);
 }
 
-static void add_conf(struct task *t, struct edition *ed, const struct conf *c)
+static void add_conf(struct task *t, struct table_grant *g,
+                     const struct conf *c)
 {
     size_t at = 0;
     str name, value;
@@ -99,32 +94,32 @@ static void add_conf(struct task *t, struct edition *ed, const struct conf *c)
     for (int i = 0; i < N_PARAMS; i++) {
         const struct conf_param *p = conf_param((enum param)i);
         value = conf_raw(c, (enum param)i);
-        add_words(ed, p->name, value);
+        add_words(g, p->name, value);
         if (p->kind == CONF_LIST && !is_private(p->name)
             && !is_secret(p->name))
-            read_list(t, ed, value, 0);
+            read_list(t, g, value, 0);
     }
     while (conf_next_set(c, &at, &name))
         if (conf_param_find(name) == N_PARAMS
-            && conf_find(c, &ed->arena, name, &value))
-            add_words(ed, name, value);
+            && conf_find(c, g->arena, name, &value))
+            add_words(g, name, value);
 }
 
-static void read_words(struct task *t, struct edition *ed)
+static void read_words(struct task *t, struct table_grant *g)
 {
-    struct services all = conf_services(ed->conf);
+    struct services all = conf_services(g->conf);
 
-    buf_clear(&ed->words);
-    buf_clear(&ed->secrets);
-    ed->files = map_new(&ed->arena, false);
-    add_conf(t, ed, ed->conf);
+    buf_clear(&g->words);
+    buf_clear(&g->secrets);
+    g->files = map_new(g->arena, false);
+    add_conf(t, g, g->conf);
     for (size_t i = 0; i < all.n; i++) {
         struct conf_findings findings = { 0 };
         struct conf *over;
         if (all.p[i].n_overrides > 0
-            && !conf_of_service(&ed->arena, ed->conf, &all.p[i], &findings,
+            && !conf_of_service(g->arena, g->conf, &all.p[i], &findings,
                                 &over))
-            add_conf(t, ed, over);
+            add_conf(t, g, over);
     }
 }
 
@@ -147,85 +142,50 @@ static bool stands_in(str words, str spec)
     return false;
 }
 
-static bool named_by(const struct edition *ed, str spec, bool client)
+static bool named_by(const struct table_grant *g, str spec, bool client)
 {
-    if (!ed || str_empty(spec))
+    if (!g || str_empty(spec))
         return false;
     if (str_starts(spec, S("file:")))
-        return map_get(ed->files, str_skip(spec, 5)) != NULL;
-    return stands_in(buf_str(&ed->words), spec)
-        || (client && stands_in(buf_str(&ed->secrets), spec));
+        return map_get(g->files, str_skip(spec, 5)) != NULL;
+    return stands_in(buf_str(&g->words), spec)
+        || (client && stands_in(buf_str(&g->secrets), spec));
 }
 
-/* The edition that allows it, the newest first, or NULL.  A list file may
- * have got new items meanwhile. */
-static struct edition *allowed(struct task *t, struct table_server *s,
-                               str spec, bool client)
+/* The one that allows it, or NULL.  A list file may have got new items
+ * meanwhile. */
+static struct table_grant *allowed(struct task *t,
+                                   const struct table_grants *all, str spec,
+                                   bool client)
 {
-    struct edition *ed = s->now;
+    struct table_grant *g;
 
-    if (!ed || named_by(ed, spec, client))
-        return ed;
-    if (named_by(s->before, spec, client))
-        return s->before;
-    if (rt_now(t) >= ed->words_next) {
-        ed->words_next = after_s(t, WORDS_AGAIN_S);
-        ed->n_users++;
-        read_words(t, ed);
-        ed->n_users--;
-        if (named_by(ed, spec, client))
-            return ed;
-    }
-    /* it may have the next configuration already, which we have not */
-    if (bell_wait(t, &s->configured, after_s(t, AHEAD_S)))
+    for (size_t i = 0; i < all->n; i++)
+        if (named_by(all->p[i], spec, client))
+            return all->p[i];
+    if (all->n == 0 || rt_now(t) < all->p[0]->words_next)
         return NULL;
-    return named_by(s->now, spec, client) ? s->now : NULL;
+    g = all->p[0];
+    g->words_next = after_s(t, WORDS_AGAIN_S);
+    read_words(t, g);
+    return named_by(g, spec, client) ? g : NULL;
 }
 
-/* --- configurations ------------------------------------------------------ */
-
-static void edition_drop(struct edition *ed)
+err table_grant_open(struct task *t, struct arena *a, const struct conf *c,
+                     struct table_grant **out)
 {
-    if (!ed || ed->n_users > 0)
-        return; /* its last user is a question that outlived two reloads; the
-                   memory stays */
-    arena_reset(&ed->arena);
-    heap_free(ed);
-}
+    struct table_grant *g = arena_new(a, struct table_grant);
 
-void table_server_configure(struct task *t, struct table_server *s,
-                            const struct conf *c)
-{
-    struct edition *ed = heap_new(struct edition);
-
-    arena_init(&ed->arena, 0);
-    ed->conf = c;
-    ed->env = (struct table_env){ .conf = c,
-                                  .opener = table_opener_files() };
-    ed->tables = tables_new_env(&ed->arena, &ed->env);
-    buf_init(&ed->words, &ed->arena, WORDS_MAX);
-    buf_init(&ed->secrets, &ed->arena, WORDS_MAX);
-    read_words(t, ed);
-    edition_drop(s->before);
-    s->before = s->now;
-    s->now = ed;
-    bell_ring_all(&s->configured);
-}
-
-static void server_close(void *server)
-{
-    struct table_server *s = server;
-
-    edition_drop(s->before);
-    edition_drop(s->now);
-}
-
-struct table_server *table_server_new(struct arena *a)
-{
-    struct table_server *s = arena_new(a, struct table_server);
-
-    arena_own(a, server_close, s);
-    return s;
+    g->arena = a;
+    g->conf = c;
+    g->env = (struct table_env){ .conf = c,
+                                 .opener = table_opener_files() };
+    g->tables = tables_new_env(a, &g->env);
+    buf_init(&g->words, a, WORDS_MAX);
+    buf_init(&g->secrets, a, WORDS_MAX);
+    read_words(t, g);
+    *out = g;
+    return OK;
 }
 
 /* --- answers ------------------------------------------------------------- */
@@ -262,14 +222,14 @@ static err deny(struct task *t, str spec)
 }
 
 /* The path of what a spec is made of. */
-static err path_of(struct task *t, struct table_server *s, str spec,
-                   bool client, struct arena *a, struct edition **ed,
+static err path_of(struct task *t, const struct table_grants *all, str spec,
+                   bool client, struct arena *a, struct table_grant **g,
                    str *path)
 {
     enum table_need need;
 
-    *ed = allowed(t, s, spec, client);
-    if (!*ed)
+    *g = allowed(t, all, spec, client);
+    if (!*g)
         return deny(t, spec);
     TRY(table_need_of(t, spec, a, &need, path));
     if (need != NEED_TEXT && need != NEED_FILE)
@@ -277,10 +237,10 @@ static err path_of(struct task *t, struct table_server *s, str spec,
     return OK;
 }
 
-static void warn_if_older(struct task *t, struct edition *ed, str spec,
+static void warn_if_older(struct task *t, struct table_grant *g, str spec,
                           str path, const struct file_stat *st)
 {
-    struct table tb = { .spec = spec, .env = &ed->env, .path = path,
+    struct table tb = { .spec = spec, .env = &g->env, .path = path,
                         .stat = *st };
 
     if (!table_spec_split(t, spec, &tb.type, &tb.name)
@@ -303,14 +263,14 @@ static err open_failed(struct task *t, str spec, struct arena *a, err e)
 }
 
 /* Whether it may be a pipe is asked before it is opened, which could hang. */
-static err open_file(struct task *t, struct table_server *s, str spec,
+static err open_file(struct task *t, const struct table_grants *all, str spec,
                      bool client, struct arena *a, str *path,
                      struct file_stat *st, struct file **file)
 {
-    struct edition *ed;
+    struct table_grant *g;
     err e;
 
-    TRY(path_of(t, s, spec, client, a, &ed, path));
+    TRY(path_of(t, all, spec, client, a, &g, path));
     e = file_stat_path(t, NULL, *path, st);
     if (!e && !st->is_regular)
         return why(t, ERR_IO, "open %.*s: not a regular file", STR(*path));
@@ -319,7 +279,7 @@ static err open_file(struct task *t, struct table_server *s, str spec,
         return open_failed(t, spec, a, e);
     e = file_stat_open(t, *file, st);
     if (!e) {
-        warn_if_older(t, ed, spec, *path, st);
+        warn_if_older(t, g, spec, *path, st);
         return OK;
     }
     file_close(*file);
@@ -327,9 +287,9 @@ static err open_file(struct task *t, struct table_server *s, str spec,
     return e;
 }
 
-static err on_open(struct task *t, struct table_server *s, struct unpack *u,
-                   bool client, struct arena *a, struct buf *answer,
-                   struct file **file)
+static err on_open(struct task *t, const struct table_grants *all,
+                   struct unpack *u, bool client, struct arena *a,
+                   struct buf *answer, struct file **file)
 {
     str spec = arena_str(a, unpack_str(u, TABLE_SPEC_MAX)), path;
     struct file_stat st;
@@ -337,7 +297,7 @@ static err on_open(struct task *t, struct table_server *s, struct unpack *u,
 
     if (!unpack_end(u))
         return ERR_PEER;
-    e = open_file(t, s, spec, client, a, &path, &st, file);
+    e = open_file(t, all, spec, client, a, &path, &st, file);
     if (e == ERR_STOPPED)
         return e;
     pack_result(t, e, answer);
@@ -348,35 +308,30 @@ static err on_open(struct task *t, struct table_server *s, struct unpack *u,
     return OK;
 }
 
-static err find(struct task *t, struct edition *ed, str spec, int flags,
+static err find(struct task *t, struct table_grant *g, str spec, int flags,
                 str key, struct arena *a, str *value)
 {
     struct table *tb;
 
-    TRY(tables_get_flags(t, ed->tables, spec, flags, &tb));
+    TRY(tables_get_flags(t, g->tables, spec, flags, &tb));
     return table_find(t, tb, key, a, value);
 }
 
-static err on_find(struct task *t, struct table_server *s, struct unpack *u,
-                   bool client, struct arena *a, struct buf *answer)
+static err on_find(struct task *t, const struct table_grants *all,
+                   struct unpack *u, bool client, struct arena *a,
+                   struct buf *answer)
 {
     str spec = arena_str(a, unpack_str(u, TABLE_SPEC_MAX));
     int flags = (int)unpack_u32(u);
     str key = arena_str(a, unpack_str(u, TABLE_KEY_MAX)), value;
-    struct edition *ed;
+    struct table_grant *g;
     err e;
 
     if (!unpack_end(u) || (flags & ~(TABLE_EXACT_CASE | TABLE_ANY_BYTES
                                      | TABLE_NO_GROUPS | TABLE_FILES)))
         return ERR_PEER;
-    ed = allowed(t, s, spec, client);
-    if (ed) {
-        ed->n_users++;
-        e = find(t, ed, spec, flags, key, a, &value);
-        ed->n_users--;
-    } else {
-        e = deny(t, spec);
-    }
+    g = allowed(t, all, spec, client);
+    e = g ? find(t, g, spec, flags, key, a, &value) : deny(t, spec);
     if (e == ERR_STOPPED)
         return e;
     pack_result(t, e, answer);
@@ -390,7 +345,7 @@ static err on_find(struct task *t, struct table_server *s, struct unpack *u,
     return OK;
 }
 
-static err on_stamps(struct task *t, struct table_server *s,
+static err on_stamps(struct task *t, const struct table_grants *all,
                      struct unpack *u, bool client, struct arena *a,
                      struct buf *answer)
 {
@@ -402,16 +357,16 @@ static err on_stamps(struct task *t, struct table_server *s,
     pack_u32(answer, n);
     for (uint32_t i = 0; i < n && !u->bad; i++) {
         str spec = unpack_str(u, TABLE_SPEC_MAX), path;
-        struct edition *ed;
+        struct table_grant *g;
         struct file_stat st;
-        bool there = !u->bad && !path_of(t, s, spec, client, a, &ed, &path)
+        bool there = !u->bad && !path_of(t, all, spec, client, a, &g, &path)
                   && !file_stat_path(t, NULL, path, &st);
         pack_u64(answer, there ? stamp_of(&st) : 0);
     }
     return unpack_end(u) ? OK : ERR_PEER;
 }
 
-err table_serve(struct task *t, struct table_server *s, uint16_t type,
+err table_serve(struct task *t, const struct table_grants *all, uint16_t type,
                 str question, bool client, struct buf *answer,
                 struct file **file)
 {
@@ -425,13 +380,13 @@ err table_serve(struct task *t, struct table_server *s, uint16_t type,
     arena_init(&a, 0);
     switch (type) {
     case TABLE_OPEN:
-        e = on_open(t, s, &u, client, &a, answer, file);
+        e = on_open(t, all, &u, client, &a, answer, file);
         break;
     case TABLE_FIND:
-        e = on_find(t, s, &u, client, &a, answer);
+        e = on_find(t, all, &u, client, &a, answer);
         break;
     case TABLE_STAMPS:
-        e = on_stamps(t, s, &u, client, &a, answer);
+        e = on_stamps(t, all, &u, client, &a, answer);
         break;
     default:
         e = ERR_PEER;

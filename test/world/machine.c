@@ -62,10 +62,11 @@ static const char master_cf_second[] =
 static void configure(struct machine_role *mr)
 {
     unsigned v = mr->w->variant;
+    struct edition *e = edition_new(++mr->n_editions);
     struct conf_source src = {
         .dir = S("/etc/postfix"),
-        .main_cf = arena_fmt(mr->memory, "%s%s", main_cf, variants[v].more),
-        .master_cf = arena_fmt(mr->memory, "%s%s", master_cf,
+        .main_cf = arena_fmt(&e->memory, "%s%s", main_cf, variants[v].more),
+        .master_cf = arena_fmt(&e->memory, "%s%s", master_cf,
                                variants[v].no_second ? ""
                                                      : master_cf_second),
         .facts = { .hostname = S("relay.sim.test"),
@@ -73,10 +74,10 @@ static void configure(struct machine_role *mr)
     };
     struct conf_findings findings = { .list = { 0 } };
 
-    if (conf_read(mr->memory, &src, &findings, &mr->role.conf))
+    e->first = mr->n_editions == 1;
+    if (conf_read(&e->memory, &src, &findings, &e->conf))
         broken(mr->w->r, "the configuration cannot be read");
-    mr->role.epoch++;
-    mr->role.go = true;
+    role_offer(&mr->role, e);
 }
 
 /* Whoever dispatches and relays has a new configuration. */
@@ -90,7 +91,6 @@ void machine_reload(struct task *t, struct world_mail *w, unsigned variant)
             || (mr->kind != ROLE_qmgr && mr->kind != ROLE_smtpc))
             continue;
         configure(mr);
-        role_changed(&mr->role);
     }
 }
 
@@ -138,15 +138,13 @@ static void connect_roles(struct task *t, struct machine_role *a,
 static void give_listener(struct task *t, struct machine_role *mr,
                           const struct endpoint *at)
 {
-    struct role_listener *l = arena_new(mr->memory, struct role_listener);
     uint32_t was = sim_act_as(t, mr->process);
-    err e = sock_listen(t, at, 100, &l->sock);
+    struct sock *s;
+    err e = sock_listen(t, at, 100, &s);
 
     must(!e);
     sim_act_as(t, was);
-    l->service = 0;
-    l->epoch = 1;
-    list_add_last(&mr->role.listeners, &l->link);
+    role_listener_add(&mr->role, 1, 0, s);
 }
 
 static err run_role(struct task *t, void *arg)
@@ -174,6 +172,7 @@ void role_start_one(struct task *t, struct world_mail *w,
     mr->memory = heap_new(struct arena);
     arena_init(mr->memory, 0);
     role_init(&mr->role, mr->kind, mr->memory);
+    mr->n_editions = 0;
     configure(mr);
     mr->role.dirs[ROLE_DIR_SPOOL] = w->spool_dir;
     if (mr->kind == ROLE_smtpd)

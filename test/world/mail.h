@@ -39,6 +39,7 @@ struct machine_role {
     uint32_t process;       /* 0: does not run */
     struct arena *memory;
     struct role role;
+    uint32_t n_editions;
     bool ended;             /* by itself */
 };
 

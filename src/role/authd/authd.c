@@ -11,8 +11,7 @@
 
 struct authd {
     struct role *role;
-    struct auth *auth;
-    uint32_t epoch;
+    struct auth *auth;          /* of what is in force */
     struct task_group group;
 };
 
@@ -39,12 +38,38 @@ static err serve_port(struct task *t, void *arg)
     return OK;
 }
 
-static err open_sources(struct task *t, struct authd *d)
+static void hold(void *edition)
 {
-    struct auth_settings s = auth_settings_of(d->role->conf);
+    edition_hold(edition);
+}
 
-    d->epoch = d->role->epoch;
-    return auth_open(t, d->role->memory, &s, &d->auth);
+static void leave(void *edition)
+{
+    edition_leave(edition);
+}
+
+/* Sources that are asked when the next configuration comes are closed by the
+ * last who asks. */
+static err open_sources(struct task *t, void *authd, struct edition *e)
+{
+    struct auth_settings s = auth_settings_of(e->conf);
+    struct auth *auth;
+
+    (void)authd;
+    TRY(auth_open(t, &e->memory, &s, &auth));
+    auth_own(auth, &(struct auth_owner){ e, hold, leave });
+    e->self = auth;
+    return OK;
+}
+
+static void take(struct task *t, void *authd, struct edition *before)
+{
+    struct authd *d = authd;
+
+    (void)t;
+    d->auth = d->role->now->self;
+    if (before)
+        auth_follow(d->auth, before->self);
 }
 
 static void take_ports(struct authd *d)
@@ -63,17 +88,11 @@ static void take_ports(struct authd *d)
 
 static err serve(struct task *t, struct authd *d)
 {
+    static const struct edition_user user = { open_sources, take };
     uint64_t seen = 0;
 
     while (!d->role->stop) {
-        if (d->role->go && d->epoch != d->role->epoch) {
-            err e = open_sources(t, d);
-            if (e && !d->auth)
-                return e;
-            if (e)
-                say(t, role_error, task_why(t));
-            role_ready(d->role);
-        }
+        TRY(role_turn(t, d->role, &user, d));
         if (d->auth)
             take_ports(d);
         TRY(role_wait(t, d->role, &seen, NEVER));
@@ -90,11 +109,12 @@ err role_authd_run(struct task *t, struct role *r)
     group_open(t, &d->group);
     if (r->control)
         group_go(&d->group, "control", control, r);
-    e = role_wait_go(t, r);
+    e = role_wait_first(t, r);
     if (!e)
         e = serve(t, d);
     if (e && e != ERR_STOPPED)
         say(t, role_fatal, task_why(t));
     group_close(t, &d->group);
+    role_end(r);
     return e;
 }

@@ -15,7 +15,8 @@
 #include <pwd.h>
 #include <unistd.h>
 
-enum { END_PATIENCE_S = 5 };
+/* Together less than master's patience. */
+enum { END_PATIENCE_S = 4, HANDS_PATIENCE_S = 5 };
 
 static err control(struct task *t, void *role)
 {
@@ -41,24 +42,16 @@ static err drop_rights(struct task *t, const struct conf *c)
     return e;
 }
 
-static void reconfigure(struct task *t, struct deliver *d)
+static void take(struct task *t, void *deliver, struct edition *before)
 {
-    struct setup *before = d->setup;
-
-    if (before && before->conf == d->role->conf)
-        return;
-    d->setup = setup_new(t, d, d->role->conf);
-    if (before) {
-        before->old = true;
-        setup_give(before);
-    }
+    (void)t, (void)deliver, (void)before; /* a job goes by what is in force */
 }
 
 static void take_ports(struct task *t, struct deliver *d)
 {
     struct role_port *p;
 
-    while (d->setup && (p = role_port_take(d->role, ROLE_smtpd)))
+    while ((p = role_port_take(d->role, ROLE_smtpd)))
         room_port(d, p->port);
     while ((p = role_port_take(d->role, ROLE_qmgr))) {
         struct jobs_port *j;
@@ -77,12 +70,13 @@ static void take_ports(struct task *t, struct deliver *d)
 
 static err serve(struct task *t, struct deliver *d)
 {
+    static const struct edition_user user = { setup_open, take };
     uint64_t seen = 0;
 
     while (!d->role->stop) {
-        take_ports(t, d);
-        if (d->role->go)
-            reconfigure(t, d);
+        TRY(role_turn(t, d->role, &user, d));
+        if (d->role->now)
+            take_ports(t, d);
         TRY(role_wait(t, d->role, &seen, NEVER));
     }
     return OK;
@@ -93,25 +87,24 @@ static void let_finish(struct task *t, struct deliver *d)
 {
     when until = after_s(t, END_PATIENCE_S);
 
-    while (d->setup->n_runs > 0 && rt_now(t) < until)
+    while (d->n_runs > 0 && rt_now(t) < until)
         if (task_sleep(t, after_ms(t, 20)))
             return;
 }
 
 static err run_deliver(struct task *t, struct deliver *d)
 {
-    err e = role_wait_first(t, d->role);
+    err e = role_wait_complete(t, d->role);
 
     if (e)
         return e;
     if (d->role->control) {     /* a test keeps its rights */
-        TRY(drop_rights(t, d->role->conf));
+        TRY(drop_rights(t, d->role->coming->conf));
         TRY(sandbox_enter(t, d->role));
     }
-    reconfigure(t, d);
-    role_ready(d->role);
     e = serve(t, d);
     let_finish(t, d);
+    hands_end(t, d, after_s(t, HANDS_PATIENCE_S));
     return e;
 }
 
@@ -137,9 +130,6 @@ err role_deliver_run(struct task *t, struct role *r)
         say(t, role_fatal, task_why(t));
     group_close(t, &d->group);
     hands_close(t, d);
-    if (d->setup) {
-        d->setup->old = true;
-        setup_give(d->setup);
-    }
+    role_end(r);
     return e;
 }

@@ -58,17 +58,14 @@ struct transport {
 
 struct setup {
     struct deliver *deliver;
-    struct arena memory;
+    struct arena *memory;       /* the edition's */
     const struct conf *conf;
     struct tables *tables;
     struct link transports;
-    size_t n_runs;
-    bool old;                   /* a newer one took over */
 };
 
-struct setup *setup_new(struct task *t, struct deliver *d,
-                        const struct conf *c);
-void setup_give(struct setup *s);       /* after n_runs-- or old */
+/* e->self is it then. */
+err setup_open(struct task *t, void *deliver, struct edition *e);
 struct transport *setup_find(const struct setup *s, str name);
 
 extern const struct agent agent_virtual, agent_local, agent_pipe;
@@ -104,6 +101,9 @@ err hand_do(struct task *t, struct hand *h, const struct hand_work *w,
 err hand_read(struct task *t, struct hand *h, const struct hand_read *r,
               struct arena *a, struct hand_text *out);
 
+/* Lets all hands end and waits for it: those that run a command end that,
+ * after a while. */
+void hands_end(struct task *t, struct deliver *d, when until);
 void hands_close(struct task *t, struct deliver *d);
 
 /* --- run.c: one job ------------------------------------------------------ */
@@ -121,7 +121,8 @@ struct jobs_port {
 struct run {
     struct jobs_port *from;
     struct deliver *deliver;
-    struct setup *setup;
+    struct edition *edition;    /* in force when the job came */
+    struct setup *setup;        /* its */
     struct transport *transport;
     uint64_t id;
     struct arena memory;
@@ -211,7 +212,8 @@ struct deliver {
     bool spawner_busy;
     bool plain;                 /* not started by root */
     struct link hands;
-    struct setup *setup;
+    struct bell hand_ended;
+    size_t n_runs;
     struct auth *auth;          /* knows the users' quotas; NULL in tests */
     struct table_opener opener; /* asks lookup */
     struct submitter *submitter;

@@ -58,6 +58,7 @@ static inline void stage_open(struct task *t, struct stage *s,
                    .process_name = S("test"), .process_id = S("1") },
     };
     struct conf_findings findings = { { 0 } };
+    struct edition *e;
     struct dir *d;
 
     *s = (struct stage){ 0 };
@@ -85,11 +86,13 @@ static inline void stage_open(struct task *t, struct stage *s,
                             "test_gid = %u\n%s\n", STR(s->home),
                             STR(s->path), s->uid, s->gid, main_cf);
     src.master_cf = str_from(master_cf);
-    check_ok(conf_read(&s->a, &src, &findings, &s->role.conf));
+    e = edition_new(1);
+    e->first = true;
+    check_ok(conf_read(&e->memory, &src, &findings, &e->conf));
     for (size_t i = 0; i < findings.list.n; i++)
         if (findings.list.p[i].fatal)
             check_str(findings.list.p[i].text, S("no findings"));
-    s->role.go = true;
+    role_offer(&s->role, e);
     s->jobs = stage_port(t, s, 0);
     s->queue = stage_port(t, s, ROLE_SUBMISSIONS);
     group_open(t, &s->group);

@@ -8,7 +8,7 @@
 
 #include "role/deliver/piece.h"
 
-enum { ANSWER_SLACK = 64 * 1024, PIECES_MAX = 1024 };
+enum { ANSWER_SLACK = 64 * 1024, PIECES_MAX = 1024, FINISH_S = 3 };
 
 static str key_of(const uint64_t *id)
 {
@@ -232,7 +232,9 @@ static err hand_run(struct task *t, void *arg)
             break;
     }
     drop_all(&self);
-    err_ignore(group_wait(t, &self.group, NEVER)); /* nobody stops us */
+    /* What is under way may finish, though nobody will hear of it; a command
+     * that goes on is ended, or the system would never be stopped. */
+    err_ignore(group_wait(t, &self.group, after_s(t, FINISH_S)));
     group_close(t, &self.group);
     port_close(self.port);
     syncs_close(&self);

@@ -152,6 +152,7 @@ static err read_hand(struct task *t, void *arg)
     }
     h->ended = true;
     list_del(&h->link);
+    bell_ring_all(&h->deliver->hand_ended);
     fail_all(h);
     h->reading = false;
     hand_free(h);
@@ -250,6 +251,17 @@ void hand_give(struct hand *h)
     must(h->n_users > 0);
     h->n_users--;
     hand_free(h);
+}
+
+void hands_end(struct task *t, struct deliver *d, when until)
+{
+    list_each(l, &d->hands) {
+        struct hand *h = container_of(l, struct hand, link);
+        if (h->port)
+            port_end(h->port);
+    }
+    while (!list_empty(&d->hands) && !bell_wait(t, &d->hand_ended, until))
+        continue;
 }
 
 void hands_close(struct task *t, struct deliver *d)

@@ -78,19 +78,19 @@ static err open_tables(struct task *t, struct transport *tr, struct local *l)
     };
 
     for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
-        TRY(maps_open_flags(t, s->tables, &s->memory,
+        TRY(maps_open_flags(t, s->tables, s->memory,
                             conf_param(list[i].p)->name,
                             conf_str(tr->conf, list[i].p), list[i].flags,
                             list[i].m));
-    return maps_open_flags(t, s->tables, &s->memory, S("alias_maps"),
+    return maps_open_flags(t, s->tables, s->memory, S("alias_maps"),
                            without_proxy(conf_str(tr->conf, P_alias_maps),
-                                         &s->memory),
+                                         s->memory),
                            TABLE_NO_GROUPS, &l->aliases);
 }
 
 static err local_open(struct task *t, struct transport *tr)
 {
-    struct arena *a = &tr->setup->memory;
+    struct arena *a = tr->setup->memory;
     struct local *l = arena_new(a, struct local);
     const struct conf *c = tr->conf;
 

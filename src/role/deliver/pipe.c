@@ -41,7 +41,7 @@ static void read_environment(struct arena *a, const struct conf *c,
 
 static err pipe_open(struct task *t, struct transport *tr)
 {
-    struct arena *a = &tr->setup->memory;
+    struct arena *a = tr->setup->memory;
     struct pipe *p = arena_new(a, struct pipe);
     struct user u;
     str complaint;

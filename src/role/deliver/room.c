@@ -19,7 +19,7 @@ struct room_server {
 
 struct question {
     struct room_server *server;
-    struct setup *setup;
+    struct edition *edition;
     struct arena memory;
     uint64_t id;
     str address;
@@ -38,8 +38,8 @@ static struct transport *transport_of(const struct setup *s)
 
 static enum room look(struct task *t, struct question *q)
 {
-    struct run r = { .deliver = q->server->deliver, .setup = q->setup,
-                     .transport = transport_of(q->setup) };
+    struct run r = { .deliver = q->server->deliver, .setup = q->edition->self,
+                     .transport = transport_of(q->edition->self) };
     struct address to;
     bool room = true;
 
@@ -62,9 +62,8 @@ static err answer(struct task *t, void *arg)
                                                   .id = q->id,
                                                   .body = buf_str(&b),
                                                   .fd = -1 });
-    q->setup->n_runs--;
-    setup_give(q->setup);
     arena_reset(&q->memory);
+    edition_leave(q->edition);
     heap_free(q);
     return OK;
 }
@@ -88,8 +87,7 @@ static err start(struct task *t, struct task_group *g, struct room_server *s,
         heap_free(q);
         return why(t, ERR_PEER, "bad question");
     }
-    q->setup = s->deliver->setup;
-    q->setup->n_runs++;
+    q->edition = edition_hold(s->deliver->role->now);
     group_go(g, "room", answer, q);
     return OK;
 }

@@ -149,13 +149,12 @@ static void send_result(struct run *r)
 static void run_free(struct run *r)
 {
     struct jobs_port *p = r->from;
-    struct setup *s = r->setup;
 
-    s->n_runs--;
+    r->deliver->n_runs--;
     p->n_runs--;
     arena_reset(&r->memory);
+    edition_leave(r->edition);
     heap_free(r);
-    setup_give(s);
     port_give(p);
 }
 
@@ -198,8 +197,9 @@ static err on_job(struct task *t, struct jobs_port *p, struct frame *f)
     }
     r->results = arena_array(&r->memory, struct result_rcpt,
                              r->job.envelope.recipients.n);
-    r->setup = d->setup;
-    r->setup->n_runs++;
+    r->edition = edition_hold(d->role->now);
+    r->setup = r->edition->self;
+    d->n_runs++;
     p->n_runs++;
     group_go(&d->group, "job", run_job, r);
     return OK;

@@ -25,7 +25,7 @@ static const struct agent *agent_find(str command)
  * test that has no such role opens them itself. */
 static struct tables *open_tables(struct setup *s)
 {
-    return tables_new(&s->memory, s->conf, s->deliver->opener);
+    return tables_new(s->memory, s->conf, s->deliver->opener);
 }
 
 static const struct conf *overlay(struct task *t, struct setup *s,
@@ -37,7 +37,7 @@ static const struct conf *overlay(struct task *t, struct setup *s,
     (void)t;
     if (line->n_overrides == 0)
         return s->conf;
-    if (!conf_overlay(&s->memory, s->conf, line->overrides,
+    if (!conf_overlay(s->memory, s->conf, line->overrides,
                       line->n_overrides, &findings, &c))
         return c;
     *broken = S("its -o options cannot be used");
@@ -49,17 +49,17 @@ static const char *log_name_of(struct setup *s, const struct conf *c,
 {
     str name;
 
-    if (!conf_find(c, &s->memory, S("syslog_name"), &name)
+    if (!conf_find(c, s->memory, S("syslog_name"), &name)
         || str_empty(name))
         name = S("postfix");
-    return arena_fmt(&s->memory, "%.*s/%.*s", STR(name), STR(command)).p;
+    return arena_fmt(s->memory, "%.*s/%.*s", STR(name), STR(command)).p;
 }
 
 static void add_transport(struct task *t, struct setup *s,
                           const struct service *line,
                           const struct agent *agent)
 {
-    struct transport *tr = arena_new(&s->memory, struct transport);
+    struct transport *tr = arena_new(s->memory, struct transport);
 
     tr->setup = s;
     tr->service = line;
@@ -69,26 +69,37 @@ static void add_transport(struct task *t, struct setup *s,
     tr->log_name = log_name_of(s, tr->conf, agent->command);
     list_add_last(&s->transports, &tr->link);
     if (str_empty(tr->broken) && agent->open(t, tr))
-        tr->broken = arena_str(&s->memory, str_from(task_why(t)));
+        tr->broken = arena_str(s->memory, str_from(task_why(t)));
     if (!str_empty(tr->broken)) {
         const char *before = log_name_get(t);
         log_name_set(t, tr->log_name);
         say(t, role_error,
-            arena_fmt(&s->memory, "%.*s: %.*s", STR(tr->name),
+            arena_fmt(s->memory, "%.*s: %.*s", STR(tr->name),
                       STR(tr->broken)).p);
         log_name_set(t, before);
     }
 }
 
-struct setup *setup_new(struct task *t, struct deliver *d,
-                        const struct conf *c)
+/* At the start mail of a broken line waits; a reload rather changes nothing. */
+static err all_work(struct task *t, const struct setup *s)
 {
-    struct setup *s = heap_new(struct setup);
-    struct services all = conf_services(c);
+    list_each(l, &s->transports) {
+        const struct transport *tr = container_of(l, struct transport, link);
+        if (!str_empty(tr->broken))
+            return why(t, ERR_SYNTAX, "service \"%.*s\": %.*s",
+                       STR(tr->name), STR(tr->broken));
+    }
+    return OK;
+}
 
-    s->deliver = d;
-    s->conf = c;
-    arena_init(&s->memory, 0);
+err setup_open(struct task *t, void *deliver, struct edition *e)
+{
+    struct setup *s = arena_new(&e->memory, struct setup);
+    struct services all = conf_services(e->conf);
+
+    s->deliver = deliver;
+    s->conf = e->conf;
+    s->memory = &e->memory;
     list_init(&s->transports);
     s->tables = open_tables(s);
     for (size_t i = 0; i < all.n; i++) {
@@ -96,15 +107,8 @@ struct setup *setup_new(struct task *t, struct deliver *d,
         if (agent && all.p[i].type != SERVICE_INET)
             add_transport(t, s, &all.p[i], agent);
     }
-    return s;
-}
-
-void setup_give(struct setup *s)
-{
-    if (!s || !s->old || s->n_runs > 0)
-        return;
-    arena_reset(&s->memory);
-    heap_free(s);
+    e->self = s;
+    return e->first ? OK : all_work(t, s);
 }
 
 struct transport *setup_find(const struct setup *s, str name)

@@ -26,7 +26,7 @@ static err open_maps(struct task *t, struct transport *tr, enum param p,
 {
     struct setup *s = tr->setup;
 
-    return maps_open_flags(t, s->tables, &s->memory, conf_param(p)->name,
+    return maps_open_flags(t, s->tables, s->memory, conf_param(p)->name,
                            conf_str(tr->conf, p), TABLE_NO_GROUPS, out);
 }
 
@@ -43,7 +43,7 @@ static bool quotas_known(const struct conf *c)
 
 static err virtual_open(struct task *t, struct transport *tr)
 {
-    struct virtual *v = arena_new(&tr->setup->memory, struct virtual);
+    struct virtual *v = arena_new(tr->setup->memory, struct virtual);
     const struct conf *c = tr->conf;
 
     v->base = conf_str(c, P_virtual_mailbox_base);
@@ -55,7 +55,7 @@ static err virtual_open(struct task *t, struct transport *tr)
     TRY(open_maps(t, tr, P_virtual_mailbox_maps, &v->mailboxes));
     TRY(open_maps(t, tr, P_virtual_uid_maps, &v->uids));
     TRY(open_maps(t, tr, P_virtual_gid_maps, &v->gids));
-    TRY(maps_open(t, tr->setup->tables, &tr->setup->memory,
+    TRY(maps_open(t, tr->setup->tables, tr->setup->memory,
                   conf_param(P_virtual_alias_maps)->name,
                   conf_str(tr->conf, P_virtual_alias_maps), &v->aliases));
     tr->self = v;

@@ -7,85 +7,9 @@
 
 #include "role/events.h"
 
-enum { ACCEPT_PAUSE_MS = 100, VISIT_FDS = 4, SAY_AGAIN_S = 10 };
-
-struct accepting {
-    struct imapd *d;
-    struct sock *sock;
-    uint32_t service, epoch;
-};
-
 static err control(struct task *t, void *role)
 {
     return role_control(t, role);
-}
-
-/* Whether this process can take on one more; says when not, now and then. */
-static bool room(struct task *t, struct imapd *d)
-{
-    if (rt_room(t, VISIT_FDS))
-        return true;
-    if (!d->said || rt_now(t) - d->said > (when)SAY_AGAIN_S * 1000000) {
-        d->said = rt_now(t);
-        say(t, imapd_full, "the limit of open files");
-    }
-    return false;
-}
-
-/* The process limit of master.cf is one of visits that have not logged in. */
-static err make_room(struct task *t, struct accepting *a,
-                     struct door_visit_start *st)
-{
-    const struct door_settings *l = &st->epoch->of[st->service];
-    struct waiting *w = &st->epoch->waiting[st->service];
-
-    while (l->limit && w->n > l->limit) {
-        struct waiting_visitor *v = waiting_drop(w, &st->visitor);
-        if (!v)     /* we are slow, not they */
-            TRY(task_sleep(t, after_ms(t, ACCEPT_PAUSE_MS)));
-        if (a->d->role->stop)
-            return OK;
-    }
-    return OK;
-}
-
-static err accept_one(struct task *t, struct accepting *a)
-{
-    struct imapd *d = a->d;
-    struct door_visit_start *st;
-    struct endpoint peer;
-    struct sock *s;
-    err e;
-
-    if (!room(t, d))
-        return task_sleep(t, after_ms(t, ACCEPT_PAUSE_MS));
-    e = sock_accept(t, a->sock, NEVER, &s, &peer);
-    if (e == ERR_LIMIT)
-        return task_sleep(t, after_ms(t, ACCEPT_PAUSE_MS));
-    if (e)
-        return e == ERR_LATE ? OK : e;
-    st = heap_new(struct door_visit_start);
-    *st = (struct door_visit_start){ .d = d, .epoch = d->epoch,
-                                     .service = a->service, .sock = s,
-                                     .peer = peer };
-    d->epoch->n_users++;
-    waiting_enter(&st->epoch->waiting[st->service], &st->visitor, s);
-    e = make_room(t, a, st);
-    group_go(&d->group, "session", door_visit_run, st);
-    return e;
-}
-
-static err accept_run(struct task *t, void *arg)
-{
-    struct accepting *a = arg;
-    struct imapd *d = a->d;
-    err e = OK;
-
-    while (!e && a->epoch == d->role->epoch && !d->role->stop)
-        e = accept_one(t, a);
-    sock_close(a->sock);
-    heap_free(a);
-    return e == ERR_STOPPED ? e : OK;
 }
 
 /* A reader says nothing; its port's end is how its death is heard of. */
@@ -124,58 +48,22 @@ static void take_ports(struct imapd *d)
         take_reader(d, p);
 }
 
-static void take_listeners(struct imapd *d)
+static void take(struct task *t, void *imapd, struct edition *before)
 {
-    struct role_listener *l;
+    struct imapd *d = imapd;
 
-    while ((l = role_listener_take(d->role))) {
-        struct accepting *a = heap_new(struct accepting);
-        *a = (struct accepting){ d, l->sock, l->service, l->epoch };
-        group_go(&d->doors, "accept", accept_run, a);
-    }
-}
-
-static err new_epoch(struct task *t, struct imapd *d)
-{
-    struct door_epoch *e;
-
-    TRY(door_epoch_open(t, d, &e));
-    if (d->epoch)
-        door_epoch_leave(d->epoch);
-    d->epoch = e;
-    return OK;
-}
-
-/* What was handed over with an older configuration is not listened to any
- * more; the same sockets have come again. */
-static void close_old_doors(struct task *t, struct imapd *d)
-{
-    if (d->doors_epoch == d->role->epoch)
-        return;
-    group_close(t, &d->doors);
-    group_open(t, &d->doors);
-    d->doors_epoch = d->role->epoch;
+    (void)before;
+    doors_take(t, d->doors);
 }
 
 static err serve(struct task *t, struct imapd *d)
 {
+    static const struct edition_user user = { door_settings_open, take };
     uint64_t seen = 0;
 
     while (!d->role->stop) {
         take_ports(d);
-        close_old_doors(t, d);
-        if (d->role->go && (!d->epoch
-                            || d->epoch->number != d->role->epoch)) {
-            err e = new_epoch(t, d);
-            if (e && !d->epoch)
-                return e;
-            if (e)
-                say(t, role_error, task_why(t));
-        }
-        if (d->epoch && d->role->go) {
-            take_listeners(d);
-            role_ready(d->role);
-        }
+        TRY(role_turn(t, d->role, &user, d));
         TRY(role_wait(t, d->role, &seen, NEVER));
     }
     return OK;
@@ -190,19 +78,18 @@ err role_imapd_run(struct task *t, struct role *r)
     map_init(&d->readers, false);
     map_init(&d->clients, false);
     group_open(t, &d->group);
-    group_open(t, &d->doors);
     d->auth = auth_remote(r->memory, role_calls(r, &d->group, ROLE_authd));
     d->dns = dns_remote(r->memory, role_calls(r, &d->group, ROLE_lookup));
+    d->doors = doors_new(r, &d->group, false, door_visit_run, d);
     if (r->control)
         group_go(&d->group, "control", control, r);
-    e = role_wait_go(t, r);
+    e = role_wait_first(t, r);
     if (!e)
         e = serve(t, d);
     if (e && e != ERR_STOPPED)
         say(t, role_fatal, task_why(t));
-    group_close(t, &d->doors);
+    doors_close(t, d->doors);
     group_close(t, &d->group);
-    if (d->epoch)
-        door_epoch_leave(d->epoch);
+    role_end(r);
     return e;
 }

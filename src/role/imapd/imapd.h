@@ -19,7 +19,7 @@
 #include "auth/auth.h"
 #include "imap/login.h"
 #include "net/dns.h"
-#include "role/role.h"
+#include "role/doors.h"
 #include "role/waiting.h"
 #include "store/store.h"
 
@@ -49,16 +49,9 @@ struct door_settings {
     struct tls_context *tls;
     str mechanisms;
     int sasl_flags;
-    uint32_t limit;
+    uint32_t limit;             /* of visits that have not logged in */
+    struct waiting waiting;     /* those */
     uint64_t quota;             /* of accounts that have none; 0: none */
-};
-
-struct door_epoch {
-    struct arena memory;
-    uint32_t number, n_users;
-    struct door_settings *of;   /* by service index */
-    struct waiting *waiting;
-    size_t n;
 };
 
 /* The port to a reader, made on demand. */
@@ -72,25 +65,15 @@ struct imapd {
     struct role *role;
     struct auth *auth;
     struct dns *dns;
-    struct door_epoch *epoch;
+    struct doors *doors;
     struct map readers;     /* uid -> struct reader_port */
     struct map clients;     /* address -> struct door_client */
     struct bell reader_came;
     struct task_group group;
-    when said;              /* when a want of descriptors was */
-    struct task_group doors;    /* accept, in the epoch of this number */
-    uint32_t doors_epoch;
 };
 
-struct door_visit_start {
-    struct imapd *d;
-    struct door_epoch *epoch;
-    uint32_t service;
-    struct sock *sock;
-    struct endpoint peer;
-    struct waiting_visitor visitor; /* until it has logged in */
-};
-err door_visit_run(struct task *t, void *start);
+/* Serves a struct door_guest. */
+err door_visit_run(struct task *t, void *guest);
 
 /* Counts a visit of this address; false: there are max of them.  Either way
  * door_client_leave ends it.  Sessions whose socket went to a reader (without
@@ -111,7 +94,7 @@ void reader_specials(struct task *t, const struct conf *c, struct arena *a,
 /* Relays between a TLS connection and a plaintext socket until either ends. */
 void relay(struct task *t, struct conn *c, struct sock *plain);
 
-err door_epoch_open(struct task *t, struct imapd *d, struct door_epoch **out);
-void door_epoch_leave(struct door_epoch *e);
+/* e->self is then its lines: struct door_settings by service index. */
+err door_settings_open(struct task *t, void *imapd, struct edition *e);
 
 #endif

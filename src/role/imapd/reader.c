@@ -27,6 +27,7 @@ struct reader {
 struct session {
     struct link link;           /* among its reader's */
     struct reader *r;
+    struct edition *edition;    /* the one it began under */
     struct arena memory;
     struct reader_start start;
     struct pass pass;           /* who it is */
@@ -85,7 +86,7 @@ static const char *end_of(err e)
  * says, or a service of master.cf by -o. */
 static bool configured(struct session *s, const struct reader_start *st)
 {
-    const struct conf *c = s->r->role->conf;
+    const struct conf *c = s->edition->conf;
     struct services all = conf_services(c);
     struct conf_findings findings = { 0 };
 
@@ -137,7 +138,7 @@ static void serve(struct task *t, struct session *s, struct conn *c)
         .location = user->mailbox,
         .home = expand_home(&s->memory, user->home, user->name),
         .user = user->name,
-        .host = conf_str(s->r->role->conf, P_myhostname),
+        .host = conf_str(s->edition->conf, P_myhostname),
         .quota_bytes = user->quota,
         .watches = s->r->watches,
     };
@@ -149,7 +150,7 @@ static void serve(struct task *t, struct session *s, struct conn *c)
     struct store *store;
     err e;
 
-    reader_specials(t, s->r->role->conf, &s->memory, &so);
+    reader_specials(t, s->edition->conf, &s->memory, &so);
     conn_feed(c, st->input);
     st->input = S("");
     if (store_open(t, &s->memory, &so, &store)) {
@@ -171,6 +172,7 @@ static void serve(struct task *t, struct session *s, struct conn *c)
 static void session_free(struct session *s)
 {
     arena_reset(&s->memory);
+    edition_leave(s->edition);
     heap_free(s);
 }
 
@@ -218,6 +220,7 @@ static err on_session(struct task *t, struct reader *r, struct frame *f)
 
     arena_init(&s->memory, SESSION_MAX);
     s->r = r;
+    s->edition = edition_hold(r->role->now);
     s->fd = f->fd;
     if (f->type == READER_SESSION && f->fd >= 0)
         e = reader_start_unpack(arena_str(&s->memory, f->body), &s->start);
@@ -272,15 +275,29 @@ static void end_sessions(struct reader *r)
     }
 }
 
+/* A reader opens nothing for a configuration. */
+static err open_nothing(struct task *t, void *reader, struct edition *e)
+{
+    (void)t, (void)reader, (void)e;
+    return OK;
+}
+
+static void take(struct task *t, void *reader, struct edition *before)
+{
+    (void)t, (void)reader, (void)before;
+}
+
 static err serve_doors(struct task *t, struct reader *r)
 {
+    static const struct edition_user user = { open_nothing, take };
     uint64_t seen = 0;
 
     while (!r->role->stop) {
         struct role_port *p;
         err e;
 
-        while ((p = role_port_take(r->role, ROLE_imapd))) {
+        TRY(role_turn(t, r->role, &user, r));
+        while (r->role->now && (p = role_port_take(r->role, ROLE_imapd))) {
             struct door_port *d = heap_new(struct door_port);
             *d = (struct door_port){ r, p->port };
             group_go(&r->group, "door", door_port_run, d);
@@ -309,19 +326,19 @@ err role_reader_run(struct task *t, struct role *role)
     group_open(t, &r->sessions);
     if (role->control)
         group_go(&r->group, "control", control, role);
-    e = role_wait_go(t, role);
+    e = role_wait_first(t, role);
     if (!e) {
         if (watch_hub_open(t, role->memory, &r->watches))
             say(t, role_warn, task_why(t)); /* changes are polled for */
         else
             group_go(&r->group, "watches", watch_hub_run, r->watches);
-        role_ready(role);
         e = serve_doors(t, r);
     }
     if (e && e != ERR_STOPPED)
         say(t, role_error, task_why(t));
     group_close(t, &r->sessions);
     group_close(t, &r->group);
+    role_end(role);
     passes_free(r->passes);
     return e;
 }

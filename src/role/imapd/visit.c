@@ -8,12 +8,12 @@
 #include "role/events.h"
 
 enum { SESSION_MAX = 256 * 1024, LOGIN_S = 180, FAILURES_MAX = 10,
-       AUTH_WAIT_S = 30, NAME_LEN_MAX = 256 };
+       ROOM_PAUSE_MS = 100, AUTH_WAIT_S = 30, NAME_LEN_MAX = 256 };
 
 struct door_visit {
     struct imapd *d;
     const struct door_settings *l;
-    struct door_visit_start *start;
+    struct waiting_visitor visitor; /* until it has logged in */
     struct arena memory;
     struct login login;
     struct auth_user account;
@@ -42,10 +42,10 @@ static err check(struct task *t, struct login *l, str user, str secret,
 
     v->tried = arena_str(&v->memory, str_head(user, NAME_LEN_MAX));
     v->n_tried++;
-    v->start->visitor.busy = true;
+    v->visitor.busy = true;
     e = auth_check(t, v->d->auth, &q, after_s(t, AUTH_WAIT_S), &v->memory,
                    &v->account);
-    v->start->visitor.busy = false;
+    v->visitor.busy = false;
     TRY(e);
     *name = v->account.name;
     return OK;
@@ -176,7 +176,7 @@ static void hand_over(struct task *t, struct door_visit *v)
 /* Why a visit ended without a login, as log followers know it. */
 static str end_of(struct door_visit *v, err e)
 {
-    const char *reason = v->start->visitor.dropped
+    const char *reason = v->visitor.dropped
                              ? "dropped to make room for others"
                        : v->login.tls_failed ? "TLS handshake failed"
                        : e == ERR_LATE ? "inactivity"
@@ -206,7 +206,7 @@ static void serve(struct task *t, struct door_visit *v, struct sock *sock)
     };
     e = v->l->pop3 ? pop3_greet(t, &v->login, v->l->wrapped)
                    : imap_greet(t, &v->login, v->l->wrapped);
-    waiting_leave(&v->start->visitor);
+    waiting_leave(&v->visitor);
     if (!e)
         hand_over(t, v);
     else if (e != ERR_STOPPED)
@@ -218,7 +218,7 @@ static void serve(struct task *t, struct door_visit *v, struct sock *sock)
 static void send_away(struct task *t, struct door_visit *v,
                       struct sock *sock)
 {
-    waiting_leave(&v->start->visitor);
+    waiting_leave(&v->visitor);
     say(t, imapd_too_many, STR(v->name), STR(v->address));
     if (!v->l->wrapped)     /* it may be gone */
         err_ignore(sock_write_str(t, sock, v->l->pop3
@@ -228,34 +228,47 @@ static void send_away(struct task *t, struct door_visit *v,
     sock_close(sock);
 }
 
-err door_visit_run(struct task *t, void *start)
+/* The process limit of master.cf is one of visits that have not logged in. */
+static err make_room(struct task *t, struct door_settings *l,
+                     const struct door_visit *v)
 {
-    struct door_visit_start *st = start;
+    while (l->limit && l->waiting.n > l->limit && !v->visitor.dropped)
+        if (!waiting_drop(&l->waiting, &v->visitor)) /* we are slow, not they */
+            TRY(task_sleep(t, after_ms(t, ROOM_PAUSE_MS)));
+    return OK;
+}
+
+err door_visit_run(struct task *t, void *guest)
+{
+    struct door_guest *g = guest;
+    struct door_settings *l = (struct door_settings *)g->edition->self
+                              + g->service;
     struct door_visit *v = heap_new(struct door_visit);
     struct endpoint own;
 
-    v->d = st->d;
-    v->start = st;
-    v->l = &st->epoch->of[st->service];
+    v->d = g->self;
+    v->l = l;
+    waiting_enter(&l->waiting, &v->visitor, g->sock);
     arena_init(&v->memory, SESSION_MAX);
     log_name_set(t, v->l->log_name);
-    v->address = endpoint_address(&st->peer, &v->memory);
+    v->address = endpoint_address(&g->peer, &v->memory);
     v->name = S("unknown");
-    if (!sock_local(st->sock, &own)) {
+    if (!sock_local(g->sock, &own)) {
         v->own_address = endpoint_address(&own, &v->memory);
-        v->same_host = endpoint_same_address(&own, &st->peer);
+        v->same_host = endpoint_same_address(&own, &g->peer);
     }
-    if (door_client_enter(st->d, &st->peer,
+    err_ignore(make_room(t, l, v)); /* then it is cut off as well */
+    if (door_client_enter(v->d, &g->peer,
                           (uint32_t)conf_int(v->l->conf,
                               P_imapd_client_connection_count_limit)))
-        serve(t, v, st->sock);
+        serve(t, v, g->sock);
     else
-        send_away(t, v, st->sock);
-    must(!st->visitor.in);      /* the socket is gone */
+        send_away(t, v, g->sock);
+    must(!v->visitor.in);       /* the socket is gone */
+    log_name_set(t, role_title(ROLE_imapd)); /* the other may go now */
+    door_client_leave(v->d, &g->peer);
     arena_reset(&v->memory);
     heap_free(v);
-    door_client_leave(st->d, &st->peer);
-    door_epoch_leave(st->epoch);
-    heap_free(st);
+    door_leave(g);
     return OK;
 }

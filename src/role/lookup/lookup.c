@@ -8,8 +8,7 @@
  *     nobody but who asked; at most QUESTIONS_MAX a port at once, the others
  *     wait in it.
  */
-#include "net/dns.h"
-#include "role/role.h"
+#include "role/lookup/resolver.h"
 #include "table/face.h"
 
 #include "role/events.h"
@@ -18,9 +17,8 @@ enum { QUESTIONS_MAX = 500 };
 
 struct lookup {
     struct role *role;
-    struct table_server *tables;
-    struct dns *dns;
-    uint32_t epoch;
+    struct edition *before; /* the one before what is in force */
+    struct resolvers resolvers;
     struct task_group group;
 };
 
@@ -30,9 +28,18 @@ struct asker {
     bool client;            /* it is the SMTP client */
 };
 
+/* What an edition means here. */
+struct sight {
+    struct table_grant *grant;
+    struct resolver *resolver;
+};
+
 /* One question on its way; on the heap, its task frees it. */
 struct question {
     const struct asker *asker;
+    struct edition *held[TABLE_GRANTS_MAX];
+    struct table_grants grants; /* of those */
+    struct dns *dns;            /* of the first */
     struct arena arena;
     uint16_t type;
     uint64_t id;
@@ -47,7 +54,6 @@ static err control(struct task *t, void *role)
 static err answer(struct task *t, void *arg)
 {
     struct question *q = arg;
-    struct lookup *d = q->asker->d;
     struct frame f = { .type = q->type, .id = q->id, .fd = -1 };
     struct file *file = NULL;
     struct buf b;
@@ -55,8 +61,8 @@ static err answer(struct task *t, void *arg)
 
     buf_init(&b, &q->arena, PORT_BODY_MAX);
     e = q->type == DNS_FRAME
-            ? dns_serve(t, d->dns, q->body, &b)
-            : table_serve(t, d->tables, q->type, q->body, q->asker->client,
+            ? dns_serve(t, q->dns, q->body, &b)
+            : table_serve(t, &q->grants, q->type, q->body, q->asker->client,
                           &b, &file);
     if (!e) {
         f.body = buf_str(&b);
@@ -65,8 +71,23 @@ static err answer(struct task *t, void *arg)
     }
     file_close(file);
     arena_reset(&q->arena);
+    for (size_t i = 0; i < q->grants.n; i++)
+        edition_leave(q->held[i]);
     heap_free(q);
     return e == ERR_PEER ? e : OK;
+}
+
+/* A reload while it is answered takes nothing away from it. */
+static void hold(struct question *q, struct edition *e)
+{
+    const struct sight *sight = e ? e->self : NULL;
+
+    if (!sight)
+        return;
+    if (q->grants.n == 0)
+        q->dns = resolver_dns(sight->resolver);
+    q->held[q->grants.n] = edition_hold(e);
+    q->grants.p[q->grants.n++] = sight->grant;
 }
 
 static err start(struct task *t, struct task_group *g,
@@ -84,6 +105,9 @@ static err start(struct task *t, struct task_group *g,
     q->type = f->type;
     q->id = f->id;
     q->body = arena_str(&q->arena, f->body);
+    hold(q, asker->d->role->now);
+    hold(q, asker->d->role->coming);
+    hold(q, asker->d->before);
     group_go(g, "question", answer, q);
     return OK;
 }
@@ -113,43 +137,6 @@ static err serve_port(struct task *t, void *arg)
     return OK;
 }
 
-/* lookup_dns_server: "192.0.2.1", "[2001:db8::1]:53", "127.0.0.1:5353". */
-static err server_of(struct task *t, str text, struct endpoint *out)
-{
-    size_t end = str_chr(text, ']'), colon = str_rchr(text, ':');
-    uint64_t port = 53;
-    str address = text;
-
-    if (colon != STR_NONE && colon != str_chr(text, ':') && end == STR_NONE)
-        colon = STR_NONE; /* IPv6 without a port */
-    if (colon != STR_NONE && (end == STR_NONE || colon > end)) {
-        address = str_head(text, colon);
-        if (!str_uint(str_skip(text, colon + 1), 65535, &port))
-            port = 0;
-    }
-    if (port == 0 || endpoint_parse(address, (uint16_t)port, out))
-        return why(t, ERR_SYNTAX, "lookup_dns_server: bad address \"%.*s\"",
-                   STR(text));
-    return OK;
-}
-
-/* Once: name servers are those of the start. */
-static err open_dns(struct task *t, struct lookup *d)
-{
-    const struct conf *c = d->role->conf;
-    str server = conf_str(c, P_lookup_dns_server);
-    struct dns_settings s = {
-        .hosts = conf_str(c, P_lookup_hosts_file),
-        .root_key = conf_str(c, P_lookup_trust_anchor_file),
-    };
-
-    if (!str_empty(server))
-        TRY(server_of(t, server, &s.server));
-    TRY(dns_open(t, d->role->memory, &s, &d->dns));
-    group_go(&d->group, "dns", dns_run, d->dns);
-    return OK;
-}
-
 static void take_ports(struct lookup *d)
 {
     for (enum role_kind k = 0; k < N_ROLES; k++) {
@@ -162,19 +149,35 @@ static void take_ports(struct lookup *d)
     }
 }
 
+static err open_sight(struct task *t, void *lookup, struct edition *e)
+{
+    struct lookup *d = lookup;
+    struct sight *sight = arena_new(&e->memory, struct sight);
+
+    TRY(table_grant_open(t, &e->memory, e->conf, &sight->grant));
+    TRY(resolver_of(t, &d->resolvers, e, &sight->resolver));
+    e->self = sight;
+    return OK;
+}
+
+static void take(struct task *t, void *lookup, struct edition *before)
+{
+    struct lookup *d = lookup;
+
+    (void)t;
+    edition_leave(d->before);
+    d->before = before ? edition_hold(before) : NULL;
+}
+
 static err serve(struct task *t, struct lookup *d)
 {
+    static const struct edition_user user = { open_sight, take };
     uint64_t seen = 0;
 
     while (!d->role->stop) {
-        if (d->role->go && d->epoch != d->role->epoch) {
-            d->epoch = d->role->epoch;
-            table_server_configure(t, d->tables, d->role->conf);
-            if (!d->dns)
-                TRY(open_dns(t, d));
-            role_ready(d->role);
-        }
-        if (d->dns)
+        TRY(role_turn(t, d->role, &user, d));
+        resolvers_sweep(t, &d->resolvers);
+        if (d->role->now)
             take_ports(d);
         TRY(role_wait(t, d->role, &seen, NEVER));
     }
@@ -187,15 +190,18 @@ err role_lookup_run(struct task *t, struct role *r)
     err e;
 
     d->role = r;
-    d->tables = table_server_new(r->memory);
+    resolvers_init(&d->resolvers, r);
     group_open(t, &d->group);
     if (r->control)
         group_go(&d->group, "control", control, r);
-    e = role_wait_go(t, r);
+    e = role_wait_first(t, r);
     if (!e)
         e = serve(t, d);
     if (e && e != ERR_STOPPED)
         say(t, role_fatal, task_why(t));
     group_close(t, &d->group);
+    edition_leave(d->before);
+    role_end(r);
+    resolvers_close(t, &d->resolvers);
     return e;
 }

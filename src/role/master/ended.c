@@ -29,7 +29,7 @@ bool ended_tell(struct task *t, struct master *m)
     struct arena a;
 
     arena_init(&a, 0);
-    if (ended_take(t, conf_str(m->conf, P_queue_directory), &a, &text))
+    if (ended_take(t, conf_str(m->now->conf, P_queue_directory), &a, &text))
         say(t, role_error, task_why(t));
     while (str_cut(&text, '\n', &user))
         if (!str_empty(user) && user.n <= AUTH_NAME_MAX) {

@@ -28,98 +28,120 @@ static const struct { enum role_kind a, b; uint32_t number; } talks[] = {
     { ROLE_imapd, ROLE_reader, 0 },
 };
 
+/* Without waiting, so that a child gets all of one state of ours. */
 static err give(struct task *t, struct child *c, enum control_frame type,
                 str body, int fd)
 {
-    return port_send(t, c->control, &(struct frame){
-                         .type = (uint16_t)type, .body = body, .fd = fd });
+    if (!c->control)
+        return why(t, ERR_END, "%s is gone", role_name(c->kind));
+    port_answer(c->control, &(struct frame){ .type = (uint16_t)type,
+                                             .body = body, .fd = fd });
+    return OK;
 }
 
-static err give_log(struct task *t, struct child *c)
+err child_step(struct task *t, struct child *c, enum control_frame what,
+               uint32_t edition)
 {
     struct buf b;
     err e;
 
-    if (c->m->log_fd < 0)
-        return OK;
-    buf_init(&b, NULL, 1024);
-    pack_u8(&b, (uint8_t)c->m->sink);
-    pack_u32(&b, (uint32_t)c->m->log_facility);
-    pack_str(&b, conf_str(c->m->conf, P_myhostname));
-    e = give(t, c, CONTROL_LOG, buf_str(&b), c->m->log_fd);
+    buf_init(&b, NULL, 16);
+    pack_u32(&b, edition);
+    e = give(t, c, what, buf_str(&b), -1);
     buf_free(&b);
     return e;
 }
 
-static err give_config(struct task *t, struct child *c)
+err child_hand_log(struct task *t, struct child *c)
+{
+    struct buf b;
+    err e;
+
+    if (c->m->log.fd < 0)
+        return OK;
+    buf_init(&b, NULL, 1024);
+    pack_u8(&b, (uint8_t)c->m->log.sink);
+    pack_u32(&b, (uint32_t)c->m->log.facility);
+    pack_str(&b, conf_str(c->m->now->conf, P_myhostname));
+    e = give(t, c, CONTROL_LOG, buf_str(&b), c->m->log.fd);
+    buf_free(&b);
+    return e;
+}
+
+static err give_config(struct task *t, struct child *c,
+                       const struct edition *ed)
+{
+    struct buf packed, b;
+    err e;
+
+    buf_init(&packed, NULL, PORT_BODY_MAX);
+    conf_pack(ed->conf, &packed);
+    buf_init(&b, NULL, PORT_BODY_MAX);
+    pack_str(&b, str_from(VEREDUS_VERSION));
+    pack_u32(&b, ed->number);
+    pack_u8(&b, ed->first);
+    pack_str(&b, buf_str(&packed));
+    e = packed.over || b.over
+            ? why(t, ERR_LIMIT, "the configuration is too large")
+            : give(t, c, CONTROL_CONFIG, buf_str(&b), -1);
+    buf_free(&packed);
+    buf_free(&b);
+    return e;
+}
+
+static err give_keys(struct task *t, struct child *c,
+                     const struct role_keys *k)
 {
     struct buf b;
     err e;
 
     buf_init(&b, NULL, PORT_BODY_MAX);
-    conf_pack(c->m->conf, &b);
-    e = b.over ? why(t, ERR_LIMIT, "the configuration is too large")
-               : give(t, c, CONTROL_CONFIG, buf_str(&b), -1);
+    pack_u32(&b, k->service);
+    pack_u8(&b, (uint8_t)k->n_pairs);
+    for (size_t i = 0; i < k->n_pairs; i++) {
+        pack_str(&b, k->pairs[i].chain_pem);
+        pack_str(&b, k->pairs[i].key_pem);
+    }
+    pack_str(&b, k->ca_pem);
+    pack_str(&b, k->dh_pem);
+    pack_str(&b, k->files);
+    pack_str(&b, k->fault);
+    pack_str(&b, k->text);
+    must(!b.over); /* master_keys_load saw to it */
+    e = give(t, c, CONTROL_KEYS, buf_str(&b), -1);
     buf_free(&b);
     return e;
 }
 
-static err give_keys(struct task *t, struct child *c, uint32_t index,
-                     const struct service *s)
+static err give_all_keys(struct task *t, struct child *c,
+                         const struct edition *ed)
 {
-    struct role_keys keys;
-    struct arena a;
-    struct buf b;
-    err e = OK;
+    struct services all = conf_services(ed->conf);
 
-    arena_init(&a, 0);
-    if (master_keys_load(t, c->m, s, &a, &keys)) {
-        buf_init(&b, &a, PORT_BODY_MAX);
-        pack_u32(&b, index);
-        pack_u8(&b, (uint8_t)keys.n_pairs);
-        for (size_t i = 0; i < keys.n_pairs; i++) {
-            pack_str(&b, keys.pairs[i].chain_pem);
-            pack_str(&b, keys.pairs[i].key_pem);
-        }
-        pack_str(&b, keys.ca_pem);
-        pack_str(&b, keys.dh_pem);
-        pack_str(&b, keys.text);
-        if (b.over)
-            say(t, role_warn, "too many certificates: no TLS");
-        else
-            e = give(t, c, CONTROL_KEYS, buf_str(&b), -1);
-    }
-    arena_reset(&a);
-    return e;
-}
-
-static err give_all_keys(struct task *t, struct child *c)
-{
-    struct services all = conf_services(c->m->conf);
-
-    bool clients = c->kind == ROLE_smtpc || c->kind == ROLE_qmgr;
-
-    if (c->kind != ROLE_smtpd && c->kind != ROLE_imapd && !clients)
-        return OK;
-    for (size_t i = 0; i < all.n; i++) {
-        const struct service_kind *k = service_kind(all.p[i].command);
-        if (k && k->role == c->kind && (k->listens || clients))
-            TRY(give_keys(t, c, (uint32_t)i, &all.p[i]));
+    list_each(l, &ed->keys) {
+        struct role_keys *k = container_of(l, struct role_keys, link);
+        if (service_kind(all.p[k->service].command)->role == c->kind)
+            TRY(give_keys(t, c, k));
     }
     return OK;
 }
 
-static err give_listeners(struct task *t, struct child *c)
+/* Those of the coming edition, or those of the one in force. */
+static err give_listeners(struct task *t, struct child *c,
+                          const struct edition *ed)
 {
+    bool coming = ed == c->m->coming;
+
     list_each(l, &c->m->bounds) {
         struct bound *b = container_of(l, struct bound, link);
-        const struct service_kind *k = service_kind(b->command);
         struct buf body;
         err e;
-        if (!k || k->role != c->kind)
+        if (coming ? !b->used || b->role_next != c->kind
+                   : b->fresh || b->role != c->kind)
             continue;
         buf_init(&body, NULL, 16);
-        pack_u32(&body, b->service);
+        pack_u32(&body, b->number);
+        pack_u32(&body, coming ? b->service_next : b->service);
         e = give(t, c, CONTROL_LISTENER, buf_str(&body), b->fd);
         buf_free(&body);
         TRY(e);
@@ -149,7 +171,7 @@ static err give_dir(struct task *t, struct child *c, enum role_dir which,
 
 static err give_dirs(struct task *t, struct child *c)
 {
-    str queue = conf_str(c->m->conf, P_queue_directory);
+    str queue = conf_str(c->m->now->conf, P_queue_directory);
     struct arena a;
     err e = OK;
 
@@ -219,14 +241,14 @@ static err give_ports(struct task *t, struct child *c)
     return OK;
 }
 
-err child_hand_configuration(struct task *t, struct child *c)
+err child_hand_edition(struct task *t, struct child *c, struct edition *ed)
 {
-    TRY(give_log(t, c));
-    TRY(give_config(t, c));
-    TRY(give_all_keys(t, c));
-    TRY(tickets_give(t, c));
-    TRY(give_listeners(t, c));
-    return give(t, c, CONTROL_GO, S(""), -1);
+    c->offered = ed->number;
+    TRY(give_config(t, c, ed));
+    TRY(give_all_keys(t, c, ed));
+    tickets_give(c);
+    TRY(give_listeners(t, c, ed));
+    return child_step(t, c, CONTROL_PREPARE, ed->number);
 }
 
 static err give_pass_key(struct task *t, struct child *c)
@@ -237,10 +259,11 @@ static err give_pass_key(struct task *t, struct child *c)
                 str_of(c->m->pass_key, sizeof(c->m->pass_key)), -1);
 }
 
-err child_hand_all(struct task *t, struct child *c)
+err child_hand_all(struct task *t, struct child *c, struct edition *ed)
 {
+    TRY(child_hand_log(t, c));
     TRY(give_pass_key(t, c));
     TRY(give_dirs(t, c));
     TRY(give_ports(t, c));
-    return child_hand_configuration(t, c);
+    return child_hand_edition(t, c, ed);
 }

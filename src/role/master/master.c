@@ -14,26 +14,6 @@
 
 enum { READY_S = 60, STOP_S = 10, GIVE_UP_S = 1 };
 
-/* Findings are said here unless whoever started us has just said them. */
-static err load(struct task *t, struct master *m, struct arena *a,
-                bool said, struct conf **out)
-{
-    struct conf_findings findings = { 0 };
-    struct conf_load l = { .dir = str_from(m->o->config_dir),
-                           .master_needed = true,
-                           .process_name = "master" };
-    err e = examine_load(t, a, &l, &findings, out);
-
-    for (size_t i = 0; i < findings.list.n; i++) {
-        const struct conf_finding *f = &findings.list.p[i];
-        if (f->fatal)
-            say(t, master_fault, STR(conf_finding_text(a, f)));
-        else if (!said)
-            say(t, master_finding, STR(conf_finding_text(a, f)));
-    }
-    return e;
-}
-
 static void find_owner(struct master *m)
 {
     struct arena a;
@@ -43,7 +23,7 @@ static void find_owner(struct master *m)
     m->root = geteuid() == 0;
     m->uid = geteuid();
     m->gid = getegid();
-    pw = getpwnam(arena_cstr(&a, conf_str(m->conf, P_mail_owner)));
+    pw = getpwnam(arena_cstr(&a, conf_str(m->now->conf, P_mail_owner)));
     if (m->root && pw) {
         m->uid = pw->pw_uid;
         m->gid = pw->pw_gid;
@@ -51,30 +31,9 @@ static void find_owner(struct master *m)
     arena_reset(&a);
 }
 
-static err reload(struct task *t, struct master *m)
+static err reload_run(struct task *t, void *master)
 {
-    struct arena fresh;
-    struct conf *c;
-
-    arena_init(&fresh, 0);
-    if (load(t, m, &fresh, false, &c)) {
-        say(t, role_error, task_why(t));
-        arena_reset(&fresh);
-        return OK; /* the old configuration goes on */
-    }
-    if (master_bind(t, m, c)) {
-        say(t, role_error, task_why(t));
-        arena_reset(&fresh);
-        return OK; /* and so do its sockets */
-    }
-    arena_reset(&m->conf_memory);
-    m->conf_memory = fresh;
-    m->conf = c;
-    say(t, master_reload, STR(str_from(VEREDUS_VERSION)),
-        STR(conf_dir(m->conf)));
-    TRY(master_log_open(t, m));
-    children_configure(t, m);
-    return OK;
+    return master_reload(t, master, NULL) == ERR_STOPPED ? ERR_STOPPED : OK;
 }
 
 static err handle_signals(struct task *t, struct master *m,
@@ -84,9 +43,7 @@ static err handle_signals(struct task *t, struct master *m,
         int signo;
         TRY(signals_wait(t, s, NEVER, &signo));
         if (signo == SIGHUP) {
-            err e = reload(t, m);
-            if (e)
-                say(t, role_error, task_why(t));
+            group_go(&m->group, "reload", reload_run, m);
         } else if (signo == SIGUSR1) {
             if (!ended_tell(t, m))
                 children_tell(m, CONTROL_FLUSH);
@@ -106,31 +63,46 @@ static void report(const struct master *m, const char *text)
     close(m->o->ready_fd);
 }
 
+/* The first configuration is in force before any role has it: there is
+ * nothing else to go on with. */
+static err start_conf(struct task *t, struct master *m)
+{
+    struct log_target log;
+
+    TRY(master_load(t, m, NULL, &m->now));
+    find_owner(m);
+    TRY(master_log_find(t, m->now->conf, &log));
+    master_log_take(t, m, &log);
+    TRY(master_directories(t, m));
+    TRY(master_pid_file(t, m));
+    m->coming = m->now;
+    TRY(bounds_prepare(t, m));
+    bounds_take(m);
+    m->coming = NULL;
+    return OK;
+}
+
 static err start(struct task *t, struct master *m)
 {
     when until = after_s(t, READY_S);
 
-    TRY(load(t, m, &m->conf_memory, true, &m->conf));
-    find_owner(m);
-    TRY(master_log_open(t, m));
-    TRY(master_directories(t, m));
-    TRY(master_pid_file(t, m));
-    TRY(master_bind(t, m, m->conf));
+    TRY(start_conf(t, m));
+    TRY(desk_open(t, m, &m->desk.listener));
     if (!m->root)
         say(t, master_plain);
     tickets_begin(t, m);
     rt_random(t, m->pass_key, sizeof(m->pass_key));
-    TRY(children_start(t, m));
+    children_start(m);
     while (!children_ready(m)) {
         if (!str_empty(m->failure))
             return why(t, ERR_DENIED, "%.*s", STR(m->failure));
         if (bell_wait(t, &m->changed, until))
             return why(t, ERR_LATE, "%.*s did not get ready",
-                       STR(children_awaited(m)));
+                       STR(children_awaited(m, m->memory)));
     }
     m->serving = true;
     say(t, master_start, STR(str_from(VEREDUS_VERSION)),
-        STR(conf_dir(m->conf)));
+        STR(conf_dir(m->now->conf)));
     return OK;
 }
 
@@ -140,7 +112,12 @@ static void end(struct task *t, struct master *m, int64_t patience_s)
     m->stopping = true;
     children_stop(t, m, patience_s);
     group_close(t, &m->group);
-    master_unbind(m);
+    list_each(l, &m->children) {
+        list_del(l);
+        heap_free(container_of(l, struct child, link));
+    }
+    bounds_close(m);
+    sock_close(m->desk.listener);
 }
 
 err role_master_run(struct task *t, const struct master_options *o)
@@ -156,10 +133,10 @@ err role_master_run(struct task *t, const struct master_options *o)
     m = arena_new(&memory, struct master);
     m->o = o;
     m->memory = &memory;
-    m->log_fd = -1;
+    m->log.fd = -1;
+    m->desk.m = m;
     list_init(&m->children);
     list_init(&m->bounds);
-    arena_init(&m->conf_memory, 0);
     group_open(t, &m->group);
     log_name_set(t, "postfix/master");
     process_files_raise();      /* roles inherit it */
@@ -168,6 +145,7 @@ err role_master_run(struct task *t, const struct master_options *o)
         e = start(t, m);
     if (!e) {
         report(m, "ready");
+        group_go(&m->group, "desk", desk_run, &m->desk);
         group_go(&m->group, "pickup", pickup_run, m);
         group_go(&m->group, "tickets", tickets_run, m);
         e = handle_signals(t, m, s);
@@ -180,7 +158,7 @@ err role_master_run(struct task *t, const struct master_options *o)
         report(m, arena_cstr(&memory, reason));
     }
     signals_close(s);
-    arena_reset(&m->conf_memory);
+    edition_leave(m->now);
     arena_reset(&memory);
     return e;
 }

@@ -15,7 +15,7 @@ enum { WAKE_S = 60, PATIENCE_S = 600 };
 
 static int64_t wake_s(const struct master *m)
 {
-    struct services all = conf_services(m->conf);
+    struct services all = conf_services(m->now->conf);
 
     for (size_t i = 0; i < all.n; i++)
         if (str_eq(all.p[i].command, S("pickup")) && all.p[i].wakeup_s > 0)
@@ -32,7 +32,7 @@ static bool something_there(struct task *t, const struct master *m)
 
     arena_init(&a, 0);
     if (!dir_open(t, NULL, arena_fmt(&a, "%.*s/maildrop",
-                                     STR(conf_str(m->conf,
+                                     STR(conf_str(m->now->conf,
                                                   P_queue_directory))), &d)
         && !dir_list(t, d, &a, &names))
         found = names.n > 0;
@@ -43,11 +43,11 @@ static bool something_there(struct task *t, const struct master *m)
 
 static err run_pickup(struct task *t, const struct master *m)
 {
-    bool file = m->sink == LOG_SINK_FILE && m->log_fd >= 0;
+    bool file = m->log.sink == LOG_SINK_FILE && m->log.fd >= 0;
     const char *argv[] = { "pickup", "-c", m->o->config_dir,
                            file ? "-l" : NULL, NULL };
     const char *env[] = { NULL };
-    int fds[] = { -1, -1, 2, m->log_fd }, status;
+    int fds[] = { -1, -1, 2, m->log.fd }, status;
     struct process_plan plan = {
         .path = m->o->self, .program = m->o->program, .argv = argv,
         .env = env, .fds = fds, .n_fds = file ? 4 : 3,

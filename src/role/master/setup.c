@@ -8,6 +8,7 @@
 #include "role/events.h"
 #include "role/places.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -46,7 +47,7 @@ err master_directories(struct task *t, struct master *m)
     err e = OK;
 
     arena_init(&a, 0);
-    dirs = place_dirs(m->conf, &a, &n);
+    dirs = place_dirs(m->now->conf, &a, &n);
     for (size_t i = 0; i < n && !e; i++)
         e = make(t, m, &dirs[i], &a);
     arena_reset(&a);
@@ -56,7 +57,7 @@ err master_directories(struct task *t, struct master *m)
 /* The lock stays with the descriptor until this process ends. */
 err master_pid_file(struct task *t, struct master *m)
 {
-    str queue = conf_str(m->conf, P_queue_directory);
+    str queue = conf_str(m->now->conf, P_queue_directory);
     str path = arena_fmt(m->memory, "%.*s/pid/master.pid", STR(queue));
     struct file *f;
 
@@ -71,31 +72,44 @@ err master_pid_file(struct task *t, struct master *m)
                                          (int)getpid()));
 }
 
-err master_log_open(struct task *t, struct master *m)
+err master_log_find(struct task *t, const struct conf *c,
+                    struct log_target *out)
 {
-    str path = conf_str(m->conf, P_maillog_file);
-    int fd;
+    str path = conf_str(c, P_maillog_file);
+    struct log_target l = {
+        .sink = LOG_SINK_FILE,
+        .facility = log_facility(conf_str(c, P_syslog_facility)),
+    };
+    struct arena a;
+    err e = OK;
 
-    m->log_facility = log_facility(conf_str(m->conf, P_syslog_facility));
+    arena_init(&a, 0);
     if (str_eq(path, S("/dev/stdout")) || str_eq(path, S("/dev/stderr"))) {
-        fd = fcntl(str_eq(path, S("/dev/stdout")) ? 1 : 2,
-                   F_DUPFD_CLOEXEC, 0);
-        m->sink = LOG_SINK_FILE;
+        l.fd = fcntl(str_eq(path, S("/dev/stdout")) ? 1 : 2,
+                     F_DUPFD_CLOEXEC, 0);
     } else if (!str_empty(path)) {
-        char *p = arena_cstr(m->memory, path);
-        fd = open(p, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
-                  0600);
-        m->sink = LOG_SINK_FILE;
-        if (fd < 0)
-            return why(t, ERR_DENIED, "maillog_file: cannot open %s", p);
+        l.fd = open(arena_cstr(&a, path),
+                    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
+                    0600);
+        if (l.fd < 0)
+            e = why(t, ERR_DENIED, "maillog_file: cannot open %.*s: %s",
+                    STR(path), strerror(errno));
     } else {
-        fd = log_syslog_socket();
-        m->sink = fd < 0 ? LOG_SINK_NONE : LOG_SINK_SYSLOG;
+        l.fd = log_syslog_socket();
+        l.sink = l.fd < 0 ? LOG_SINK_NONE : LOG_SINK_SYSLOG;
     }
-    if (m->log_fd >= 0)
-        close(m->log_fd);
-    m->log_fd = fd;
-    log_open(t, m->sink, fd, conf_str(m->conf, P_myhostname),
-             m->log_facility);
-    return OK;
+    arena_reset(&a);
+    if (!e)
+        *out = l;
+    return e;
+}
+
+void master_log_take(struct task *t, struct master *m,
+                     const struct log_target *l)
+{
+    if (m->log.fd >= 0)
+        close(m->log.fd);
+    m->log = *l;
+    log_open(t, l->sink, l->fd, conf_str(m->now->conf, P_myhostname),
+             l->facility);
 }

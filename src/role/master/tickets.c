@@ -25,15 +25,15 @@ void tickets_begin(struct task *t, struct master *m)
     add_key(t, m);
 }
 
-err tickets_give(struct task *t, struct child *c)
+void tickets_give(struct child *c)
 {
     const struct tls_tickets *k = &c->m->tickets;
 
     if ((c->kind != ROLE_smtpd && c->kind != ROLE_imapd) || k->n == 0)
-        return OK;
-    return port_send(t, c->control, &(struct frame){
-                         .type = CONTROL_TICKETS, .fd = -1,
-                         .body = str_of(k->keys, k->n * sizeof(k->keys[0])) });
+        return;
+    port_answer(c->control, &(struct frame){
+                    .type = CONTROL_TICKETS, .fd = -1,
+                    .body = str_of(k->keys, k->n * sizeof(k->keys[0])) });
 }
 
 err tickets_run(struct task *t, void *master)
@@ -41,13 +41,14 @@ err tickets_run(struct task *t, void *master)
     struct master *m = master;
 
     for (;;) {
-        int64_t s = conf_seconds(m->conf, P_smtpd_tls_session_cache_timeout);
+        int64_t s = conf_seconds(m->now->conf,
+                                 P_smtpd_tls_session_cache_timeout);
         TRY(task_sleep(t, after_s(t, s < 60 ? 60 : s)));
         add_key(t, m);
         list_each(l, &m->children) {
             struct child *c = container_of(l, struct child, link);
-            if (c->alive && tickets_give(t, c))
-                say(t, role_error, task_why(t));
+            if (c->alive)
+                tickets_give(c);
         }
     }
 }

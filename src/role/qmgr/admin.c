@@ -19,8 +19,6 @@ enum { ADMIN_IDLE_S = 60, FIRST_S = 10, ACCEPT_PAUSE_MS = 100,
 struct caller {
     struct queue *q;
     struct port *port;
-    struct crowd *crowd;
-    uint32_t uid;
     bool trusted;
 };
 
@@ -321,58 +319,32 @@ static err serve_caller(struct task *t, void *arg)
         arena_reset(&a);
     }
     port_close(c->port);
-    crowd_leave(c->crowd, c->uid);
-    heap_free(c);
     return OK;
 }
 
-static void start_caller(struct task *t, struct queue *q, struct crowd *crowd,
-                         struct task_group *g, struct sock *s)
+err admin_run(struct task *t, void *guest)
 {
-    struct caller *c;
+    struct door_guest *g = guest;
+    struct caller c = { .q = g->self };
     uint32_t uid;
     bool tell;
-
-    if (sock_peer_uid(s, &uid))
-        uid = UINT32_MAX;
-    if (!crowd_enter(crowd, uid, &tell)) {
-        sock_close(s);
-        if (tell)
-            say(t, role_crowd, "public/qmgr", uid);
-        return;
-    }
-    c = heap_new(struct caller);
-    *c = (struct caller){ .q = q, .crowd = crowd, .uid = uid,
-                          .trusted = uid == 0 || uid == geteuid() };
-    if (!port_open(t, s, &c->port)) {
-        group_go(g, "caller", serve_caller, c);
-        return;
-    }
-    sock_close(s);
-    crowd_leave(crowd, uid);
-    heap_free(c);
-}
-
-err admin_run(struct task *t, void *listener)
-{
-    struct admin_listener *l = listener;
-    struct task_group g;
-    struct crowd crowd;
     err e = OK;
 
-    crowd_init(&crowd);
-    group_open(t, &g);
-    while (!e) {
-        struct sock *s;
-        struct endpoint peer;
-
-        e = sock_accept(t, l->sock, NEVER, &s, &peer);
-        if (!e)
-            start_caller(t, l->queue, &crowd, &g, s);
-        else if (e == ERR_LIMIT) /* no descriptor: one will be free again */
-            e = task_sleep(t, after_ms(t, ACCEPT_PAUSE_MS));
+    if (sock_peer_uid(g->sock, &uid))
+        uid = UINT32_MAX;
+    c.trusted = uid == 0 || uid == geteuid();
+    if (!crowd_enter(&c.q->callers, uid, &tell)) {
+        sock_close(g->sock);
+        if (tell)
+            say(t, role_crowd, "public/qmgr", uid);
+        door_leave(g);
+        return OK;
     }
-    group_close(t, &g);
-    crowd_free(&crowd);
+    if (port_open(t, g->sock, &c.port))
+        sock_close(g->sock);
+    else
+        e = serve_caller(t, &c);
+    crowd_leave(&c.q->callers, uid);
+    door_leave(g);
     return e;
 }

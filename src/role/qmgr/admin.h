@@ -16,10 +16,4 @@
 
 #include "role/qmgr/queue.h"
 
-struct admin_listener {
-    struct queue *queue;
-    struct sock *sock;
-    struct admin_listener *next;
-};
-
 #endif

@@ -122,7 +122,8 @@ err transports_load(struct task *t, struct queue *q)
             list_add_last(&q->transports, &tr->link);
         }
         tr->gone = false;
-        tr->command = s->command;
+        if (!str_eq(tr->command, s->command))
+            tr->command = arena_str(q->role->memory, s->command);
         tr->role = role_of(s->command);
         set_limits(t, c, tr);
         /* With one recipient a job the limit is for each recipient, not for

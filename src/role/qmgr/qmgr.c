@@ -85,28 +85,26 @@ static err recover(struct task *t, struct queue *q)
 
 /* bounce_template_file, if there is one; with a fault in it the built-in
  * texts are taken. */
-static void templates_load(struct task *t, struct queue *q)
+static const struct dsn_templates *templates_of(struct task *t,
+                                                struct edition *e)
 {
-    struct services all = conf_services(q->conf);
-    struct arena *a = q->role->memory;
-    struct dsn_templates *own;
-    str where;
+    struct arena *a = &e->memory;
+    const struct dsn_templates *found = &dsn_templates_default;
+    str file = conf_str(e->conf, P_bounce_template_file), where;
 
-    q->templates = &dsn_templates_default;
-    for (size_t i = 0; i < all.n; i++) {
-        const struct role_keys *k = role_keys_find(q->role, (uint32_t)i);
-        if (!k)
-            continue;
-        own = arena_new(a, struct dsn_templates);
+    list_each(l, &e->keys) {
+        const struct role_keys *k = container_of(l, struct role_keys, link);
+        struct dsn_templates *own = arena_new(a, struct dsn_templates);
         *own = dsn_templates_default;
-        if (dsn_templates_parse(k->text, a, own, &where))
-            say(t, role_warn,
-                arena_fmt(a, "%.*s, %.*s",
-                          STR(conf_str(q->conf, P_bounce_template_file)),
-                          STR(where)).p);
+        if (k->fault.n)
+            say(t, role_warn, k->fault.p);
+        else if (dsn_templates_parse(k->text, a, own, &where))
+            say(t, role_warn, arena_fmt(a, "%.*s, %.*s", STR(file),
+                                        STR(where)).p);
         else
-            q->templates = own;
+            found = own;
     }
+    return found;
 }
 
 static err queue_open(struct task *t, struct queue *q)
@@ -119,7 +117,6 @@ static err queue_open(struct task *t, struct queue *q)
     TRY(spool_open(t, q->role->memory, q->role->dirs[ROLE_DIR_SPOOL], &o,
                    owner, &q->spool));
     q->next_number = spool_next_id(q->spool);
-    templates_load(t, q);
     TRY(transports_load(t, q));
     group_go(&q->group, "spool", run_spool, q);
     TRY(recover(t, q));
@@ -128,22 +125,10 @@ static err queue_open(struct task *t, struct queue *q)
     return OK;
 }
 
-static bool is_served(const struct queue *q, struct sock *s)
-{
-    struct endpoint new, old;
-
-    for (const struct admin_listener *a = q->admin; a; a = a->next)
-        if (!sock_local(s, &new) && !sock_local(a->sock, &old)
-            && strcmp(new.path, old.path) == 0)
-            return true;
-    return false;
-}
-
 /* Takes what master has handed over since the last time. */
-static void take_peers(struct task *t, struct queue *q)
+static void take_peers(struct queue *q)
 {
     struct role_port *p;
-    struct role_listener *l;
 
     while ((p = role_port_take(q->role, ROLE_smtpd)))
         group_go(&q->group, "intake", intake_run, intake_new(q, p));
@@ -155,37 +140,39 @@ static void take_peers(struct task *t, struct queue *q)
     }
     while ((p = role_port_take(q->role, ROLE_smtpc)))
         group_go(&q->group, "worker", worker_run, worker_new(q, p));
-    while ((l = role_listener_take(q->role))) {
-        if (is_served(q, l->sock)) { /* each reload brings it again */
-            sock_close(l->sock);
-            continue;
-        }
-        struct admin_listener *a = arena_new(q->role->memory,
-                                             struct admin_listener);
-        a->queue = q;
-        a->sock = l->sock;
-        a->next = q->admin;
-        q->admin = a;
-        group_go(&q->group, "admin", admin_run, a);
-    }
-    (void)t;
+}
+
+static void use(struct queue *q, struct edition *e)
+{
+    q->edition = e;
+    q->conf = e->conf;
+}
+
+/* The first one is in use as soon as it is open: what lies in the queue is
+ * read by it, and until then this role is not ready. */
+static err open_sight(struct task *t, void *queue, struct edition *e)
+{
+    struct queue *q = queue;
+    struct queue_sight *sight = arena_new(&e->memory, struct queue_sight);
+
+    e->self = sight;
+    sight->templates = templates_of(t, e);
+    TRY(places_open(t, q, e, &sight->places));
+    if (q->spool)
+        return OK;
+    use(q, e);
+    return queue_open(t, q);
 }
 
 /* Look-ups that run keep the old tables until they are through. */
-static void reconfigure(struct task *t, struct queue *q)
+static void take(struct task *t, void *queue, struct edition *before)
 {
-    const struct conf *before = q->conf;
-    struct places *old = q->places;
+    struct queue *q = queue;
 
-    q->epoch = q->role->epoch;
-    q->conf = q->role->conf;
-    if (places_open(t, q, &q->places)) {
-        say(t, role_error, task_why(t));
-        q->conf = before;
+    use(q, q->role->now);
+    doors_take(t, q->admin);
+    if (!before)
         return;
-    }
-    places_close(old);
-    templates_load(t, q);
     if (transports_load(t, q))
         say(t, role_error, task_why(t));
     next_hops_wake(q);
@@ -193,12 +180,13 @@ static void reconfigure(struct task *t, struct queue *q)
 
 static err serve(struct task *t, struct queue *q)
 {
+    static const struct edition_user user = { open_sight, take };
     uint64_t seen = 0;
 
     while (!q->role->stop && !q->failed) {
-        take_peers(t, q);
-        if (q->role->go && q->epoch != q->role->epoch)
-            reconfigure(t, q);
+        TRY(role_turn(t, q->role, &user, q));
+        if (q->spool)
+            take_peers(q);
         if (q->role->flush) {
             uint32_t n = 0;
             q->role->flush = false;
@@ -225,23 +213,18 @@ err role_qmgr_run(struct task *t, struct role *r)
     if (r->control)
         group_go(&q->group, "control", control, r);
     q->opener = role_opener(r, role_calls(r, &q->group, ROLE_lookup));
-    e = role_wait_go(t, r);
-    if (!e) {
-        q->conf = r->conf;
-        q->epoch = r->epoch;
-        e = places_open(t, q, &q->places);
-    }
-    if (!e) {
-        e = queue_open(t, q);
-    }
-    if (!e) {
-        role_ready(r);
-        e = serve(t, q);
-    }
+    crowd_init(&q->callers);
+    q->admin = doors_new(r, &q->group, false, admin_run, q);
+    e = role_wait_first(t, r);
     if (!e)
+        e = serve(t, q);
+    if (!e && q->spool)
         e = spool_close(t, q->spool);
     if (e && e != ERR_STOPPED)
         say(t, role_fatal, task_why(t));
+    doors_close(t, q->admin);
     group_close(t, &q->group);
+    crowd_free(&q->callers);
+    role_end(r);
     return e;
 }

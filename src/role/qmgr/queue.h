@@ -18,7 +18,8 @@
 
 #include "mail/dsn.h"
 #include "mail/queue_id.h"
-#include "role/role.h"
+#include "role/crowd.h"
+#include "role/doors.h"
 #include "spool/face.h"
 #include "spool/spool.h"
 #include "table/table.h"
@@ -139,15 +140,22 @@ struct worker {
     uint32_t *numbers;
 };
 
+/* What an edition means here. */
 struct places;
-struct admin_listener;
+struct queue_sight {
+    struct places *places;      /* tables and routes (where.c) */
+    const struct dsn_templates *templates; /* of reports */
+};
+static inline struct queue_sight *queue_sight(const struct edition *e)
+{
+    return e->self;
+}
+
 struct queue {
     struct role *role;
-    const struct conf *conf;
-    uint32_t epoch;             /* of conf */
+    struct edition *edition;    /* in force; hold it over a wait */
+    const struct conf *conf;    /* the edition's */
     struct spool *spool;
-    const struct dsn_templates *templates; /* of reports */
-    struct places *places;      /* tables and routes of conf (where.c) */
     struct table_opener opener;
     struct link messages;
     struct map by_number;
@@ -157,7 +165,8 @@ struct queue {
     struct link ready;
     struct heap slow;           /* next hops, by the end of their delays */
     struct link workers;
-    struct admin_listener *admin;
+    struct doors *admin;        /* of queue tools */
+    struct crowd callers;       /* there */
     struct bell work;           /* something can be dispatched */
     struct bell timer;          /* the first timer changed */
     struct task_group group;
@@ -280,6 +289,6 @@ err intake_run(struct task *t, void *arg);
 struct intake *intake_new(struct queue *q, struct role_port *p);
 /* Tries all mail now, or (site not empty) that for one domain. */
 err queue_flush(struct task *t, struct queue *q, str site, uint32_t *n);
-err admin_run(struct task *t, void *listener);
+err admin_run(struct task *t, void *guest);
 
 #endif

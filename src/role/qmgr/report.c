@@ -311,8 +311,10 @@ static err make(struct task *t, struct queue *q, struct message *m,
     buf_init(&text, NULL, REPORT_MAX);
     e = compose_fitting(t, q, m, r, &a, &text);
     if (!e) {
+        struct edition *ed = edition_hold(q->edition); /* env's words */
         envelope_of_report(t, q, m, who, &a, &env);
         e = append(t, q, m, number, buf_str(&text), &env);
+        edition_leave(ed);
     }
     if (!e)
         say_made(t, m, r);
@@ -404,9 +406,10 @@ static err report(struct task *t, struct queue *q, struct message *m,
                   enum dsn_kind kind, str owner)
 {
     const char *before = log_name_get(t);
+    struct edition *ed = edition_hold(q->edition); /* r's words */
     struct dsn_report r = {
         .kind = kind,
-        .templates = q->templates,
+        .templates = queue_sight(ed)->templates,
         .facts = {
             .myhostname = conf_str(q->conf, P_myhostname),
             .mydomain = conf_str(q->conf, P_mydomain),
@@ -439,6 +442,7 @@ static err report(struct task *t, struct queue *q, struct message *m,
         log_name_set(t, before);
     }
     arena_reset(&a);
+    edition_leave(ed);
     return e;
 }
 

@@ -9,33 +9,17 @@
 #include "route/resolve.h"
 
 struct places {
-    struct arena memory;
-    uint32_t n_users;       /* the queue, and look-ups under way */
     struct tables *tables;
     struct route *route;
 };
 
-void places_close(struct places *p)
+err places_open(struct task *t, struct queue *q, struct edition *e,
+                struct places **out)
 {
-    if (!p || --p->n_users > 0)
-        return;
-    arena_reset(&p->memory);
-    heap_free(p);
-}
+    struct places *p = arena_new(&e->memory, struct places);
 
-err places_open(struct task *t, struct queue *q, struct places **out)
-{
-    struct places *p = heap_new(struct places);
-    err e;
-
-    arena_init(&p->memory, 0);
-    p->n_users = 1;
-    p->tables = tables_new(&p->memory, q->conf, q->opener);
-    e = route_open(t, &p->memory, q->conf, p->tables, &p->route);
-    if (e) {
-        places_close(p);
-        return e;
-    }
+    p->tables = tables_new(&e->memory, e->conf, q->opener);
+    TRY(route_open(t, &e->memory, e->conf, p->tables, &p->route));
     *out = p;
     return OK;
 }
@@ -52,7 +36,7 @@ err where_to(struct task *t, struct queue *q, const struct message *m,
              uint32_t index, struct arena *a, struct where *out)
 {
     const struct recipient *r = &m->envelope.recipients.p[index];
-    struct places *p = q->places;
+    struct edition *ed;
     struct destination d;
     err e;
 
@@ -61,12 +45,13 @@ err where_to(struct task *t, struct queue *q, const struct message *m,
                                             : r->transport, m, index, out);
         return OK;
     }
-    p->n_users++;
-    e = resolve(t, p->route, &m->envelope.sender, &r->address, a, &d);
-    places_close(p);
-    if (e)
-        return e;
-    out->transport = d.transport;
-    out->nexthop = d.nexthop;
-    return OK;
+    ed = edition_hold(q->edition); /* a reload may come meanwhile */
+    e = resolve(t, queue_sight(ed)->places->route, &m->envelope.sender,
+                &r->address, a, &d);
+    if (!e) {
+        out->transport = arena_str(a, d.transport);
+        out->nexthop = arena_str(a, d.nexthop);
+    }
+    edition_leave(ed);
+    return e;
 }

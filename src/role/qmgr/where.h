@@ -7,10 +7,9 @@
 
 #include "role/qmgr/queue.h"
 
-/* Opens tables and routes of q->conf.  Look-ups that run when they are closed
- * go on with what they have. */
-err places_open(struct task *t, struct queue *q, struct places **out);
-void places_close(struct places *p);
+/* Opens tables and routes of e's configuration, in e's memory. */
+err places_open(struct task *t, struct queue *q, struct edition *e,
+                struct places **out);
 
 struct where {
     str transport, nexthop;

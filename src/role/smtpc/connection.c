@@ -57,7 +57,7 @@ static bool is_kept(const struct client_settings *l, const struct line *n)
 static bool worn_out(struct task *t, const struct client_settings *l,
                      const struct line *n)
 {
-    return n->peer.broken || l->is_old || !is_kept(l, n)
+    return n->peer.broken || l->edition->old || !is_kept(l, n)
            || (l->uses_max && n->peer.n_used >= l->uses_max)
            || rt_wall(t) - n->connected_us >= l->use_s * 1000000;
 }
@@ -102,9 +102,8 @@ static void carry_one(struct task *t, struct client *c, struct line *n,
 static void carry(struct task *t, struct client *c, struct hop *h,
                   struct line *n, struct work *w)
 {
-    struct client_settings *l = w->l;
+    struct client_settings *l = settings_hold(w->l);
 
-    l->n_users++;
     do
         carry_one(t, c, n, w);
     while (h && !worn_out(t, l, n) && (w = next_work(t, h, n)));
@@ -128,6 +127,8 @@ static struct work *idle(struct task *t, const struct client_settings *l,
             h->n_idle--; /* who rings counts for us */
             return NULL;
         }
+        if (l->edition->old)
+            return NULL;
     }
     return w;
 }
@@ -188,8 +189,8 @@ static err serve_one(struct task *t, struct hop *h, struct work *w,
         return OK;
     }
     h->n_refused = 0;
-    if (work_is_stale(h->c, w)) { /* connecting took its time */
-        w = next_work(t, h, n);
+    if (work_is_stale(h->c, w) || work_moved(h->c, w)) {
+        w = next_work(t, h, n); /* connecting took its time */
     } else if (!verdict_fits(t, n, w)) {
         verdict_end(h->c, w);
         w = next_work(t, h, n);
@@ -208,9 +209,8 @@ static err serve(struct task *t, struct hop *h)
     err e = OK;
 
     while (!e && (w = hop_take(h))) {
-        struct client_settings *l = w->l;
+        struct client_settings *l = settings_hold(w->l);
         struct arena a;
-        l->n_users++;
         log_name_set(t, l->log_name);
         arena_init(&a, 0);
         e = serve_one(t, h, w, &a);
@@ -236,14 +236,15 @@ err connection_once(struct task *t, void *arg)
     struct work_on *on = arg;
     struct client *c = on->c;
     struct work *w = on->w;
-    struct client_settings *l = w->l;
+    struct client_settings *l;
     struct open_failure f = { 0 };
     struct line *n;
     struct arena a;
     err e;
 
     heap_free(on);
-    l->n_users++;
+    work_renew(c, w);
+    l = settings_hold(w->l);
     log_name_set(t, l->log_name);
     arena_init(&a, 0);
     e = line_open(t, &(struct line_plan){

@@ -37,8 +37,9 @@ static struct hop *hop_get(struct client *c, const struct client_settings *l,
     struct buf b;
     struct hop *h;
 
-    buf_init(&b, NULL, HOP_NAME_MAX * 2 + 1);
-    buf_fmt(&b, "%.*s\n%.*s", STR(str_head(l->name, HOP_NAME_MAX)),
+    buf_init(&b, NULL, HOP_NAME_MAX * 2 + 16);
+    buf_fmt(&b, "%u\n%.*s\n%.*s", l->edition->number, /* I3 */
+            STR(str_head(l->name, HOP_NAME_MAX)),
             STR(str_head(nexthop, HOP_NAME_MAX)));
     h = map_get(&c->hops, buf_str(&b));
     if (!h) {
@@ -46,7 +47,9 @@ static struct hop *hop_get(struct client *c, const struct client_settings *l,
         arena_init(&h->memory, 0);
         h->c = c;
         h->key = arena_str(&h->memory, buf_str(&b));
-        h->nexthop = str_skip(h->key, str_chr(h->key, '\n') + 1);
+        h->nexthop = str_skip(h->key, h->key.n
+                                          - str_head(nexthop,
+                                                     HOP_NAME_MAX).n);
         list_init(&h->waiting);
         map_put(&c->hops, h->key, h);
     }
@@ -119,9 +122,42 @@ bool work_is_stale(struct client *c, struct work *w)
     return true;
 }
 
+/* w waits for a connection to its next hop. */
+static void work_wait(struct client *c, struct work *w)
+{
+    struct client_settings *l = w->l;
+    struct hop *h = hop_get(c, l, w->job.nexthop);
+
+    h->connections_max = w->job.connections < l->connections_max
+                             ? w->job.connections : l->connections_max;
+    list_add_last(&h->waiting, &w->link);
+    h->n_waiting++;
+    hop_serve(h);
+}
+
+void work_renew(struct client *c, struct work *w)
+{
+    struct client_settings *now = settings_find(c, w->job.transport);
+
+    if (!now || now == w->l)
+        return; /* of a transport that is no more: as it was */
+    settings_hold(now);
+    settings_leave(w->l);
+    w->l = now;
+}
+
+bool work_moved(struct client *c, struct work *w)
+{
+    if (!w->l->edition->old || !settings_find(c, w->job.transport))
+        return false;
+    work_renew(c, w);
+    work_wait(c, w);
+    return true;
+}
+
 void hop_return(struct hop *h, struct work *w)
 {
-    if (work_is_stale(h->c, w))
+    if (work_is_stale(h->c, w) || work_moved(h->c, w))
         return;
     list_add_first(&h->waiting, &w->link);
     h->n_waiting++;
@@ -152,13 +188,35 @@ static void work_begin(struct work *w, struct client_settings *l)
 {
     size_t n = w->job.envelope.recipients.n;
 
-    w->l = l;
-    l->n_users++;
+    w->l = settings_hold(l);
     w->results = arena_array(&w->memory, struct result_rcpt, n);
     w->open = arena_array(&w->memory, uint32_t, n);
     w->n_open = (uint32_t)n;
     for (uint32_t i = 0; i < w->n_open; i++)
         w->open[i] = i;
+}
+
+/* Those that wait are taken off first: putting them back makes hops. */
+void hops_renew(struct client *c)
+{
+    struct link waiting, *l;
+    str key;
+    void *value;
+
+    list_init(&waiting);
+    for (size_t at = 0; map_next(&c->hops, &at, &key, &value);) {
+        struct hop *h = value;
+        struct work *w;
+        while ((w = hop_take(h)))
+            list_add_last(&waiting, &w->link);
+        bell_ring_all(&h->work);
+        h->n_idle = 0; /* who rings takes them off */
+    }
+    while ((l = list_pop(&waiting))) {
+        struct work *w = container_of(l, struct work, link);
+        work_renew(c, w);
+        work_wait(c, w);
+    }
 }
 
 /* A reload is under way: one of us knows the transport already, or still. */
@@ -181,7 +239,6 @@ static err on_job(struct task *t, struct client *c,
 {
     struct work *w = heap_new(struct work);
     struct client_settings *l;
-    struct hop *h;
 
     arena_init(&w->memory, 0);
     list_add_last(&c->works, &w->all);
@@ -201,12 +258,7 @@ static err on_job(struct task *t, struct client *c,
         return OK;
     }
     work_begin(w, l);
-    h = hop_get(c, l, w->job.nexthop);
-    h->connections_max = w->job.connections < l->connections_max
-                             ? w->job.connections : l->connections_max;
-    list_add_last(&h->waiting, &w->link);
-    h->n_waiting++;
-    hop_serve(h);
+    work_wait(c, w);
     return OK;
 }
 

@@ -13,9 +13,11 @@ enum { SMTP_PORT = 25, LMTP_PORT = 24 };
 /* smtp_NAME or lmtp_NAME. */
 #define OWN(name) (s->lmtp ? P_lmtp_##name : P_smtp_##name)
 
-struct client_settings *settings_find(struct client *c, str transport)
+struct client_settings *settings_find(const struct client *c, str transport)
 {
-    list_each(l, &c->settings) {
+    const struct link *all = c->role->now->self;
+
+    list_each(l, all) {
         struct client_settings *s = container_of(l, struct client_settings,
                                                  link);
         if (str_eq(s->name, transport))
@@ -24,13 +26,15 @@ struct client_settings *settings_find(struct client *c, str transport)
     return NULL;
 }
 
+struct client_settings *settings_hold(struct client_settings *l)
+{
+    edition_hold(l->edition);
+    return l;
+}
+
 void settings_leave(struct client_settings *l)
 {
-    must(l->n_users > 0);
-    if (--l->n_users > 0)
-        return;
-    arena_reset(&l->memory);
-    heap_free(l);
+    edition_leave(l->edition);
 }
 
 static uint32_t limit(const struct conf *c, enum param p)
@@ -132,7 +136,7 @@ static void set_targets(struct client_settings *s)
         s->ip4 |= all || str_ieq(families.p[i], S("ipv4"));
         s->ip6 |= all || str_ieq(families.p[i], S("ipv6"));
     }
-    s->n_own = route_own_addresses(&s->memory, c, &s->own);
+    s->n_own = route_own_addresses(s->memory, c, &s->own);
     if (endpoint_parse(conf_str(c, OWN(bind_address)), 0, &s->bind4))
         s->bind4.kind = ENDPOINT_NONE;
     if (endpoint_parse(conf_str(c, OWN(bind_address6)), 0, &s->bind6))
@@ -160,11 +164,11 @@ static enum tls_wish wish_of(const struct client_settings *s)
     return conf_bool(c, OWN(use_tls)) ? TLS_MAY : TLS_NONE;
 }
 
-static void set_tls(struct task *t, struct client *c,
-                    struct client_settings *s, uint32_t index)
+static err set_tls(struct task *t, struct client_settings *s, uint32_t index)
 {
     struct tls_plan p = {
-        .role = c->role, .conf = s->conf, .service = index, .lmtp = s->lmtp,
+        .edition = s->edition, .conf = s->conf, .service = index,
+        .lmtp = s->lmtp,
     };
     uint64_t loglevel;
 
@@ -178,8 +182,10 @@ static void set_tls(struct task *t, struct client *c,
         s->tls_loglevel = (int)loglevel;
     p.verifies = s->tls >= TLS_VERIFY;
     p.need = s->tls >= TLS_ENCRYPT ? TLS_MANDATORY : TLS_OPPORTUNISTIC;
-    if (s->tls != TLS_NONE)
-        role_tls_client(t, &s->memory, &p, &s->tls_context);
+    p.demanded = s->tls >= TLS_ENCRYPT;
+    if (s->tls == TLS_NONE)
+        return OK;
+    return role_tls_client(t, s->memory, &p, &s->tls_context);
 }
 
 static void set_auth(struct task *t, struct client *c,
@@ -190,12 +196,12 @@ static void set_auth(struct task *t, struct client *c,
     s->auth = conf_bool(s->conf, OWN(sasl_auth_enable));
     if (!s->auth)
         return;
-    tables = tables_new(&s->memory, s->conf, c->opener);
+    tables = tables_new(s->memory, s->conf, c->opener);
     s->auth_soft = conf_bool(s->conf, OWN(sasl_auth_soft_bounce));
     s->auth_options = conf_items(s->conf, OWN(sasl_security_options));
     s->auth_tls_options = conf_items(s->conf,
                                      OWN(sasl_tls_security_options));
-    s->auth_broken = maps_open(t, tables, &s->memory,
+    s->auth_broken = maps_open(t, tables, s->memory,
                                conf_param(OWN(sasl_password_maps))->name,
                                conf_str(s->conf, OWN(sasl_password_maps)),
                                &s->passwords) != OK;
@@ -210,11 +216,11 @@ static err fill(struct task *t, struct client *c, struct client_settings *s,
     struct conf *conf;
     int64_t most;
 
-    TRY(conf_of_service(&s->memory, c->role->conf, sv, &findings, &conf));
+    TRY(conf_of_service(s->memory, s->edition->conf, sv, &findings, &conf));
     s->name = sv->name;
     s->conf = conf;
     s->lmtp = str_eq(sv->command, S("lmtp"));
-    s->log_name = arena_fmt(&s->memory, "%.*s/%s",
+    s->log_name = arena_fmt(s->memory, "%.*s/%s",
                             STR(conf_str(conf, P_syslog_name)),
                             s->lmtp ? "lmtp" : "smtp").p;
     most = conf_transport_int(conf, sv->name,
@@ -226,45 +232,29 @@ static err fill(struct task *t, struct client *c, struct client_settings *s,
     set_cache(s);
     set_manners(s);
     set_targets(s);
-    set_tls(t, c, s, index);
+    TRY(set_tls(t, s, index));
     set_auth(t, c, s);
     return OK;
 }
 
-/* Those of an older configuration go when nobody uses them any more. */
-static void retire(struct link *old)
+err settings_open(struct task *t, void *client, struct edition *e)
 {
-    struct link *l;
+    struct services all = conf_services(e->conf);
+    struct link *list = arena_new(&e->memory, struct link);
 
-    while ((l = list_pop(old))) {
-        struct client_settings *s = container_of(l, struct client_settings,
-                                                 link);
-        s->is_old = true;
-        settings_leave(s);
-    }
-}
-
-err settings_load(struct task *t, struct client *c)
-{
-    struct services all = conf_services(c->role->conf);
-    struct link old;
-    err e = OK;
-
-    list_init(&old);
-    for (struct link *l; (l = list_pop(&c->settings));)
-        list_add_last(&old, l);
-    for (size_t i = 0; i < all.n && !e; i++) {
+    list_init(list);
+    e->self = list;
+    for (size_t i = 0; i < all.n; i++) {
         struct client_settings *s;
         if (all.p[i].type == SERVICE_INET
             || (!str_eq(all.p[i].command, S("smtp"))
                 && !str_eq(all.p[i].command, S("lmtp"))))
             continue;
-        s = heap_new(struct client_settings);
-        arena_init(&s->memory, 0);
-        s->n_users = 1;
-        list_add_last(&c->settings, &s->link);
-        e = fill(t, c, s, &all.p[i], (uint32_t)i);
+        s = arena_new(&e->memory, struct client_settings);
+        s->edition = e;
+        s->memory = &e->memory;
+        list_add_last(list, &s->link);
+        TRY(fill(t, client, s, &all.p[i], (uint32_t)i));
     }
-    retire(&old);
-    return e;
+    return OK;
 }

@@ -39,18 +39,21 @@ static void take_ports(struct client *c)
     }
 }
 
+static void take(struct task *t, void *client, struct edition *before)
+{
+    (void)t, (void)before;
+    hops_renew(client);
+}
+
 static err serve(struct task *t, struct client *c)
 {
+    static const struct edition_user user = { settings_open, take };
     uint64_t seen = 0;
-    uint32_t epoch = 0;
 
     while (!c->role->stop) {
-        if (c->role->go && epoch != c->role->epoch) {
-            TRY(settings_load(t, c));
-            epoch = c->role->epoch;
-            role_ready(c->role);
-        }
-        take_ports(c);
+        TRY(role_turn(t, c->role, &user, c));
+        if (c->role->now)
+            take_ports(c);
         TRY(role_wait(t, c->role, &seen, NEVER));
     }
     return OK;
@@ -63,7 +66,6 @@ err role_smtpc_run(struct task *t, struct role *r)
     err e;
 
     c->role = r;
-    list_init(&c->settings);
     list_init(&c->queues);
     map_init(&c->hops, false);
     map_init(&c->segments, false);
@@ -76,11 +78,12 @@ err role_smtpc_run(struct task *t, struct role *r)
     c->opener = role_opener(r, calls);
     if (r->control)
         group_go(&c->group, "control", control, r);
-    e = role_wait_go(t, r);
+    e = role_wait_first(t, r);
     if (!e)
         e = serve(t, c);
     if (e && e != ERR_STOPPED)
         say(t, role_fatal, task_why(t));
     group_close(t, &c->group);
+    role_end(r);
     return e;
 }

@@ -7,6 +7,8 @@
  *     back to ready in qmgr.  One whose qmgr died while it was under way goes
  *     on, and answers the job that is the same of the next qmgr (late.c).
  * I2  A text is read from the spool while it is sent; a piece at a time.
+ * I3  A connection belongs to the edition it was made under: it carries no
+ *     job of a later one, and is not kept once that is in force.
  */
 #ifndef ROLE_SMTPC_SMTPC_H
 #define ROLE_SMTPC_SMTPC_H
@@ -19,15 +21,14 @@
 #include "spool/pieces.h"
 #include "table/table.h"
 
-/* What a master.cf line of a client means, in one configuration.  It lives as
- * long as it is the newest, or used. */
+/* What a master.cf line of a client means, in one edition: who uses it holds
+ * that. */
 enum tls_wish { TLS_NONE, TLS_MAY, TLS_ENCRYPT, TLS_VERIFY, TLS_SECURE };
 enum address_wish { ADDRESS_ANY, ADDRESS_IP4, ADDRESS_IP6 };
 struct client_settings {
     struct link link;
-    struct arena memory;
-    uint32_t n_users;
-    bool is_old;            /* a later configuration came */
+    struct edition *edition;
+    struct arena *memory;   /* the edition's */
     str name;               /* of the transport */
     const char *log_name;
     const struct conf *conf;
@@ -74,8 +75,7 @@ struct client {
     uint64_t queue_number;  /* counts them */
     struct dns *dns;
     struct table_opener opener;
-    struct link settings;
-    struct map hops;        /* "transport\nnexthop" -> struct hop */
+    struct map hops;        /* "edition\ntransport\nnexthop" -> struct hop */
     struct map segments;    /* u32 number -> struct segment */
     struct link asking;     /* pieces: texts whose places are asked for */
     struct link works;      /* all that are not late */
@@ -145,9 +145,11 @@ struct work {
     str late;               /* the packed result */
 };
 
-/* settings.c */
-struct client_settings *settings_find(struct client *c, str transport);
-err settings_load(struct task *t, struct client *c);
+/* settings.c: e->self is the list of them. */
+err settings_open(struct task *t, void *client, struct edition *e);
+/* In the edition in force; NULL: none of that name. */
+struct client_settings *settings_find(const struct client *c, str transport);
+struct client_settings *settings_hold(struct client_settings *l);
 void settings_leave(struct client_settings *l);
 
 /* queue.c: jobs in, results out. */
@@ -161,6 +163,14 @@ void hop_return(struct hop *h, struct work *w);
 /* Whether the port that w came by is gone: then another gives it out again,
  * and w is no more. */
 bool work_is_stale(struct client *c, struct work *w);
+/* Another edition is in force: what waits goes by it, and connections that
+ * wait for more end. */
+void hops_renew(struct client *c);
+/* w, before a connection is made for it, by what is in force. */
+void work_renew(struct client *c, struct work *w);
+/* Whether what is in force came after w was taken up: then w, of which
+ * nothing was sent, waits for a connection made by that. */
+bool work_moved(struct client *c, struct work *w);
 void hop_leave(struct hop *h);
 
 /* late.c: what was under way when its queue manager died. */

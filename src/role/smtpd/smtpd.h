@@ -3,8 +3,8 @@
  * The smtpd role: what a process, a configuration, a listener and a session
  * hold.
  *
- * I1  An epoch (one configuration with all that was opened for it) lives
- *     until its last session has ended; new sessions get the newest.
+ * I1  A session works by the edition that was in force when it began, and
+ *     holds it until it ends.
  * I2  Nothing of a message is kept here but one piece; what was answered 250
  *     is qmgr's.
  */
@@ -18,7 +18,7 @@
 #include "net/dns.h"
 #include "policy/policy.h"
 #include "role/crowd.h"
-#include "role/role.h"
+#include "role/doors.h"
 #include "route/expand.h"
 #include "smtp/smtp.h"
 #include "spool/face.h"
@@ -82,15 +82,11 @@ struct listener_settings {
     struct conf_items drop_headers;
     int sasl_flags, sasl_flags_tls; /* in clear, with TLS */
     struct match_list *sasl_exceptions; /* clients that are offered none */
-    uint32_t limit;             /* sessions at once; 0: none */
     int full_code;              /* for mailboxes without room; 0: not asked */
 };
 
-struct epoch {
-    struct arena memory;
-    uint32_t number;
-    uint32_t n_users;           /* sessions, and the role */
-    uint32_t *n_sessions;       /* by service index */
+/* What an edition means for smtpd. */
+struct listener_set {
     struct tables *tables;
     struct listener_settings *of; /* by service index */
     size_t n;
@@ -104,15 +100,13 @@ struct smtpd {
     struct calls *rooms;        /* deliver tells who has room */
     struct dns *dns;
     struct table_opener opener; /* asks lookup: we open no path */
-    struct epoch *epoch;
+    struct doors *doors;
     struct crowd submitters;    /* at public/pickup */
     struct task_group group;
-    struct task_group doors;    /* accept, in the epoch of this number */
-    uint32_t doors_epoch;
 };
 
-err epoch_open(struct task *t, struct smtpd *d, struct epoch **out);
-void epoch_leave(struct epoch *e);
+/* e->self is its listener_set then. */
+err listeners_open(struct task *t, void *smtpd, struct edition *e);
 
 /* --- a session ------------------------------------------------------------ */
 
@@ -177,16 +171,8 @@ static inline struct visit *visit_of(struct smtp_session *s)
     return s->self;
 }
 
-/* Serves one connection; arg is a heap struct visit_start. */
-struct visit_start {
-    struct smtpd *d;
-    struct epoch *epoch;
-    const struct listener_settings *l;
-    struct sock *sock;
-    struct endpoint peer;
-    uint32_t uid;           /* pickup: who connected */
-};
-err visit_run(struct task *t, void *start);
+/* Serves one connection, a struct door_guest. */
+err visit_run(struct task *t, void *guest);
 
 /* What the policy is told (facts.c). */
 void visit_facts(struct visit *v, struct policy_facts *f);

@@ -134,28 +134,57 @@ static void serve(struct task *t, struct visit *v, struct sock *sock)
     say_end(t, v, how);
 }
 
-err visit_run(struct task *t, void *start)
+static void turn_away(struct sock *s)
 {
-    struct visit_start *st = start;
+    size_t n; /* it fits, or never mind */
+
+    err_ignore(sock_write_some(s, S("421 4.7.0 Error: too many connections "
+                                    "of this user\r\n"), &n));
+    sock_close(s);
+}
+
+/* Local submission is bounded by user, not by master.cf's limit: one user's
+ * idle connections are not to keep the others out. */
+static bool may_submit(struct task *t, struct smtpd *d, uint32_t uid,
+                       struct sock *s)
+{
+    bool tell;
+
+    if (crowd_enter(&d->submitters, uid, &tell))
+        return true;
+    turn_away(s);
+    if (tell)
+        say(t, role_crowd, "public/pickup", uid);
+    return false;
+}
+
+err visit_run(struct task *t, void *guest)
+{
+    uint32_t uid;
+    struct door_guest *g = guest;
+    struct listener_set *set = g->edition->self;
     struct visit *v = heap_new(struct visit);
 
-    v->d = st->d;
-    v->l = st->l;
-    v->peer = st->peer;
+    v->d = g->self;
+    v->l = &set->of[g->service];
+    v->peer = g->peer;
     arena_init(&v->memory, SESSION_MAX);
     arena_init(&v->transaction, 0);
     v->memory_of_policy.arena = &v->memory;
-    log_name_set(t, st->l->log_name);
-    err_ignore(sock_local(st->sock, &v->own)); /* a UNIX socket has none */
-    v->uid = st->uid;
-    serve(t, v, st->sock);
+    log_name_set(t, v->l->log_name);
+    err_ignore(sock_local(g->sock, &v->own)); /* a UNIX socket has none */
+    if (v->l->pickup && sock_peer_uid(g->sock, &v->uid))
+        v->uid = UINT32_MAX;
+    uid = v->uid;
+    if (!v->l->pickup || may_submit(t, v->d, uid, g->sock)) {
+        serve(t, v, g->sock);
+        if (v->l->pickup)
+            crowd_leave(&v->d->submitters, uid);
+    }
+    log_name_set(t, role_title(ROLE_smtpd)); /* the other may go now */
     arena_reset(&v->transaction);
     arena_reset(&v->memory);
     heap_free(v);
-    if (st->l->pickup)
-        crowd_leave(&st->d->submitters, st->uid);
-    st->epoch->n_sessions[st->l->index]--;
-    epoch_leave(st->epoch);
-    heap_free(st);
+    door_leave(g);
     return OK;
 }

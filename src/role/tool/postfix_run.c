@@ -8,6 +8,8 @@
 
 #include "auth/directory.h"
 #include "role/tool/caller.h"
+
+#include "role/places.h"
 #include "role/tool/queue_talk.h"
 #include "role/tool/running.h"
 
@@ -16,7 +18,7 @@
 #include <unistd.h>
 
 enum { READY_S = 60, STOP_S = 20, KILL_S = 5,
-       TEXT_MAX = 1024 };
+       TEXT_MAX = 1024, RELOAD_S = 80, REPORT_MAX = 512 * 1024 };
 
 extern char **environ;
 
@@ -197,15 +199,70 @@ int postfix_abort(struct task *t, struct postfix *p)
     return running_wait_gone(t, p->conf, after_s(t, KILL_S)) ? 0 : 1;
 }
 
+/* Hears master out: OK when the configuration is in force. */
+static err hear(struct task *t, struct sock *s, struct buf *text)
+{
+    when until = after_s(t, RELOAD_S);
+    str left, line, last = S("");
+    char piece[4096];
+    size_t n;
+    err e;
+
+    while (!(e = sock_read(t, s, piece, sizeof(piece), until, &n)))
+        buf_add(text, str_of(piece, n));
+    if (e != ERR_END)
+        return e;
+    left = buf_str(text);
+    while (str_cut(&left, '\n', &line)) {
+        bool is_last = str_eq(line, S("in force"))
+                       || str_eq(line, S("refused"));
+        if (is_last)
+            last = line;
+        else /* it is in the log already */
+            fprintf(stderr, "postfix/postfix-script: %.*s\n", STR(line));
+    }
+    if (str_empty(last))
+        return why(t, ERR_END, "master ended");
+    return str_eq(last, S("in force")) ? OK
+         : why(t, ERR_DENIED, "the configuration was refused: the one before "
+               "it goes on");
+}
+
+static err ask_reload(struct task *t, struct postfix *p)
+{
+    str path = place_command(p->conf, &p->arena);
+    struct endpoint at;
+    struct buf text;
+    struct sock *s;
+    err e;
+
+    TRY(endpoint_unix(path, &at));
+    if (sock_connect(t, &at, NULL, after_s(t, 10), &s))
+        return why(t, ERR_ABSENT, "%.*s: %s (a master of another version has "
+                   "to be stopped and started)", STR(path),
+                   arena_cstr(&p->arena, str_from(task_why(t))));
+    buf_init(&text, &p->arena, REPORT_MAX);
+    e = sock_write_str(t, s, S("reload\n"), after_s(t, 10));
+    if (!e)
+        e = hear(t, s, &text);
+    sock_close(s);
+    return e;
+}
+
 int postfix_reload(struct task *t, struct postfix *p)
 {
-    int pid = need_running(t, p);
-
-    if (!pid)
+    if (!need_running(t, p))
         return 1;
     update_directories(t, p);
+    if (postfix_check(t, p)) {
+        postfix_say(t, POSTFIX_FATAL, "Postfix integrity check failed!");
+        return 1;
+    }
     postfix_say(t, POSTFIX_INFO, "refreshing the Postfix mail system");
-    return signal_it(t, pid, SIGHUP, false);
+    if (!ask_reload(t, p))
+        return 0;
+    postfix_say(t, POSTFIX_FATAL, "reload failed: %s", task_why(t));
+    return 1;
 }
 
 int postfix_status(struct task *t, struct postfix *p)

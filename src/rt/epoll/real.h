@@ -19,16 +19,14 @@ struct real_world {
 };
 
 /* A socket: registered once, edge-triggered.  A listener is level-triggered
- * and exclusive, and takes one connection a turn, so that several processes
- * share the work; one that nobody accepts on is taken off the poll meanwhile
- * (detached).  readable and writable mean
- * "not known to be exhausted"; hung_up is sticky, since its edge comes only
- * once. */
+ * and exclusive, and registered while somebody accepts on it (sock.c).
+ * readable and writable mean "not known to be exhausted"; hung_up is sticky,
+ * since its edge comes only once. */
 struct real_sock {
     struct sock s;
     struct real_world *rw;
     int fd;
-    bool readable, writable, hung_up, listener, detached;
+    bool readable, writable, hung_up, listener, polled;
     bool shared;            /* other descriptors lead to the same: closing
                                ours would not end the registration */
     struct task *reader, *writer;
@@ -61,9 +59,6 @@ err err_of_errno(int number);
 
 /* A registered sock over fd, which must be non-blocking. */
 struct real_sock *real_sock_new(struct real_world *rw, int fd, bool listener);
-
-/* An event for a listener that nobody accepts on. */
-void real_listener_detach(struct real_sock *s);
 
 err real_listen(struct task *, const struct endpoint *, int, struct sock **);
 err real_accept(struct task *, struct sock *, when, struct sock **,

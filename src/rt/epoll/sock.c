@@ -28,14 +28,20 @@ static bool poll_add(struct real_sock *s)
         .data.ptr = s,
     };
 
-    if (epoll_ctl(s->rw->epoll_fd, EPOLL_CTL_ADD, s->fd, &ev) == 0)
+    s->polled = epoll_ctl(s->rw->epoll_fd, EPOLL_CTL_ADD, s->fd, &ev) == 0;
+    if (s->polled)
         return true;
     must(errno == ENOMEM || errno == ENOSPC);
     if (!s->listener)
         shutdown(s->fd, SHUT_RDWR);
-    s->detached = s->listener;
-    s->readable = true;
+    s->readable = !s->listener;
     return false;
+}
+
+static void poll_del(struct real_sock *s)
+{
+    epoll_ctl(s->rw->epoll_fd, EPOLL_CTL_DEL, s->fd, NULL);
+    s->polled = false;
 }
 
 struct real_sock *real_sock_new(struct real_world *rw, int fd, bool listener)
@@ -48,14 +54,9 @@ struct real_sock *real_sock_new(struct real_world *rw, int fd, bool listener)
     s->listener = listener;
     s->readable = !listener;
     s->writable = true;
-    poll_add(s);
+    if (!listener)
+        poll_add(s);
     return s;
-}
-
-void real_listener_detach(struct real_sock *s)
-{
-    epoll_ctl(s->rw->epoll_fd, EPOLL_CTL_DEL, s->fd, NULL);
-    s->detached = true;
 }
 
 void real_sock_close(struct sock *sock)
@@ -63,8 +64,8 @@ void real_sock_close(struct sock *sock)
     struct real_sock *s = real_sock_of(sock);
 
     must(!s->reader && !s->writer);
-    if (s->shared && !s->detached)
-        epoll_ctl(s->rw->epoll_fd, EPOLL_CTL_DEL, s->fd, NULL);
+    if (s->shared && s->polled)
+        poll_del(s);
     close(s->fd);
     heap_free(s);
 }
@@ -189,6 +190,23 @@ static err park_on(struct task *t, struct task **slot, when until)
     return e;
 }
 
+/* Several processes wait at the same listener, and the kernel wakes the one
+ * that has waited longest.  A listener is on the poll only while a task waits
+ * for it: so each connection puts its process last in that line, which shares
+ * the work; what came before is seen when the waiting begins; and nobody is
+ * woken who will not accept, while others sleep. */
+static err wait_connection(struct task *t, struct real_sock *l, when until)
+{
+    err e;
+
+    l->readable = false;
+    if (!poll_add(l))
+        return why(t, ERR_LIMIT, "listener cannot be watched");
+    e = park_on(t, &l->reader, until);
+    poll_del(l);
+    return l->readable ? OK : e; /* woken, it has to be taken, even if late */
+}
+
 err real_accept(struct task *t, struct sock *listener, when until,
                 struct sock **out, struct endpoint *peer)
 {
@@ -201,12 +219,7 @@ err real_accept(struct task *t, struct sock *listener, when until,
 
         if (t->stopped)
             return ERR_STOPPED;
-        if (l->detached && !poll_add(l))
-            return why(t, ERR_LIMIT, "listener cannot be watched");
-        l->detached = false;
-        if (!l->readable)
-            TRY(park_on(t, &l->reader, until));
-        l->readable = false; /* the next turn tells of the next */
+        TRY(wait_connection(t, l, until));
         fd = accept4(l->fd, (struct sockaddr *)&sa, &size,
                      SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {

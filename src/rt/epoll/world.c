@@ -74,8 +74,6 @@ static void sock_event(struct real_sock *s, uint32_t events)
         s->readable = true;
         if (s->reader)
             task_wake(s->reader, OK);
-        else if (s->listener)
-            real_listener_detach(s);
     }
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
         s->writable = true;

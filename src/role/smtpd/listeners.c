@@ -76,16 +76,19 @@ static void set_options(struct listener_settings *l, struct arena *a)
     };
 }
 
-static void open_tls(struct task *t, struct smtpd *d, struct epoch *e,
-                     struct listener_settings *l)
+static err open_tls(struct task *t, struct smtpd *d, struct edition *e,
+                    struct listener_settings *l)
 {
     struct tls_plan p = {
-        .role = d->role, .conf = l->conf, .service = l->index,
+        .edition = e, .tickets = &d->role->tickets, .conf = l->conf,
+        .service = l->index, .demanded = mandatory_tls(l->conf),
         .need = mandatory_tls(l->conf) ? TLS_MANDATORY : TLS_OPPORTUNISTIC,
         .label = S("smtpd"), .smtp = true,
     };
 
-    role_tls_server(t, &e->memory, &p, &l->tls); /* else no STARTTLS */
+    if (l->pickup)
+        return OK;
+    return role_tls_server(t, &e->memory, &p, &l->tls);
 }
 
 static int tls_loglevel(const struct conf *c)
@@ -105,34 +108,40 @@ static const char *log_name(struct arena *a, const struct conf *c,
     return arena_fmt(a, "%.*s/smtpd", STR(syslog)).p;
 }
 
+static struct listener_set *set_of(struct edition *e)
+{
+    return e->self;
+}
+
 /* Only the tables among the words of smtpd_forbidden_commands. */
-static err open_maps(struct task *t, struct epoch *e,
+static err open_maps(struct task *t, struct edition *e,
                      struct listener_settings *l)
 {
     struct conf_items list = conf_items(l->conf, P_smtpd_forbidden_commands);
+    struct tables *tables = set_of(e)->tables;
     struct buf b;
 
     buf_init(&b, &e->memory, 64 * 1024);
     for (size_t i = 0; i < list.n; i++)
         if (str_chr(list.p[i], ':') != STR_NONE)
             buf_fmt(&b, "%.*s ", STR(list.p[i]));
-    TRY(maps_open(t, e->tables, &e->memory, S("smtpd_forbidden_commands"),
+    TRY(maps_open(t, tables, &e->memory, S("smtpd_forbidden_commands"),
                   buf_str(&b), &l->forbidden));
-    TRY(match_list_open(t, e->tables, &e->memory, S("fast_flush_domains"),
+    TRY(match_list_open(t, tables, &e->memory, S("fast_flush_domains"),
                         conf_str(l->conf, P_fast_flush_domains),
                         MATCH_DOMAIN, true, &l->flush_domains));
-    TRY(match_list_open(t, e->tables, &e->memory,
+    TRY(match_list_open(t, tables, &e->memory,
                         S("smtpd_sasl_exceptions_networks"),
                         conf_str(l->conf, P_smtpd_sasl_exceptions_networks),
                         MATCH_ADDRESS, false, &l->sasl_exceptions));
-    return maps_open(t, e->tables, &e->memory,
+    return maps_open(t, tables, &e->memory,
                      S("smtpd_discard_ehlo_keyword_address_maps"),
                      conf_str(l->conf,
                               P_smtpd_discard_ehlo_keyword_address_maps),
                      &l->keywords);
 }
 
-static err bad_overlay(struct task *t, struct epoch *e,
+static err bad_overlay(struct task *t, struct edition *e,
                        const struct service *s,
                        const struct conf_findings *findings)
 {
@@ -145,7 +154,7 @@ static err bad_overlay(struct task *t, struct epoch *e,
                STR(text));
 }
 
-static err open_listener(struct task *t, struct smtpd *d, struct epoch *e,
+static err open_listener(struct task *t, struct smtpd *d, struct edition *e,
                          struct listener_settings *l)
 {
     struct conf_findings findings = { 0 };
@@ -153,7 +162,7 @@ static err open_listener(struct task *t, struct smtpd *d, struct epoch *e,
     struct conf *own;
 
     l->pickup = str_eq(l->service->command, S("pickup"));
-    if (conf_of_service(&e->memory, d->role->conf, l->service, &findings,
+    if (conf_of_service(&e->memory, e->conf, l->service, &findings,
                         &own))
         return bad_overlay(t, e, l->service, &findings);
     l->conf = own;
@@ -172,9 +181,8 @@ static err open_listener(struct task *t, struct smtpd *d, struct epoch *e,
     l->hops_max = (size_t)conf_int(c, P_hopcount_limit);
     l->sasl_flags = sasl_flags(c, P_smtpd_sasl_security_options);
     l->sasl_flags_tls = sasl_flags(c, P_smtpd_sasl_tls_security_options);
-    l->limit = (uint32_t)l->service->limit;
     listener_room(l);
-    open_tls(t, d, e, l);
+    TRY(open_tls(t, d, e, l));
     set_options(l, &e->memory);
     if (l->pickup) {
         l->options.rcpts_max = ENVELOPE_RECIPIENTS_MAX;
@@ -185,8 +193,8 @@ static err open_listener(struct task *t, struct smtpd *d, struct epoch *e,
         l->options.tls_required = l->options.helo_required = false;
     }
     TRY(open_maps(t, e, l));
-    TRY(route_open(t, &e->memory, c, e->tables, &l->route));
-    if (policy_open(t, &e->memory, c, e->tables, l->route, d->dns,
+    TRY(route_open(t, &e->memory, c, set_of(e)->tables, &l->route));
+    if (policy_open(t, &e->memory, c, set_of(e)->tables, l->route, d->dns,
                     &l->policy))
         return why(t, ERR_SYNTAX, "service \"%.*s\": %s",
                    STR(l->service->name),
@@ -200,37 +208,21 @@ static bool ours(const struct service *s)
            || str_eq(s->command, S("pickup"));
 }
 
-err epoch_open(struct task *t, struct smtpd *d, struct epoch **out)
+err listeners_open(struct task *t, void *smtpd, struct edition *e)
 {
-    struct epoch *e = heap_new(struct epoch);
-    struct services all = conf_services(d->role->conf);
-    err result = OK;
+    struct smtpd *d = smtpd;
+    struct services all = conf_services(e->conf);
+    struct listener_set *set = arena_new(&e->memory, struct listener_set);
 
-    arena_init(&e->memory, 0);
-    e->number = d->role->epoch;
-    e->n_users = 1;
-    e->n = all.n;
-    e->tables = tables_new(&e->memory, d->role->conf, d->opener);
-    e->n_sessions = arena_array(&e->memory, uint32_t, all.n);
-    e->of = arena_array(&e->memory, struct listener_settings, all.n);
-    for (size_t i = 0; i < all.n && !result; i++) {
-        e->of[i].service = &all.p[i];
-        e->of[i].index = (uint32_t)i;
+    e->self = set;
+    set->n = all.n;
+    set->tables = tables_new(&e->memory, e->conf, d->opener);
+    set->of = arena_array(&e->memory, struct listener_settings, all.n);
+    for (size_t i = 0; i < all.n; i++) {
+        set->of[i].service = &all.p[i];
+        set->of[i].index = (uint32_t)i;
         if (ours(&all.p[i]))
-            result = open_listener(t, d, e, &e->of[i]);
+            TRY(open_listener(t, d, e, &set->of[i]));
     }
-    if (result) {
-        epoch_leave(e);
-        return result;
-    }
-    *out = e;
     return OK;
-}
-
-void epoch_leave(struct epoch *e)
-{
-    if (--e->n_users > 0)
-        return;
-    arena_reset(&e->memory);
-    heap_free(e);
 }
