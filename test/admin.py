@@ -171,6 +171,37 @@ def test_command_lines(p):
     assert done.stdout == out, done
 
 
+def tools(kind):
+    with open(ROOT + "/src/role/tool/tools.def") as f:
+        return re.findall(rf"^{kind}\((\w+),", f.read(), re.M)
+
+
+def test_help_of_all(p):
+    """On standard output, with status 0, by either name; and what cannot be
+    understood is answered with the same synopsis."""
+    names = tools("TOOL")
+    assert len(names) > 15, names
+    for name in names + tools("OWN"):
+        out = p.call(name, "--help")
+        assert re.match(rf"usage: (veredus )?{name} ", out), out
+        assert out == p.call("help", name), name
+    for name in names:
+        own = os.path.join(p.dir, name)
+        os.symlink(p.binary, own)
+        done = subprocess.run([own, "-c", "/nowhere", "--help"], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert (done.returncode, done.stderr) == (0, ""), done
+        assert done.stdout == p.call(name, "--help"), done
+        if name in ("sendmail", "mailq", "newaliases"):
+            continue    # take letters that they do not know
+        done = subprocess.run([own, "-Z"], text=True, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # getopt's complaint, then the usage; argv[0] is shown by some.
+        shown = done.stderr.split("sage: ", 1)[1].replace(own, name)
+        said = p.call(name, "--help")
+        assert done.returncode and said.startswith("usage: " + shown), done
+
+
 def test_example_is_what_init_writes(p):
     """dist/example, but for the places and ports."""
     p.init("example.com")
