@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 
+from dns_server import DnsServer
 from harness import ROOT, VEREDUS, free_base
 
 NOBODY = 65534
@@ -728,6 +729,14 @@ def test_quota_holds(p):
         p.call("postfix", "-c", p.etc, "stop")
 
 
+def init_with_dns(p):
+    """So that doctor asks nobody outside."""
+    p.init("example.com")
+    server = DnsServer({})
+    p.call("postconf", "-c", p.etc, "-e",
+           f"lookup_dns_server=127.0.0.1:{server.port}")
+
+
 def doctor(p, status):
     done = subprocess.run(p.argv("doctor", "-c", p.etc), text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -739,7 +748,7 @@ def doctor(p, status):
 def test_doctor(p):
     said = doctor(p, 1)
     assert re.search(r"^problem .*main.cf", said), said
-    p.init("example.com")
+    init_with_dns(p)
     said = doctor(p, 0)
     assert "the system does not run" in said, said
     assert said.count("can be had") == 7, said
@@ -762,7 +771,7 @@ def test_doctor(p):
 
 def test_doctor_finds(p):
     """One fault after another; each is mended again."""
-    p.init("example.com")
+    init_with_dns(p)
     main, tls = p.etc + "/main.cf", p.etc + "/tls/"
     key, cert = open(tls + "key.pem").read(), open(tls + "cert.pem").read()
 

@@ -81,6 +81,8 @@ CASES = [
     ({"MX": ["10 other.example"]}, (DOMAIN, "MX"), "differs",
      "found: 10 other.example."),
     ({"MX": ["5 other.example", "20 " + HOST]}, (DOMAIN, "MX"), "ok", HOST),
+    ({"MX": ["10 other.example"]}, (DOMAIN, "TXT"), "differs",
+     f'"v=spf1 mx a:{HOST} -all"  ; found: "v=spf1 mx -all"'),
     ({"A": None}, (HOST, "A"), "missing", "the address of this host"),
     ({"PTR": None}, ("1.2.0.192.in-addr.arpa", "PTR"), "missing", HOST),
     ({"PTR": ["host1.provider.example"]},

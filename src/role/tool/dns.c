@@ -91,8 +91,8 @@ static const struct admin_verb verbs[] = {
       "here, as lines of a zone: addresses and name of this host, MX, SPF,\n"
       "and SRV for the services that are configured.  Each is asked\n"
       "for; before it stands ok, missing, differs, or unknown if DNS does\n"
-      "not answer.  The exit status is 1 if one of them is not ok.", ADMIN_BIT(json), 1,
-      DOMAINS_MAX, show },
+      "not answer.  The exit status is 1 if one of them is not ok.",
+      ADMIN_BIT(json), 1, DOMAINS_MAX, show },
 };
 
 int tool_dns(struct task *t, const struct tool_args *args)

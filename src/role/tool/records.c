@@ -213,5 +213,5 @@ void records_of_domain(struct task *t, struct records *r, str domain)
         }
     }
     records_add(r, x);
-    records_spf(t, r, domain, x.state == RECORD_OK);
+    records_spf(t, r, domain, x.state != RECORD_DIFFERS);
 }

@@ -64,7 +64,8 @@ bool records_ask(struct task *t, struct records *r, str name,
                  enum dns_type type, struct dns_answer *out,
                  enum record_state *state);
 void records_add(struct records *r, struct record x);
-/* The SPF record, when the host's addresses are known. */
+/* The SPF record, when the host's addresses are known; mx: that of the domain
+ * leads here, or will. */
 void records_spf(struct task *t, struct records *r, str domain, bool mx);
 
 #endif

@@ -13,7 +13,7 @@ struct spf {
     struct task *t;
     struct records *r;
     str domain;
-    bool mx;                /* its mail comes to us */
+    bool mx;                /* its MX leads to us, or will */
 };
 
 static bool is_spf(str text)
@@ -100,6 +100,9 @@ void records_spf(struct task *t, struct records *r, str domain, bool mx)
     struct dns_answer said;
     size_t n = 0;
 
+    if (!mx)
+        x.wanted = arena_fmt(r->a, "\"v=spf1 mx a:%.*s -all\"",
+                             STR(r->host));
     if (records_ask(t, r, domain, DNS_TXT, &said, &x.state)) {
         x.state = RECORD_MISSING;
         for (size_t i = 0; i < said.n; i++) {
