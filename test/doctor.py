@@ -77,6 +77,21 @@ def settings(p):
           "mail_owner=nobody-of-that-name")
 
 
+def examination(p):
+    """What postfix check finds is found, and does not end the looking."""
+    finds(p, "warning", "transport_maps: table hash:.*/none.db: No such file",
+          f"transport_maps=hash:{p.etc}/none")
+    finds(p, "warning", 'default_transport: no transport "nowhere"',
+          "default_transport=nowhere")
+    finds(p, "problem", "main.cf, line .*smtpd_milters",
+          "smtpd_milters=inet:127.0.0.1:9")
+    edit(p, "queue_run_delay=soon")
+    said = doctor(p)
+    check(re.search("^problem .*main.cf, line .*queue_run_delay", said, re.M)
+          and "can be had" in said and "the directory has" in said, said)
+    p.call("postconf", "-c", p.etc, "-X", "queue_run_delay")
+
+
 def mailboxes(p):
     base = p.dir + "/boxes"
     finds(p, "ok", f"mailboxes are put below {base}",
@@ -247,7 +262,8 @@ def main():
                 stdin="correct horse battery\n")
         p.server = DnsServer(zone(p))
         edit(p, f"lookup_dns_server=127.0.0.1:{p.server.port}")
-        tests = [settings, mailboxes, aliases, certificates, dns, runs]
+        tests = [settings, examination, mailboxes,
+                 aliases, certificates, dns, runs]
         for test in tests + ([not_root] if ROOTS else []) + [system_users]:
             try:
                 test(p)

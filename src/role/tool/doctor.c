@@ -5,6 +5,7 @@
  */
 #include "role/tool/doctor.h"
 
+#include "role/examine.h"
 #include "role/tool/running.h"
 
 #include <pwd.h>
@@ -35,6 +36,17 @@ void doctor_failed(struct task *t, struct doctor *d, err e, str path)
         doctor_say(d, PROBLEM, "%.*s: %s", STR(path), task_why(t));
 }
 
+/* What the examination found.  It reads certificates and tables: to somebody
+ * who is not root it says of some that they cannot be read. */
+static void say_finding(struct doctor *d, const struct conf_finding *f)
+{
+    bool denied = geteuid() != 0
+                  && str_find(f->text, S("Permission denied")) != STR_NONE;
+
+    doctor_say(d, f->fatal && !denied ? PROBLEM : DOUBT, "%.*s%s",
+               STR(conf_finding_text(d->a, f)), denied ? ": ask as root" : "");
+}
+
 /* False: there is nothing more to look at. */
 static bool look_at_configuration(struct task *t, struct doctor *d)
 {
@@ -42,30 +54,20 @@ static bool look_at_configuration(struct task *t, struct doctor *d)
     struct conf_load load = {
         .dir = tool_config_dir(d->ad->args,
                                admin_value(d->ad, ADMIN_config)),
-        .master_needed = true, .process_name = "doctor",
+        .master_needed = true, .process_name = "doctor", .keep_going = true,
     };
     err e = conf_load(t, d->a, &load, &findings, &d->conf);
-    size_t idle = 0;
 
-    for (size_t i = 0; i < findings.list.n; i++) {
-        const struct conf_finding *f = &findings.list.p[i];
-        doctor_say(d, f->fatal ? PROBLEM : DOUBT, "%.*s",
-                   STR(conf_finding_text(d->a, f)));
-    }
-    if (e) {
-        if (!d->ill)
-            doctor_failed(t, d, e, load.dir);
-        return false;
-    }
-    for (enum param p = 0; p < N_PARAMS; p++)
-        idle += conf_is_set(d->conf, p)
-                && conf_param(p)->effect == CONF_NOT_YET;
-    doctor_say(d, FINE, "the configuration in %.*s can be read",
-               STR(conf_dir(d->conf)));
-    if (idle > 0)
-        doctor_say(d, DOUBT, "%zu parameters that are set have no effect "
-                   "yet: postfix check names them", idle);
-    return true;
+    if (d->conf)
+        err_ignore(examine(t, d->conf, d->a, &findings)); /* said below */
+    for (size_t i = 0; i < findings.list.n; i++)
+        say_finding(d, &findings.list.p[i]);
+    if (e && !d->ill)
+        doctor_failed(t, d, e, load.dir);
+    else if (!d->ill)
+        doctor_say(d, FINE, "the configuration in %.*s can be read",
+                   STR(load.dir));
+    return d->conf != NULL;
 }
 
 static void look_at_owner(struct doctor *d)

@@ -6,7 +6,6 @@
 
 #include "mail/date.h"
 #include "net/certificate.h"
-#include "net/tls.h"
 
 enum { PEM_MAX = 256 * 1024, SOON_DAYS = 21, DAY_S = 86400, DATE = 10 };
 
@@ -42,31 +41,16 @@ static void look_at_dates(struct task *t, struct doctor *d, str path,
                    STR(until));
 }
 
-/* What could not be read or used; false: nothing. */
-static bool is_unreadable(struct task *t, struct doctor *d, str path,
-                          str *pem)
-{
-    err e = file_load(t, NULL, path, d->a, PEM_MAX, pem);
-
-    if (e)
-        doctor_failed(t, d, e, path);
-    return e != OK;
-}
-
+/* Whether they can be read and fit together is the examination's matter. */
 static void look_at_pair(struct task *t, struct doctor *d, str path, str key)
 {
-    str host = conf_str(d->conf, P_myhostname);
-    struct tls_pair pair;
-    struct tls_options o = { .pairs = &pair, .n_pairs = 1 };
-    struct tls_context *context;
+    str host = conf_str(d->conf, P_myhostname), pem;
     struct certificate c;
 
-    if (is_unreadable(t, d, path, &pair.chain_pem))
+    look_at_mode(t, d, key, OTHERS_READ, "others may read the key");
+    if (file_load(t, NULL, path, d->a, PEM_MAX, &pem)
+        || certificate_read(t, d->a, pem, host, &c))
         return;
-    if (certificate_read(t, d->a, pair.chain_pem, host, &c)) {
-        doctor_say(d, PROBLEM, "%.*s: %s", STR(path), task_why(t));
-        return;
-    }
     look_at_dates(t, d, path, &c);
     if (!c.for_host)
         doctor_say(d, DOUBT, "%.*s is not for %.*s but for %.*s", STR(path),
@@ -74,10 +58,6 @@ static void look_at_pair(struct task *t, struct doctor *d, str path, str key)
     if (c.self_signed)
         doctor_say(d, DOUBT, "%.*s is signed by itself: clients will ask",
                    STR(path));
-    look_at_mode(t, d, key, OTHERS_READ, "others may read the key");
-    if (!is_unreadable(t, d, key, &pair.key_pem)
-        && tls_server_new(t, d->a, &o, &context))
-        doctor_say(d, PROBLEM, "%.*s: %s", STR(key), task_why(t));
 }
 
 /* Certificates of servers, with their keys, and files that hold both. */

@@ -12,10 +12,11 @@
 
 #include "net/conn.h"
 #include "net/tls.h"
+#include "role/service.h"
 #include "role/tool/caller.h"
 
 #include <errno.h>
-#include <netdb.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { CONNECT_S = 3, TALK_S = 15, PRIVILEGED = 1024, LINE = 4096 };
@@ -30,17 +31,6 @@ struct door {
     enum { SILENT, MUTE, GREETS } answer;
 };
 
-static uint16_t port_of(struct doctor *d, str name)
-{
-    const struct servent *found;
-    uint64_t n;
-
-    if (str_uint(name, 65535, &n))
-        return (uint16_t)n;
-    found = getservbyname(arena_cstr(d->a, name), "tcp");
-    return found ? ntohs((uint16_t)found->s_port) : 0;
-}
-
 static void open_door(struct doctor *d, const struct service *s,
                       struct door *out)
 {
@@ -50,14 +40,15 @@ static void open_door(struct doctor *d, const struct service *s,
         { S_INIT("imapd"), S_INIT("a LOGOUT\r\n"), P_imapd_tls_wrappermode },
         { S_INIT("pop3d"), S_INIT("QUIT\r\n"), P_pop3d_tls_wrappermode },
     };
-    size_t colon = str_rchr(s->name, ':');
+    struct service_address at = { .port = 0 };
     struct conf_findings findings = { 0 };
     struct conf *own;
 
     *out = (struct door){ .d = d, .s = s, .goodbye = S("") };
-    out->host = colon == STR_NONE ? S("") : str_head(s->name, colon);
-    out->port = port_of(d, colon == STR_NONE ? s->name
-                                             : str_skip(s->name, colon + 1));
+    if (service_address(s, d->a, &at)) {
+        out->host = at.host;
+        out->port = at.port;
+    }
     if (conf_of_service(d->a, d->conf, s, &findings, &own))
         own = d->conf;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
@@ -193,10 +184,7 @@ void doctor_ports(struct task *t, struct doctor *d)
     group_close(t, &g);
     for (size_t i = 0; i < n; i++)
         if (!doors[i].port)
-            doctor_say(d, DOUBT, "%.*s/master.cf, line %d: port %.*s: "
-                       "/etc/services does not have it",
-                       STR(conf_dir(d->conf)), doors[i].s->line,
-                       STR(doors[i].s->name));
+            continue;   /* was said: nobody knows it */
         else if (d->runs)
             say_answer(&doors[i]);
         else

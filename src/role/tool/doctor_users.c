@@ -39,7 +39,8 @@ static err look_at_directory(struct task *t, struct doctor *d)
     struct directory_users users;
     struct directory_aliases aliases;
 
-    TRY(admin_open(t, d->ad, false));
+    d->ad->conf = d->conf;
+    TRY(admin_open_directory(t, d->ad, false));
     TRY(directory_domain_list(t, d->ad->directory, d->a, &domains));
     TRY(directory_user_list(t, d->ad->directory, S(""), d->a, &users));
     TRY(directory_alias_list(t, d->ad->directory, d->a, &aliases));

@@ -6,9 +6,9 @@
  */
 #include "role/tool/records.h"
 
-#include <netdb.h>
+#include "role/service.h"
 
-enum { SMTP_PORT = 25, PORT_MAX = 65535 };
+enum { SMTP_PORT = 25 };
 
 static const struct {
     str command;
@@ -23,20 +23,6 @@ static const struct {
 
 enum { N_KINDS = sizeof(kinds) / sizeof(*kinds) };
 
-/* 0: nobody knows it. */
-static uint16_t port_of(struct arena *a, str name)
-{
-    size_t colon = str_rchr(name, ':');
-    const struct servent *found;
-    uint64_t n;
-
-    name = colon == STR_NONE ? name : str_skip(name, colon + 1);
-    if (str_uint(name, PORT_MAX, &n))
-        return (uint16_t)n;
-    found = getservbyname(arena_cstr(a, name), "tcp");
-    return found ? ntohs((uint16_t)found->s_port) : 0;
-}
-
 /* The name of a service as SRV has it; NULL: none of those that clients look
  * for. */
 static const char *label_of(struct records *r, const struct service *s,
@@ -48,8 +34,7 @@ static const char *label_of(struct records *r, const struct service *s,
 
     while (k < N_KINDS && !str_eq(kinds[k].command, s->command))
         k++;
-    if (k == N_KINDS || s->type != SERVICE_INET
-        || conf_of_service(r->a, r->conf, s, &findings, &own))
+    if (k == N_KINDS || conf_of_service(r->a, r->conf, s, &findings, &own))
         return NULL;
     if (str_eq(s->command, S("smtpd"))
         && (port == SMTP_PORT || !conf_bool(own, P_smtpd_sasl_auth_enable)))
@@ -91,13 +76,17 @@ void records_of_services(struct task *t, struct records *r, str domain)
     struct services all = conf_services(r->conf);
 
     for (size_t i = 0; i < all.n; i++) {
-        uint16_t port = port_of(r->a, all.p[i].name);
-        const char *label = label_of(r, &all.p[i], port);
+        struct service_address at;
+        const char *label;
         str name;
-        if (!label || !port)
+        if (all.p[i].type != SERVICE_INET
+            || !service_address(&all.p[i], r->a, &at))
+            continue;
+        label = label_of(r, &all.p[i], at.port);
+        if (!label)
             continue;
         name = arena_fmt(r->a, "%s._tcp.%.*s", label, STR(domain));
         if (!is_listed(r, name))
-            look_at(t, r, name, port);
+            look_at(t, r, name, at.port);
     }
 }
