@@ -18,10 +18,11 @@ import glob
 import os
 import re
 import shutil
+import smtplib
 import subprocess
 import sys
 
-from admin import Place
+from admin import Place, context
 from harness import ROOT
 
 MEN = os.path.join(ROOT, "docs/man")
@@ -174,6 +175,20 @@ def imap_holds():
     check(real == said, f"imapd.8: {sorted(real ^ said)}")
     for name in words_of("Li", "".join(NOT_BUILT.findall(page))):
         check(not any(x.startswith(name) for x in real), f"imapd.8: {name}")
+
+
+def smtp_holds(p):
+    """smtpd(8): the extensions are those that a client hears of."""
+    page = read(MEN + "/smtpd.8")
+    said = re.search(r"The extensions are ((?:.|\n)*?)\.$", page, re.M)[1]
+    said = set(re.findall(r"[A-Z0-9]{3,}", said))
+    with smtplib.SMTP("127.0.0.1", p.base + 587, timeout=60) as s:
+        s.ehlo()
+        real = set(s.esmtp_features)
+        s.starttls(context=context())
+        s.ehlo()
+        real = {x.upper() for x in real | set(s.esmtp_features)}
+    check(real == said, f"smtpd.8: {sorted(real ^ said)}")
 
 
 # What a page says is refused or not built, and how it is seen.  {etc} is a
@@ -385,6 +400,7 @@ def main():
         commands_refuse(p)
         p.call("postfix", "-c", p.etc, "start")
         try:
+            smtp_holds(p)
             run_examples(p)
         finally:
             p.call("postfix", "-c", p.etc, "stop")
