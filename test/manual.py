@@ -21,6 +21,7 @@ import shutil
 import smtplib
 import subprocess
 import sys
+import time
 
 from admin import Place, context
 from harness import ROOT
@@ -188,7 +189,34 @@ def smtp_holds(p):
         s.starttls(context=context())
         s.ehlo()
         real = {x.upper() for x in real | set(s.esmtp_features)}
+        flush = [s.docmd("ETRN", x)[0] for x in ("example.org", "x.example")]
     check(real == said, f"smtpd.8: {sorted(real ^ said)}")
+    check(flush == [250, 459], f"smtpd.8: ETRN: {flush}")
+
+
+def arrived(p, text):
+    """The mail with this in it, from below the mailboxes."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for path in glob.glob(p.etc + "/mail/**/new/*", recursive=True):
+            if text in read(path):
+                return read(path)
+        time.sleep(0.1)
+    return ""
+
+
+def gateway_holds(p):
+    """sendmail(1): -G neither completes addresses nor adds From:."""
+    for options, cc, sender in (([], "bob@mail.example.com", True),
+                                (["-G"], "bob", False)):
+        key = f"key{len(options)}"
+        subprocess.run(
+            p.argv("sendmail", "-C", p.etc, *options, "-f", "a@example.com",
+                   "alice@example.com"), check=True, text=True,
+            input=f"Subject: {key}\nCc: bob\n\nx\n")
+        mail = arrived(p, f"Subject: {key}\n")
+        check(f"Cc: {cc}\n" in mail and ("\nFrom: " in mail) == sender,
+              f"sendmail.1: {options}: {mail}")
 
 
 # What a page says is refused or not built, and how it is seen.  {etc} is a
@@ -401,6 +429,7 @@ def main():
         p.call("postfix", "-c", p.etc, "start")
         try:
             smtp_holds(p)
+            gateway_holds(p)
             run_examples(p)
         finally:
             p.call("postfix", "-c", p.etc, "stop")
