@@ -26,8 +26,8 @@ struct command {
     tool_fn *fn;
 };
 
-#define TOOL(name, ...) { S_INIT(#name), false, "" __VA_ARGS__, tool_##name },
-#define OWN(name, ...) { S_INIT(#name), true, "" __VA_ARGS__, tool_##name },
+#define TOOL(name, _, help) { S_INIT(#name), false, help, tool_##name },
+#define OWN(name, _, help) { S_INIT(#name), true, help, tool_##name },
 static const struct command commands[] = {
 #include "role/tool/tools.def"
     { S_INIT(""), false, NULL, NULL },
@@ -103,6 +103,8 @@ static int call_command(const struct command *c, int argc, char **argv)
                 argv[0]);
         return 1;
     }
+    if (tool_help_asked(&call.args) && tool_help(c->name))
+        return 0;
     if (world_run(c->name.p, run_command, &call))
         return 1;
     return call.status;
@@ -176,17 +178,13 @@ static int show_help(int argc, char **argv)
     const struct command *c = argc > 1 ? command_find(str_from(argv[1]))
                                        : NULL;
 
-    if (c && c->own)
+    if (c)
         return call_command(c, 2, words);
-    if (argc > 1 && !c) {
+    if (argc > 1) {
         fprintf(stderr, "veredus: fatal: unknown command: %s\n", argv[1]);
         return 2;
     }
-    if (c)
-        printf("%s: %s.  Its manual page: man %s\n", c->name.p, c->help,
-               c->name.p);
-    else
-        put_help(stdout);
+    put_help(stdout);
     return 0;
 }
 

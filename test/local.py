@@ -36,6 +36,7 @@ owner-broken boss@far.example
 root vlann
 none :include:{dir}/lists/none
 itself :include:{dir}/lists/itself
+missing :include:{dir}/lists/nowhere
 nested :include:{dir}/lists/outer
 void ,
 oddone vlann, bad@, vlbob
@@ -219,6 +220,8 @@ def test_lists_for_nobody_come_back(f):
         f.inst.wait_log(f"to=<{name}@example.com>.*dsn=5.3.5, "
                         "status=bounced .*without any recipient")
         f.wait(lambda k=key: k in f.sink.keys)
+    f.send("missing", key="missing")
+    f.inst.wait_log("to=<missing@example.com>.*dsn=5.3.5, status=bounced")
     f.send("void", key="void")
     f.inst.wait_log("no recipient in alias lookup result for void")
     f.inst.wait_log("to=<void@example.com>.*status=deferred")

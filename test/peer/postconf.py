@@ -257,7 +257,7 @@ def cases_main():
                  ["-n", "-C", "user"], ["-n", "-C", "builtin"],
                  ["-C", "foo"], ["-C", "all,foo"],
                  ["-nhH"], ["-l"], ["-l", "foo"], ["-q"],
-                 ["-c"], ["-C"], ["-o"], ["--help"], ["-nq"]):
+                 ["-c"], ["-C"], ["-o"], ["-nq"]):
         case("named", *args, main=plain, master=SAMPLE)
     case("plug-ins", "-a", expect=(0, r"^cyrus\nveredus\n$"))
     case("plug-ins", "-A", expect=(0, r"^cyrus\nveredus\n$"))

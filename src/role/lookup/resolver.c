@@ -4,6 +4,8 @@
  */
 #include "role/lookup/resolver.h"
 
+#include "role/name_server.h"
+
 struct resolver {
     struct link link;
     struct resolvers *of;
@@ -21,37 +23,14 @@ void resolvers_init(struct resolvers *rs, struct role *r)
     list_init(&rs->all);
 }
 
-/* lookup_dns_server: "192.0.2.1", "[2001:db8::1]:53", "127.0.0.1:5353". */
-static err server_of(struct task *t, str text, struct endpoint *out)
-{
-    size_t end = str_chr(text, ']'), colon = str_rchr(text, ':');
-    uint64_t port = 53;
-    str address = text;
-
-    if (colon != STR_NONE && colon != str_chr(text, ':') && end == STR_NONE)
-        colon = STR_NONE; /* IPv6 without a port */
-    if (colon != STR_NONE && (end == STR_NONE || colon > end)) {
-        address = str_head(text, colon);
-        if (!str_uint(str_skip(text, colon + 1), 65535, &port))
-            port = 0;
-    }
-    if (port == 0 || endpoint_parse(address, (uint16_t)port, out))
-        return why(t, ERR_SYNTAX, "lookup_dns_server: bad address \"%.*s\"",
-                   STR(text));
-    return OK;
-}
-
 static err open_dns(struct task *t, struct resolver *r, const struct conf *c)
 {
-    str server = conf_str(c, P_lookup_dns_server);
     struct arena *a = &r->memory;
-    struct dns_settings s = {
-        .hosts = arena_str(a, conf_str(c, P_lookup_hosts_file)),
-        .root_key = arena_str(a, conf_str(c, P_lookup_trust_anchor_file)),
-    };
+    struct dns_settings s;
 
-    if (!str_empty(server))
-        TRY(server_of(t, server, &s.server));
+    TRY(name_server_settings(t, c, &s));
+    s.hosts = arena_str(a, s.hosts);
+    s.root_key = arena_str(a, s.root_key);
     return dns_open(t, a, &s, &r->dns);
 }
 

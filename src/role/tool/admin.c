@@ -207,13 +207,18 @@ str admin_config_words(const struct admin *ad, struct arena *a)
 
 err admin_open(struct task *t, struct admin *ad, bool write)
 {
-    struct conf_items sources;
     err e = tool_conf(t, &ad->memory, ad->args, admin_value(ad, ADMIN_config),
                       &ad->conf);
 
     ad->said = e != OK;
     TRY(e);
-    sources = conf_items(ad->conf, P_auth_sources);
+    return admin_open_directory(t, ad, write);
+}
+
+err admin_open_directory(struct task *t, struct admin *ad, bool write)
+{
+    struct conf_items sources = conf_items(ad->conf, P_auth_sources);
+
     for (size_t i = 0; i < sources.n; i++) {
         str path = str_skip(sources.p[i], 7);
         if (!str_starts(sources.p[i], S("sqlite:")))

@@ -63,6 +63,8 @@ static inline const char *admin_value(const struct admin *ad,
 /* Loads the configuration and opens the directory that its auth_sources
  * names. */
 err admin_open(struct task *t, struct admin *ad, bool write);
+/* The latter alone, with the configuration that is in ad->conf. */
+err admin_open_directory(struct task *t, struct admin *ad, bool write);
 
 /* " -c DIR" where commands need it to find this configuration, or "". */
 str admin_config_words(const struct admin *ad, struct arena *a);

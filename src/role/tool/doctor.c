@@ -5,6 +5,7 @@
  */
 #include "role/tool/doctor.h"
 
+#include "role/examine.h"
 #include "role/tool/running.h"
 
 #include <pwd.h>
@@ -26,6 +27,26 @@ void doctor_say(struct doctor *d, enum doctor_level level, const char *fmt,
         d->ill = true;
 }
 
+void doctor_failed(struct task *t, struct doctor *d, err e, str path)
+{
+    if (e == ERR_DENIED && geteuid() != 0)
+        doctor_say(d, DOUBT, "%.*s cannot be looked at: ask as root",
+                   STR(path));
+    else
+        doctor_say(d, PROBLEM, "%.*s: %s", STR(path), task_why(t));
+}
+
+/* What the examination found.  It reads certificates and tables: to somebody
+ * who is not root it says of some that they cannot be read. */
+static void say_finding(struct doctor *d, const struct conf_finding *f)
+{
+    bool denied = geteuid() != 0
+                  && str_find(f->text, S("Permission denied")) != STR_NONE;
+
+    doctor_say(d, f->fatal && !denied ? PROBLEM : DOUBT, "%.*s%s",
+               STR(conf_finding_text(d->a, f)), denied ? ": ask as root" : "");
+}
+
 /* False: there is nothing more to look at. */
 static bool look_at_configuration(struct task *t, struct doctor *d)
 {
@@ -33,30 +54,20 @@ static bool look_at_configuration(struct task *t, struct doctor *d)
     struct conf_load load = {
         .dir = tool_config_dir(d->ad->args,
                                admin_value(d->ad, ADMIN_config)),
-        .master_needed = true, .process_name = "doctor",
+        .master_needed = true, .process_name = "doctor", .keep_going = true,
     };
     err e = conf_load(t, d->a, &load, &findings, &d->conf);
-    size_t idle = 0;
 
-    for (size_t i = 0; i < findings.list.n; i++) {
-        const struct conf_finding *f = &findings.list.p[i];
-        doctor_say(d, f->fatal ? PROBLEM : DOUBT, "%.*s",
-                   STR(conf_finding_text(d->a, f)));
-    }
-    if (e) {
-        if (!d->ill)
-            doctor_say(d, PROBLEM, "%s", task_why(t));
-        return false;
-    }
-    for (enum param p = 0; p < N_PARAMS; p++)
-        idle += conf_is_set(d->conf, p)
-                && conf_param(p)->effect == CONF_NOT_YET;
-    doctor_say(d, FINE, "the configuration in %.*s can be read",
-               STR(conf_dir(d->conf)));
-    if (idle > 0)
-        doctor_say(d, DOUBT, "%zu parameters that are set have no effect "
-                   "yet: postfix check names them", idle);
-    return true;
+    if (d->conf)
+        err_ignore(examine(t, d->conf, d->a, &findings)); /* said below */
+    for (size_t i = 0; i < findings.list.n; i++)
+        say_finding(d, &findings.list.p[i]);
+    if (e && !d->ill)
+        doctor_failed(t, d, e, load.dir);
+    else if (!d->ill)
+        doctor_say(d, FINE, "the configuration in %.*s can be read",
+                   STR(load.dir));
+    return d->conf != NULL;
 }
 
 static void look_at_owner(struct doctor *d)
@@ -67,9 +78,11 @@ static void look_at_owner(struct doctor *d)
     if (geteuid() != 0)
         return; /* everything runs as this user */
     if (!pw)
-        doctor_say(d, PROBLEM, "mail_owner: there is no user %s", name);
+        doctor_say(d, PROBLEM, "%.*s/main.cf: mail_owner = %s: there is no "
+                   "such user", STR(conf_dir(d->conf)), name);
     else if (pw->pw_uid == 0)
-        doctor_say(d, PROBLEM, "mail_owner is root: nothing is kept apart");
+        doctor_say(d, PROBLEM, "%.*s/main.cf: mail_owner is root: nothing is "
+                   "kept apart", STR(conf_dir(d->conf)));
     else
         doctor_say(d, FINE, "the daemons run as %s", name);
 }
@@ -81,9 +94,14 @@ static void look_at_space(struct task *t, struct doctor *d)
     uint64_t large = (uint64_t)conf_int(d->conf, P_message_size_limit) * 3 / 2;
     uint64_t bytes, inodes;
     struct dir *dir;
+    err e = dir_open(t, NULL, path, &dir);
 
-    if (dir_open(t, NULL, path, &dir)) {
+    if (e == ERR_ABSENT) {
         doctor_say(d, DOUBT, "there is no queue yet: %s", task_why(t));
+        return;
+    }
+    if (e) {
+        doctor_failed(t, d, e, path);
         return;
     }
     if (minimum < large)
@@ -106,9 +124,12 @@ static void look_at_log(struct task *t, struct doctor *d)
     str lines, one;
     struct names names;
     struct dir *dir;
+    err e = dir_open(t, NULL, path, &dir);
 
-    if (dir_open(t, NULL, path, &dir))
-        return; /* never started */
+    if (e && e != ERR_ABSENT)
+        doctor_failed(t, d, e, path);
+    if (e)
+        return; /* absent: never started */
     if (!file_load(t, dir, S("damaged-list"), d->a, INT64_MAX, &lines))
         while (str_cut(&lines, '\n', &one))
             if (!str_empty(one))
@@ -121,47 +142,6 @@ static void look_at_log(struct task *t, struct doctor *d)
                            "is not needed any more", STR(path),
                            STR(names.p[i]));
     dir_close(dir);
-}
-
-static bool has_postmaster(const struct directory_users *users,
-                           const struct directory_aliases *aliases,
-                           str domain, struct arena *a)
-{
-    str address = arena_fmt(a, "postmaster@%.*s", STR(domain));
-
-    for (size_t i = 0; i < users->n; i++)
-        if (str_ieq(users->p[i].domain, domain)
-            && str_ieq(users->p[i].name, S("postmaster")))
-            return true;
-    for (size_t i = 0; i < aliases->n; i++)
-        if (str_ieq(aliases->p[i].address, address)
-            || (str_starts(aliases->p[i].address, S("@"))
-                && str_ieq(str_skip(aliases->p[i].address, 1), domain)))
-            return true;
-    return false;
-}
-
-static err look_at_directory(struct task *t, struct doctor *d)
-{
-    struct directory_domains domains;
-    struct directory_users users;
-    struct directory_aliases aliases;
-
-    TRY(admin_open(t, d->ad, false));
-    TRY(directory_domain_list(t, d->ad->directory, d->a, &domains));
-    TRY(directory_user_list(t, d->ad->directory, S(""), d->a, &users));
-    TRY(directory_alias_list(t, d->ad->directory, d->a, &aliases));
-    doctor_say(d, users.n ? FINE : DOUBT, "the directory has %zu domain%s, "
-               "%zu user%s, %zu alias%s", domains.n,
-               domains.n == 1 ? "" : "s", users.n, users.n == 1 ? "" : "s",
-               aliases.n, aliases.n == 1 ? "" : "es");
-    for (size_t i = 0; i < domains.n; i++)
-        if (!str_eq(domains.p[i].class, S("relay"))
-            && !has_postmaster(&users, &aliases, domains.p[i].name, d->a))
-            doctor_say(d, DOUBT, "nobody gets the mail of postmaster@%.*s: "
-                       "every domain has to have one (RFC 5321, 4.5.1)",
-                       STR(domains.p[i].name));
-    return OK;
 }
 
 static err doctor(struct task *t, struct admin *ad)
@@ -179,10 +159,12 @@ static err doctor(struct task *t, struct admin *ad)
         look_at_owner(&d);
         look_at_space(t, &d);
         look_at_log(t, &d);
+        doctor_settings(t, &d);
         doctor_ports(t, &d);
         doctor_files(t, &d);
-        if (look_at_directory(t, &d))
-            doctor_say(&d, PROBLEM, "%s", task_why(t));
+        doctor_users(t, &d);
+        doctor_aliases(t, &d);
+        doctor_dns(t, &d);
     }
     ad->said = true;
     return d.ill ? ERR_DENIED : OK;
@@ -190,9 +172,10 @@ static err doctor(struct task *t, struct admin *ad)
 
 static const struct admin_verb verbs[] = {
     { NULL, "",
-      "Looks at the configuration, the ports, the certificate, the files and\n"
-      "the directory, and says what it finds.  Changes nothing.  The exit\n"
-      "status is 1 if there is a problem.", 0, 0, 0, doctor },
+      "Looks at the configuration, the ports, the certificates, the files,\n"
+      "users, aliases and DNS, and says what it finds.  Changes nothing.\n"
+      "The exit status is 1 if there is a problem.  What only root may look\n"
+      "at is said to be so to others.", 0, 0, 0, doctor },
 };
 
 int tool_doctor(struct task *t, const struct tool_args *args)

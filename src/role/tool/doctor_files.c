@@ -6,7 +6,6 @@
 
 #include "mail/date.h"
 #include "net/certificate.h"
-#include "net/tls.h"
 
 enum { PEM_MAX = 256 * 1024, SOON_DAYS = 21, DAY_S = 86400, DATE = 10 };
 
@@ -42,19 +41,16 @@ static void look_at_dates(struct task *t, struct doctor *d, str path,
                    STR(until));
 }
 
+/* Whether they can be read and fit together is the examination's matter. */
 static void look_at_pair(struct task *t, struct doctor *d, str path, str key)
 {
     str host = conf_str(d->conf, P_myhostname), pem;
-    struct tls_pair pair;
-    struct tls_options o = { .pairs = &pair, .n_pairs = 1 };
-    struct tls_context *context;
     struct certificate c;
 
+    look_at_mode(t, d, key, OTHERS_READ, "others may read the key");
     if (file_load(t, NULL, path, d->a, PEM_MAX, &pem)
-        || certificate_read(t, d->a, pem, host, &c)) {
-        doctor_say(d, PROBLEM, "%.*s: %s", STR(path), task_why(t));
+        || certificate_read(t, d->a, pem, host, &c))
         return;
-    }
     look_at_dates(t, d, path, &c);
     if (!c.for_host)
         doctor_say(d, DOUBT, "%.*s is not for %.*s but for %.*s", STR(path),
@@ -62,25 +58,66 @@ static void look_at_pair(struct task *t, struct doctor *d, str path, str key)
     if (c.self_signed)
         doctor_say(d, DOUBT, "%.*s is signed by itself: clients will ask",
                    STR(path));
-    look_at_mode(t, d, key, OTHERS_READ, "others may read the key");
-    pair.chain_pem = pem;
-    if (file_load(t, NULL, key, d->a, PEM_MAX, &pair.key_pem)
-        || tls_server_new(t, d->a, &o, &context))
-        doctor_say(d, PROBLEM, "%.*s: %s", STR(key), task_why(t));
 }
 
+/* Certificates of servers, with their keys, and files that hold both. */
+static const struct { enum param cert, key; } pairs[] = {
+    { P_smtpd_tls_cert_file, P_smtpd_tls_key_file },
+    { P_smtpd_tls_eccert_file, P_smtpd_tls_eckey_file },
+    { P_imapd_tls_cert_file, P_imapd_tls_key_file },
+    { P_pop3d_tls_cert_file, P_pop3d_tls_key_file },
+};
+static const enum param chains[] = { P_smtpd_tls_chain_files,
+                                     P_imapd_tls_chain_files,
+                                     P_pop3d_tls_chain_files };
+
+struct seen {
+    struct doctor *d;
+    vec_of(str) paths;
+};
+
+static void look_once(struct task *t, struct seen *seen, str path, str key)
+{
+    if (str_empty(path) || str_ieq(path, S("none")))
+        return;
+    for (size_t i = 0; i < seen->paths.n; i++)
+        if (str_eq(seen->paths.p[i], path))
+            return;
+    vec_push(seen->d->a, &seen->paths, path);
+    look_at_pair(t, seen->d, path, str_empty(key) ? path : key);
+}
+
+static void look_at_all_of(struct task *t, struct seen *seen,
+                           const struct conf *c)
+{
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
+        look_once(t, seen, conf_str(c, pairs[i].cert),
+                  conf_str(c, pairs[i].key));
+    for (size_t i = 0; i < sizeof(chains) / sizeof(*chains); i++) {
+        struct conf_items files = conf_items(c, chains[i]);
+        for (size_t k = 0; k < files.n; k++)
+            look_once(t, seen, files.p[k], files.p[k]);
+    }
+}
+
+/* As main.cf and as each service of master.cf has them. */
 static void look_at_tls(struct task *t, struct doctor *d)
 {
-    struct conf_items chain = conf_items(d->conf, P_smtpd_tls_chain_files);
-    str path = chain.n ? chain.p[0]
-                       : conf_str(d->conf, P_smtpd_tls_cert_file);
-    str key = chain.n ? chain.p[0] : conf_str(d->conf, P_smtpd_tls_key_file);
+    struct services all = conf_services(d->conf);
+    struct seen seen = { .d = d };
 
-    if (str_empty(path) || str_ieq(path, S("none")))
-        doctor_say(d, DOUBT, "there is no certificate: no client can use "
-                   "TLS");
-    else
-        look_at_pair(t, d, path, str_empty(key) ? path : key);
+    look_at_all_of(t, &seen, d->conf);
+    for (size_t i = 0; i < all.n; i++) {
+        struct conf_findings findings = { 0 };
+        struct conf *own;
+        if (all.p[i].type == SERVICE_INET
+            && !conf_of_service(d->a, d->conf, &all.p[i], &findings, &own))
+            look_at_all_of(t, &seen, own);
+    }
+    if (seen.paths.n == 0)
+        doctor_say(d, DOUBT, "%.*s/main.cf: there is no certificate "
+                   "(smtpd_tls_cert_file, smtpd_tls_chain_files): no client "
+                   "can use TLS", STR(conf_dir(d->conf)));
 }
 
 /* --- files ---------------------------------------------------------------- */

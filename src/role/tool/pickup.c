@@ -318,10 +318,8 @@ static int run(struct task *t, struct pickup *p)
     int letter;
 
     while ((letter = tool_option(&o))) {
-        if (letter == '?') {
-            tool_fatal(p->args, "usage: pickup [-c config_dir]");
-            return EX_USAGE;
-        }
+        if (letter == '?')
+            return tool_usage(p->args, "pickup", EX_USAGE);
         if (letter == 'c')
             dir = o.value;
         has_log |= letter == 'l';

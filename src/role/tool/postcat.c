@@ -281,13 +281,6 @@ static int show_all(struct task *t, struct postcat *pc, int at)
     return fflush(stdout) ? 1 : status;
 }
 
-static int usage(struct postcat *pc)
-{
-    return fatal(pc, "usage: %s [-b (body text)] [-c config_dir] [-d "
-                 "(decimal record type)] [-e (envelope records)] [-h (header "
-                 "text)] [-q (access queue)] [-v] [file(s)...]", "postcat");
-}
-
 static bool take(struct postcat *pc, int letter, const char *value)
 {
     switch (letter) {
@@ -315,7 +308,7 @@ static int run(struct task *t, struct postcat *pc)
         if (letter == 'c')
             dir = o.value;
         else if (!take(pc, letter, o.value))
-            return usage(pc);
+            return tool_usage(pc->args, "postcat", 1);
     }
     if (!(pc->show & (SHOW_ENVELOPE | SHOW_HEADER | SHOW_BODY)))
         pc->show |= SHOW_ENVELOPE | SHOW_HEADER | SHOW_BODY;

@@ -17,19 +17,6 @@
 
 #define LETTERS "aAbc:C:deEfFhHlmMno:pPtT:vxX#"
 
-#define USAGE                                                                 \
-    "[-a (server SASL types)] [-A (client SASL types)] "                      \
-    "[-b (bounce templates)] [-c config_dir] [-C param_class] "               \
-    "[-d (parameter defaults)] [-e (edit configuration)] [-f (fold lines)] "  \
-    "[-F (master.cf fields)] [-h (no names)] [-H (no values)] "               \
-    "[-l (lock types)] [-m (map types)] [-M (master.cf)] "                    \
-    "[-n (non-default parameters)] "                                          \
-    "[-o name=value (override parameter value)] [-p (main.cf, default)] "     \
-    "[-P (master.cf parameters)] [-t (bounce templates)] "                    \
-    "[-T compile-version|run-version|public-key-algorithms] "                 \
-    "[-v (verbose)] [-x (expand parameter values)] [-X (exclude)] "           \
-    "[-# (comment-out)] [name...]"
-
 /* Of each set only one may be given. */
 static const char *const exclusive[] = {
     "aAbFlmMpPtT", "denX#", "deoX#", "efX#", "exX#", "ehHX#",
@@ -134,7 +121,7 @@ static err read_options(struct postconf *p)
 
     while ((c = tool_option(&o)) != 0) {
         if (c == '?') {
-            tool_fatal(args, "usage: %s " USAGE, args->argv[0]);
+            (void)tool_usage(args, args->argv[0], 1);
             return ERR_SYNTAX;
         }
         p->options.has[c] = true;

@@ -103,10 +103,8 @@ static int run(struct task *t, struct postdrop *pd)
     int letter;
 
     while ((letter = tool_option(&o))) {
-        if (letter == '?') {
-            tool_fatal(pd->args, "usage: postdrop [-c config_dir] [-v]");
-            return 1;
-        }
+        if (letter == '?')
+            return tool_usage(pd->args, "postdrop", 1);
         if (letter == 'c')
             dir = o.value;
     }

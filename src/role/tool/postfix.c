@@ -121,11 +121,8 @@ static int run(struct task *t, struct postfix *p)
     int letter;
 
     while ((letter = tool_option(&o))) {
-        if (letter == '?') {
-            tool_fatal(p->args, "usage: postfix [-c config_dir] [-Dv] "
-                       "command");
-            return 1;
-        }
+        if (letter == '?')
+            return tool_usage(p->args, "postfix", 1);
         if (letter == 'c')
             dir = o.value;
         p->debug |= letter == 'D';

@@ -75,11 +75,8 @@ static int run(struct task *t, struct postkick *pk)
         if (letter == 'c')
             dir = o.value;
     }
-    if (!good || o.at + 3 != pk->args->argc) {
-        tool_fatal(pk->args, "usage: postkick [-c config_dir] [-v] class "
-                   "service request");
-        return 1;
-    }
+    if (!good || o.at + 3 != pk->args->argc)
+        return tool_usage(pk->args, "postkick", 1);
     pk->class = pk->args->argv[o.at];
     pk->service = pk->args->argv[o.at + 1];
     pk->request = pk->args->argv[o.at + 2];

@@ -145,8 +145,7 @@ static int run(struct task *t, struct postlock *pl)
             style = o.value;
     }
     if (!good || o.at + 2 > pl->args->argc)
-        return fatal(pl, "usage: postlock [-c config_dir] [-l lock_style] "
-                     "[-v] folder command...");
+        return tool_usage(pl->args, "postlock", 1);
     if (tool_conf(t, &pl->arena, pl->args, dir, &pl->conf)
         || !style_of(pl, style ? str_from(style)
                                : conf_str(pl->conf,

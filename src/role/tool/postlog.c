@@ -95,13 +95,6 @@ static void put_input(struct task *t, struct postlog *pl)
     } while (c != EOF);
 }
 
-static int usage(struct postlog *pl)
-{
-    tool_fatal(pl->args, "usage: postlog [-iv] [-c config_dir] [-p "
-               "priority] [-t tag] [text...]");
-    return 1;
-}
-
 static int run(struct task *t, struct postlog *pl)
 {
     struct tool_options o = tool_options_of(pl->args, "c:ip:t:v");
@@ -110,7 +103,7 @@ static int run(struct task *t, struct postlog *pl)
 
     while ((letter = tool_option(&o))) {
         if (letter == '?')
-            return usage(pl);
+            return tool_usage(pl->args, "postlog", 1);
         if (letter == 'c') {
             dir = o.value;
         } else if (letter == 't') {

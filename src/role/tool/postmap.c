@@ -11,9 +11,7 @@ static const char postalias_letters[] = "Nc:d:finopq:rsuvw";
 
 static bool usage(struct postmap *pm)
 {
-    tool_fatal(pm->args, "usage: %s [-%s] [-c config_dir] [-d key] [-q key] "
-               "[map_type:]file...", pm->args->argv[0],
-               pm->aliases ? "Nfinoprsuvw" : "bfFhimnNoprsuUvw");
+    (void)tool_usage(pm->args, pm->args->argv[0], 1);
     return false;
 }
 

@@ -25,12 +25,6 @@ static int fatal(struct postmulti *pm, const char *text)
     return 1;
 }
 
-static int usage(struct postmulti *pm)
-{
-    return fatal(pm, "usage: postmulti -l [-i name] | -p [-i name] "
-                 "postfix-command... | -x [-i name] unix-command...");
-}
-
 static str instance_name(const struct postmulti *pm)
 {
     str name = conf_str(pm->conf, P_multi_instance_name);
@@ -102,7 +96,7 @@ static int run(struct task *t, struct postmulti *pm)
 
     while ((letter = tool_option(&o))) {
         if (letter == '?')
-            return usage(pm);
+            return tool_usage(pm->args, "postmulti", 1);
         if (letter == 'e' || letter == 'G' || letter == 'I')
             return fatal(pm, "managing several instances is not available "
                          "here: start each with postfix -c config_dir");
@@ -113,7 +107,7 @@ static int run(struct task *t, struct postmulti *pm)
     }
     if (!pm->mode || pm->mode == '?'
         || (pm->mode == 'l') != (o.at == pm->args->argc))
-        return usage(pm);
+        return tool_usage(pm->args, "postmulti", 1);
     if (tool_conf(t, &pm->arena, pm->args, NULL, &pm->conf))
         return 1;
     if (!str_empty(conf_str(pm->conf, P_multi_instance_directories)))

@@ -20,13 +20,6 @@ struct postqueue {
     struct queue_show show;
 };
 
-static int usage(const struct tool_args *args)
-{
-    tool_fatal(args, "usage: postqueue -f | postqueue -i queueid | "
-               "postqueue -j | postqueue -p | postqueue -s site");
-    return EX_UNAVAILABLE;
-}
-
 static err put_row(struct task *t, void *self, const struct queue_row *row,
                    struct arena *scratch)
 {
@@ -169,18 +162,18 @@ static int run(struct task *t, struct postqueue *pq)
 
     while ((letter = tool_option(&o))) {
         if (letter == '?')
-            return usage(pq->args);
+            return tool_usage(pq->args, "postqueue", EX_UNAVAILABLE);
         if (letter == 'c') {
             dir = o.value;
         } else if (letter != 'v') {
             if (pq->mode)
-                return usage(pq->args);
+                return tool_usage(pq->args, "postqueue", EX_UNAVAILABLE);
             pq->mode = (char)letter;
             pq->value = o.value;
         }
     }
     if (!pq->mode || o.at < pq->args->argc)
-        return usage(pq->args);
+        return tool_usage(pq->args, "postqueue", EX_UNAVAILABLE);
     if (caller_conf(t, &pq->arena, pq->args, dir, &pq->conf))
         return EX_UNAVAILABLE;
     return pq->mode == 'p' || pq->mode == 'j' ? list(t, pq) : flush(t, pq);

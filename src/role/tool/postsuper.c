@@ -49,16 +49,6 @@ static int fatal(struct postsuper *ps, const char *text)
     return 1;
 }
 
-static int usage(struct postsuper *ps)
-{
-    return fatal(ps, "usage: postsuper [-c config_dir] [-d queue_id "
-                 "(delete)] [-e queue_id (expire)] [-f queue_id (expire "
-                 "and/or un-hold)] [-h queue_id (hold)] [-H queue_id "
-                 "(un-hold)] [-p (purge temporary files)] [-r queue_id "
-                 "(requeue)] [-s (structure fix)] [-S (redundant structure "
-                 "fix)][-v (verbose)] [queue...]");
-}
-
 /* One line on standard error and in the log. */
 static void note(struct task *t, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -317,7 +307,7 @@ static int run(struct task *t, struct postsuper *ps)
 
     while ((letter = tool_option(&o))) {
         switch (letter) {
-        case '?': return usage(ps);
+        case '?': return tool_usage(ps->args, "postsuper", 1);
         case 'c': dir = o.value; break;
         case 'p': ps->purge = true; break;
         case 's':

@@ -21,12 +21,8 @@ struct qshape_command {
 
 static int usage(const struct tool_args *args)
 {
-    fprintf(stderr, "Usage: %s [ -s ] [ -p ] [ -m <min_subdomains> ] [ -l ]\n"
-            "\t[ -b <bucket_count> ] [ -t <bucket_time> ]"
-            " [ -w <terminal_width> ]\n"
-            "\t[ -N <batch_msg_count> ] [ -n <batch_top_domains> ]\n"
-            "\t[ -c <config_directory> ] [ <queue_name> ... ]\n",
-            args->argv[0]);
+    fprintf(stderr, "Usage: %s %s\n", args->argv[0],
+            tool_synopsis(S("qshape")));
     return 1;
 }
 

@@ -32,7 +32,7 @@ static int pid_read(struct task *t, const struct conf *c)
     return (int)pid;
 }
 
-/* Whether somebody else holds a lock on the pid file. */
+/* Whether master holds its lock on the pid file, which all may read. */
 static bool is_locked(struct task *t, const struct conf *c)
 {
     struct arena a;
@@ -40,8 +40,8 @@ static bool is_locked(struct task *t, const struct conf *c)
     bool locked = false;
 
     arena_init(&a, 0);
-    if (!file_open(t, NULL, pid_path(c, &a), FILE_READ | FILE_WRITE, 0, &f)) {
-        locked = file_lock(t, f, true, rt_now(t)) != OK;
+    if (!file_open(t, NULL, pid_path(c, &a), FILE_READ, 0, &f)) {
+        locked = file_lock(t, f, false, rt_now(t)) != OK;
         file_close(f);
     }
     arena_reset(&a);

@@ -178,7 +178,8 @@ static bool take(struct sendmail *sm, int letter, const char *value)
     case 'n': return fail(sm, "%s option not supported", "-n");
     case 't': sm->text.take_recipients = true; return true;
     case 'v': sm->report = true; return true;
-    case '?': return fail(sm, "usage: %s [options]", "sendmail");
+    case '?': return fail(sm, "usage: sendmail %s",
+                          tool_synopsis(S("sendmail")));
     default: return true; /* known, and nothing to do */
     }
 }

@@ -204,10 +204,8 @@ int tool_takeover(struct task *t, const struct tool_args *args)
     int letter, status = 1;
 
     while ((letter = tool_option(&o))) {
-        if (letter == '?') {
-            tool_fatal(args, "usage: takeover [-c config_dir]");
-            return 1;
-        }
+        if (letter == '?')
+            return tool_usage(args, "takeover", 1);
         if (letter == 'c')
             dir = o.value;
     }

@@ -54,6 +54,19 @@ void tool_fatal(const struct tool_args *args, const char *fmt, ...)
 void tool_warn(const struct tool_args *args, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* "postmap: fatal: usage: ..." with the synopsis in tools.def of the command
+ * that is called, or whose path is, shown; gives status back. */
+int tool_usage(const struct tool_args *args, const char *shown, int status);
+
+/* The synopsis of a command, with a path before its name or without. */
+const char *tool_synopsis(str name);
+
+/* The answer to --help, on stdout; false: the command has its own. */
+bool tool_help(str name);
+
+/* Whether --help is asked for before anything else but -c DIR. */
+bool tool_help_asked(const struct tool_args *args);
+
 /* What the system would say to an open that failed so. */
 const char *tool_reason(err e);
 
