@@ -107,7 +107,7 @@ class Peer(Side):
         return [f"{ROOT}/usr/sbin/{argv[0]}", *argv[1:]]
 
     def env(self):
-        return dict(super().env(), LD_LIBRARY_PATH=ROOT + "/usr/lib/postfix")
+        return dict(super().env(), LD_LIBRARY_PATH=harness.peer_libraries(ROOT))
 
 
 def helper(place):
@@ -115,7 +115,7 @@ def helper(place):
     os.mkdir(place + "/bin")
     path = place + "/bin/postdrop"
     with open(path, "w") as f:
-        f.write(f"#!/bin/sh\nLD_LIBRARY_PATH={ROOT}/usr/lib/postfix "
+        f.write(f"#!/bin/sh\nLD_LIBRARY_PATH={harness.peer_libraries(ROOT)} "
                 f"MAIL_CONFIG={place}/peer.etc exec {ROOT}/usr/sbin/postdrop "
                 "\"$@\"\n")
     os.chmod(path, 0o755)
