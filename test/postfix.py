@@ -71,6 +71,10 @@ WORDS = (
      "500 5.5.2 Error: command not recognized", "HELP is new"),
     ((3, 9), r".* support for restriction \"permit_mx_backup\" will be "
              r"removed from Postfix; .*\n", None, "deprecated"),
+    ((3, 10), r".*: #comment after other text is not allowed: .*\n?", None,
+     "new"),
+    ((3, 9), r"(?<=warning: )\S+/(main\.cf: (missing|syntax error after) "
+             r"'\}' in )", r"\1", "the whole path is new"),
     ((3, 10), r"(?<=\]: )(?:NOQUEUE|\w+): (?=(?:lost connection|timeout"
               r"|too many errors) after )", "",
      "the end of a session has the queue id"),

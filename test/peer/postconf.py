@@ -553,12 +553,14 @@ def merged(who, args, main, place):
     write(conf + "/main.cf", main)
     write(conf + "/master.cf", SAMPLE)
     env = {"PATH": "/usr/bin:/bin", "LANG": "C", "MAIL_CONFIG": conf,
-           "LD_LIBRARY_PATH": PEER + "/usr/lib/postfix"}
+           "LD_LIBRARY_PATH": peer_libraries(PEER)}
     p = subprocess.run(["postconf"] + args, stdin=subprocess.DEVNULL,
                        executable=OURS if who == "ours"
                        else PEER + "/usr/sbin/postconf", env=env, timeout=60,
                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    return p.stdout.decode().replace(conf, "CONF").splitlines()
+    said = p.stdout.decode().replace(conf, "CONF")
+    return (postfix.as_model(PEER, said) if who == "peer"
+            else said).splitlines()
 
 
 def order():
