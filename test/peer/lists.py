@@ -132,15 +132,16 @@ def compare(what, lists, theirs, mine):
 
 def meant(addresses, ours):
     """Both as they will be sent to: Postfix drops routes and names the empty
-    address later on, and keeps what is no address as it is."""
+    address later on, and keeps what is no address as it is; so do we, with
+    the domain "." behind it."""
     out = []
     for x in addresses:
-        m = re.match(r"@[^:]*:(.*)", x)
-        if m and not ours:
-            x = m.group(1)
         local, at, domain = x.rpartition("@")
-        if ours and at and domain == ".":
+        unusable = ours and at and domain == "."
+        if unusable:
             x = local
+        if unusable or not ours:
+            x = re.sub(r"^@[^:]*:", "", x)
         out.append(x or "MAILER-DAEMON")
     return out
 
