@@ -2,9 +2,9 @@
 """Postfix beside us: which version it is, and what later ones do otherwise
 than 3.7, which is what ours is compared with.
 
-The tables' lines begin with the first version that they are about and end
-with the reason; most reasons are in its release notes.  With 3.7 itself none
-of them does anything.
+A line of a table begins with the first version that it is about and ends with
+the reason, unless that is being new; the release notes have most of them.  With
+3.7 itself none of the lines does anything.
 """
 import functools
 import os
