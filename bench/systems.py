@@ -39,7 +39,6 @@ COMMON = {
     "alias_database": "",
     "local_recipient_maps": "",
     "smtpd_peername_lookup": "no",
-    "smtp_host_lookup": "native",
     "smtp_tls_security_level": "none",
     "default_destination_concurrency_limit": "100",
     "initial_destination_concurrency": "50",
@@ -47,6 +46,7 @@ COMMON = {
 }
 
 POSTFIX = {
+    "smtp_host_lookup": "native",
     "default_process_limit": "600",
     "in_flow_delay": "0",
     "max_use": "10000",

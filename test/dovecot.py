@@ -6,6 +6,8 @@ Dovecot is taken from PEER_DOVECOT_ROOT (a directory that Debian's packages
 were unpacked into) and run in a mount namespace of its own.  A user's mail is
 in the directory root/USER/Maildir; every user's password is "pass".
 """
+import functools
+import glob
 import os
 import re
 import shutil
@@ -23,6 +25,36 @@ from harness import free_port
 
 PEER = os.environ.get("PEER_DOVECOT_ROOT", "")
 
+# The words in which 2.3 and 2.4 are told the same, and what both understand.
+CONF_23 = """
+disable_plaintext_auth = no
+mail_location = maildir:{root}/%u/Maildir
+passdb {{
+  driver = static
+  args = password=pass
+}}
+userdb {{
+  driver = static
+  args = uid=daemon gid=daemon home={root}/home
+}}
+"""
+CONF_24 = """
+dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+auth_allow_cleartext = yes
+mail_driver = maildir
+mail_path = {root}/%{{user}}/Maildir
+passdb static {{
+  password = pass
+}}
+userdb static {{
+  fields {{
+    uid = daemon
+    gid = daemon
+    home = {root}/home
+  }}
+}}
+"""
 CONF = """
 base_dir = {root}/run
 state_dir = {root}/state
@@ -32,23 +64,13 @@ log_path = {root}/log
 protocols = imap pop3
 listen = 127.0.0.1
 ssl = no
-disable_plaintext_auth = no
 default_internal_user = nobody
 default_login_user = nobody
 default_internal_group = nogroup
 first_valid_uid = 0
 first_valid_gid = 0
-mail_location = maildir:{root}/%u/Maildir
 mail_uid = daemon
 mail_gid = daemon
-passdb {{
-  driver = static
-  args = password=pass
-}}
-userdb {{
-  driver = static
-  args = uid=daemon gid=daemon home={root}/home
-}}
 service imap-login {{
   chroot =
   inet_listener imap {{
@@ -85,6 +107,22 @@ namespace inbox {{
 """
 
 
+@functools.cache
+def version():
+    """(2, 3) or later."""
+    said = subprocess.run([PEER + "/usr/sbin/dovecot", "--version"],
+                          env=environment(PEER + "/usr/lib/dovecot"),
+                          stdout=subprocess.PIPE, check=True).stdout.decode()
+    return tuple(int(n) for n in re.match(r"(\d+)\.(\d+)", said).groups())
+
+
+def environment(libraries):
+    """Of programs of Dovecot: where its libraries and those of packages that
+    it needs are."""
+    return dict(os.environ, LD_LIBRARY_PATH=":".join(
+        [libraries, *glob.glob(PEER + "/usr/lib/*-linux-gnu")]))
+
+
 class Dovecot:
     def __init__(self):
         self.root = tempfile.mkdtemp(prefix="veredus-peer-")
@@ -92,14 +130,15 @@ class Dovecot:
         self.port, self.pop3 = free_port(), free_port()
         conf = os.path.join(self.root, "dovecot.conf")
         with open(conf, "w") as f:
-            f.write(CONF.format(root=self.root, port=self.port,
-                                pop3=self.pop3))
-        self.process = subprocess.Popen(
-            ["unshare", "-m", "sh", "-c",
-             "mount -t overlay overlay -o lowerdir=%s/usr:/usr /usr && "
-             "exec /usr/sbin/dovecot -F -c %s" % (PEER, conf)],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            env=dict(os.environ, LD_LIBRARY_PATH="/usr/lib/dovecot"))
+            f.write(((CONF_24 if version() >= (2, 4) else CONF_23) + CONF)
+                    .format(root=self.root, port=self.port, pop3=self.pop3))
+        words = os.path.join(self.root, "words")
+        with open(words, "w") as out:
+            self.process = subprocess.Popen(
+                ["unshare", "-m", "sh", "-c",
+                 "mount -t overlay overlay -o lowerdir=%s/usr:/usr /usr && "
+                 "exec /usr/sbin/dovecot -F -c %s" % (PEER, conf)],
+                stdout=out, stderr=out, env=environment("/usr/lib/dovecot"))
         for _ in range(100):
             try:
                 socket.create_connection(("127.0.0.1", self.port)).close()
@@ -108,8 +147,10 @@ class Dovecot:
                 time.sleep(0.1)
             if self.process.poll() is not None:
                 break
+        with open(words) as out:
+            said = out.read().strip()
         self.stop()
-        raise talk.Skip("dovecot does not start")
+        raise talk.Skip("dovecot does not start: " + said)
 
     def path(self, user):
         return os.path.join(self.root, user, "Maildir")
@@ -128,8 +169,10 @@ class Dovecot:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait()
-        if os.environ.get("VERBOSE"):
-            sys.stdout.write(open(os.path.join(self.root, "log")).read())
+        log = os.path.join(self.root, "log")
+        if os.environ.get("VERBOSE") and os.path.exists(log):
+            with open(log) as f:
+                sys.stdout.write(f.read())
         shutil.rmtree(self.root, ignore_errors=True)
 
 

@@ -37,6 +37,7 @@ static const struct scheme schemes[] = {
     { S_INIT("BLF-CRYPT"), SCHEME_CRYPT },
     { S_INIT("MD5-CRYPT"), SCHEME_CRYPT },
     { S_INIT("DES-CRYPT"), SCHEME_CRYPT },
+    { S_INIT("ARGON2"), SCHEME_ARGON2 },
     { S_INIT("ARGON2I"), SCHEME_ARGON2 },
     { S_INIT("ARGON2ID"), SCHEME_ARGON2 },
     { S_INIT("PBKDF2"), SCHEME_PBKDF2 },

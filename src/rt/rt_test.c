@@ -188,22 +188,30 @@ TASK_TEST(rt_port_of_a_sleeper)
     heap_free(large);
 }
 
-/* A descriptor that cannot be doubled, a frame that is too large. */
+/* A descriptor that cannot be doubled costs the port nothing; an answer that is
+ * too large ends it, and nothing else. */
 TASK_TEST(rt_port_breaks_alone)
 {
     struct sock *a, *b;
     struct port *p;
     struct frame f = { .type = 1, .fd = 1000000 };
     int fd;
+    char *large = heap_alloc(PORT_BODY_MAX + 1);
 
     check_ok(sock_pair(t, &a, &fd));
     check_ok(sock_adopt(t, fd, &b));
     check_ok(port_open(t, a, &p));
-    check_int(port_send(t, p, &f), ERR_END);
+    check_int(port_send(t, p, &f), ERR_LIMIT);
+    f.fd = -1;
+    check_ok(port_send(t, p, &f));
+    f.body = (str){ large, PORT_BODY_MAX + 1 };
+    check_int(port_send(t, p, &f), ERR_LIMIT);
     port_answer(p, &f);
     check_int(port_recv(t, p, after_s(t, 5), &f), ERR_PEER);
+    check_int(port_send(t, p, &f), ERR_END);
     port_close(p);
     sock_close(b);
+    heap_free(large);
 }
 
 TASK_TEST(rt_ports_and_calls)

@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     /* Only the cheap schemes: crypt's are not ours. */
     if (size && data[0] == '{' && str_ifind(in, S("CRYPT")) == STR_NONE)
-        err_ignore(password_check(in, S("secret")));
+        err_ignore(password_check(in, S("joe"), S("secret")));
     arena_reset(&a);
     return 0;
 }

@@ -38,7 +38,6 @@ inet_protocols = ipv4
 alias_maps =
 notify_classes =
 default_process_limit = 300
-smtp_host_lookup = native
 transport_maps = inline:{{ {transport} }}
 {timeouts}
 """
@@ -49,6 +48,7 @@ TIMEOUTS = "".join(
     "smtp_helo_timeout = 4s\nlmtp_lhlo_timeout = 4s\n"
 
 PEER_CF = """
+smtp_host_lookup = native
 queue_directory = {dir}/spool
 data_directory = {dir}/data
 daemon_directory = {root}/usr/lib/postfix/sbin

@@ -13,6 +13,7 @@ A file has accounts of its own on both sides.  Its lines:
     2> COMMAND                 by the second session
     ! PATTERN                  our answer to the command above differs from
                                Dovecot's and is meant: it must match
+    !2.3 PATTERN               only Dovecot up to 2.3 differs
 A command has \\r, \\n, \\t, \\0 and \\xNN in it where it needs them.  Files
 whose name begins with "pop3" are in that language.
 """
@@ -23,7 +24,8 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
-from dovecot import PEER, Dovecot, cooked, fill, own_messages, talk
+from dovecot import (PEER, Dovecot, cooked, fill, own_messages, talk,
+                     version)
 
 ESCAPES = {"r": "\r", "n": "\n", "t": "\t", "0": "\0"}
 
@@ -90,8 +92,10 @@ def read_case(path):
                 continue
             if line.startswith("messages "):
                 messages = line.split()[1]
-            elif line.startswith("! "):
-                steps[-1] = steps[-1][:2] + (line[2:],)
+            elif m := re.match(r"!((\d+)\.(\d+))? (.*)", line):
+                last = (int(m[2]), int(m[3])) if m[1] else version()
+                if version() <= last:
+                    steps[-1] = steps[-1][:2] + (m[4],)
             else:
                 m = re.match(r"(\d)> (.*)", line)
                 number, command = (int(m[1]), m[2]) if m else (1, line)

@@ -107,7 +107,7 @@ class Peer(Side):
         return [f"{ROOT}/usr/sbin/{argv[0]}", *argv[1:]]
 
     def env(self):
-        return dict(super().env(), LD_LIBRARY_PATH=ROOT + "/usr/lib/postfix")
+        return dict(super().env(), LD_LIBRARY_PATH=harness.peer_libraries(ROOT))
 
 
 def helper(place):
@@ -115,7 +115,7 @@ def helper(place):
     os.mkdir(place + "/bin")
     path = place + "/bin/postdrop"
     with open(path, "w") as f:
-        f.write(f"#!/bin/sh\nLD_LIBRARY_PATH={ROOT}/usr/lib/postfix "
+        f.write(f"#!/bin/sh\nLD_LIBRARY_PATH={harness.peer_libraries(ROOT)} "
                 f"MAIL_CONFIG={place}/peer.etc exec {ROOT}/usr/sbin/postdrop "
                 "\"$@\"\n")
     os.chmod(path, 0o755)
@@ -132,15 +132,16 @@ def compare(what, lists, theirs, mine):
 
 def meant(addresses, ours):
     """Both as they will be sent to: Postfix drops routes and names the empty
-    address later on, and keeps what is no address as it is."""
+    address later on, and keeps what is no address as it is; so do we, with
+    the domain "." behind it."""
     out = []
     for x in addresses:
-        m = re.match(r"@[^:]*:(.*)", x)
-        if m and not ours:
-            x = m.group(1)
         local, at, domain = x.rpartition("@")
-        if ours and at and domain == ".":
+        unusable = ours and at and domain == "."
+        if unusable:
             x = local
+        if unusable or not ours:
+            x = re.sub(r"^@[^:]*:", "", x)
         out.append(x or "MAILER-DAEMON")
     return out
 

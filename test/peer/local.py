@@ -22,6 +22,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 ".."))
 import harness  # noqa: E402
+import postfix  # noqa: E402
 
 ROOT = os.environ.get("PEER_POSTFIX_ROOT",
                       os.path.join(harness.ROOT, "build/peer/root"))
@@ -607,6 +608,9 @@ class Peer(System):
 
     def own_cf(self):
         return PEER_CF
+
+    def line(self, depth, x):
+        return super().line(depth, postfix.as_model(ROOT, x))
 
     def env(self):
         return dict(os.environ, MAIL_CONFIG=self.dir + "/etc",

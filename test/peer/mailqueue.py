@@ -67,7 +67,7 @@ class Side:
             text = re.sub(rf"\b{q}\b *", f"<{key}>", text)
         text = re.sub(r"\b[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8}",
                       "DATE", text)
-        text = re.sub(r"\w{3}, \d+ \w{3} \d{4} [\d:]{8} \+0000 \(UTC\)",
+        text = re.sub(r"\w{3}, [ \d]\d \w{3} \d{4} [\d:]{8} \+0000 \(UTC\)",
                       "DATE", text)
         return text
 

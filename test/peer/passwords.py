@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 ".."))
+import dovecot       # noqa: E402
 from harness import ROOT, Instance, free_port       # noqa: E402
 
 PEER = os.environ.get("PEER_DOVECOT_ROOT", os.path.join(ROOT,
@@ -52,8 +53,7 @@ ODD = [
 
 
 def pw(*words):
-    env = dict(os.environ, LD_LIBRARY_PATH=os.path.join(PEER,
-                                                        "usr/lib/dovecot"))
+    env = dovecot.environment(PEER + "/usr/lib/dovecot")
     return subprocess.run([DOVEADM, "-O", "pw", *words], env=env, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 

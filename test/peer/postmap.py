@@ -17,6 +17,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(
     __file__))))
+import postfix  # noqa: E402
 from harness import peer_libraries  # noqa: E402
 
 PEER = os.environ.get("PEER_POSTFIX_ROOT", "")
@@ -80,12 +81,13 @@ def run(who, command, args, stdin):
     p = subprocess.run(argv + ["-c", "etc"] + args, cwd=f"{TOP}/{who}",
                        env=env, input=stdin, stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE, timeout=60)
-    return p.returncode, p.stdout, normal(p.stderr)
+    said = p.stderr.decode(errors="replace")
+    return p.returncode, p.stdout, normal(
+        postfix.as_model(PEER, said) if who == "peer" else said)
 
 
-def normal(messages):
+def normal(text):
     """What may differ: the order of files in a path, the scratch names."""
-    text = messages.decode(errors="replace")
     text = text.replace(f"{TOP}/peer/", "").replace(f"{TOP}/ours/", "")
     text = text.replace("out-of-range", "out of range")
     return re.sub(r"\. Is the postfix-\w+ package installed\?", "", text)

@@ -29,6 +29,7 @@ import harness  # noqa: E402
 sys.path.append(os.path.join(harness.ROOT, "test/talk"))
 from cases.smtpd import GROUPS, MAIN_CF, TLS, ZONE  # noqa: E402
 import dns_server  # noqa: E402
+import postfix  # noqa: E402
 
 DNS_ADDRESS = "127.88.1.53"    # port 53, since resolv.conf has no ports
 ROOT = os.environ.get("PEER_POSTFIX_ROOT",
@@ -78,6 +79,10 @@ class Peer:
     """Postfix' master with its SMTP servers."""
     name = "peer"
 
+    @staticmethod
+    def normal(text):
+        return postfix.as_model(ROOT, text)
+
     def __init__(self, groups, dns):
         self.dir = tempfile.mkdtemp(prefix="veredus-peer-", dir="/tmp")
         os.chmod(self.dir, 0o755)
@@ -96,6 +101,7 @@ class Peer:
         with open(os.path.join(self.dir, "etc", "main.cf"), "w") as f:
             f.write(MAIN_CF.format(dir=self.dir))
             f.write(PEER_CF.format(dir=self.dir, root=ROOT))
+            f.write(postfix.settings(ROOT))
             f.write(make_certificate(self.dir))
         with open(os.path.join(self.dir, "etc", "master.cf"), "w") as f:
             f.write(PEER_MASTER)
@@ -131,6 +137,10 @@ class Peer:
 
 class Ours(harness.Instance):
     name = "we"
+
+    @staticmethod
+    def normal(text):
+        return text
 
     def __init__(self, groups, dns):
         self.ports = dict(zip(groups, free_ports(len(groups))))
@@ -353,7 +363,8 @@ def play(system, group, case):
             continue
     if not ENDED.search(text):
         print(f"{system.name}: no end of the session in the log")
-    return [[[normal(x) for x in r] for r in replies], acts(text)]
+    return [[[normal(system.normal(x)) for x in r] for r in replies],
+            acts(system.normal(text))]
 
 
 def show(case, got):
@@ -446,7 +457,8 @@ def main():
             os.path.join(ROOT, "usr/lib/postfix/sbin/master")):
         print("the peer cannot be run here")
         return 77
-    groups = {g: x for g, x in GROUPS.items() if not words or g in words}
+    groups = {g: x for g, x in GROUPS.items() if (not words or g in words)
+              and postfix.has(ROOT, str(x))}
     ours = peer = None
     dns, skipped = name_server(), 0
     if not dns:

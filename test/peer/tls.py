@@ -310,7 +310,7 @@ def log_since(system, at):
         time.sleep(0.02)
         with open(system.log, errors="replace") as f:
             f.seek(at)
-            text = f.read()
+            text = system.normal(f.read())
     lines = [re.sub(r":\.\./.*", ":", x) for x in LINES.findall(text)]
     return [re.sub(r"helo=.*", "", x) for x in lines
             if "Can't require" not in x]
@@ -327,7 +327,7 @@ def received(system, seen):
             text = f.read()
         at = text.find(b"(using TLS")
         while at >= 0:
-            found.append(text[at:at + 500].decode("latin-1"))
+            found.append(system.normal(text[at:at + 500].decode("latin-1")))
             at = text.find(b"(using TLS", at + 1)
     # the peer's queue files have a record's head before each line
     new = {re.sub(r"\s+", " ", re.sub(r"[\r\n]*(N.)?\t", " ", h))

@@ -12,6 +12,9 @@
 import imaplib, os, poplib, re, shutil, socket, ssl, subprocess, sys
 import tempfile, threading, time
 
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from terminal import Terminal
+
 SERVER = "build/asan/imap-test-server"
 TESTS = []
 
@@ -970,10 +973,7 @@ def mutt():
                     'set delete=yes\nset move=no\nset quit=yes\n'
                     'push "<tag-pattern>~A<enter><tag-prefix>'
                     '<save-message>=Saved<enter><quit>"\n' % (url, url))
-        env = dict(os.environ, HOME=p.root, TERM="xterm")
-        subprocess.run(["script", "-qec", "mutt -n -F %s" % rc, "/dev/null"],
-                       stdin=subprocess.DEVNULL, capture_output=True,
-                       timeout=60, env=env)
+        equal(Terminal(["mutt", "-n", "-F", rc], {"HOME": p.root}).end(), 0)
         r = p.raw()
         has(r.ok("STATUS Saved (MESSAGES)"), "MESSAGES 2")
         has(r.ok("STATUS INBOX (MESSAGES)"), "MESSAGES 0")
