@@ -169,6 +169,7 @@ static inline uint64_t stage_send(struct task *t, struct stage *s,
         .message = id, .queue_id = S("4F00D1"),
         .transport = str_from(transport), .nexthop = S("Example.COM"),
         .dispatch_us = rt_wall(t), .extents = &x, .n_extents = 1,
+        .n_known = 1,
         .envelope = { .arrival_us = rt_wall(t), .size = body.n },
     };
     struct buf b;

@@ -47,6 +47,7 @@ static err run(struct task *t, void *role)
 static void place_make(struct task *t, struct place *p)
 {
     struct role_port *port;
+    struct edition *e;
     struct sock *a, *b;
     int fd;
 
@@ -55,8 +56,9 @@ static void place_make(struct task *t, struct place *p)
     memcpy(p->dir, "/tmp/reader-test-XXXXXX", 24);
     check(mkdtemp(p->dir) != NULL);
     role_init(&p->role, ROLE_reader, &p->a);
-    p->role.conf = conf_make(p);
-    p->role.go = true;
+    e = edition_new(1);
+    e->conf = conf_make(p);
+    role_offer(&p->role, e);
     memcpy(p->role.pass_key, key.p, key.n);
     port = arena_new(&p->a, struct role_port);
     port->peer = ROLE_imapd;
@@ -70,7 +72,7 @@ static void place_make(struct task *t, struct place *p)
                                  .gid = getegid() };
     p->start = (struct reader_start){
         .tag = S("a"), .home = arena_fmt(&p->a, "%s/%%n", p->dir),
-        .location = conf_raw(p->role.conf, P_mailstore_location),
+        .location = conf_raw(e->conf, P_mailstore_location),
         .client = S("192.0.2.1"), .idle_s = 60, .message_max = 1 << 20,
     };
     group_open(t, &p->group);
