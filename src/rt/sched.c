@@ -205,6 +205,22 @@ err task_park(struct task *t, when until)
     return t->wake;
 }
 
+err task_park_through(struct task *t, when until)
+{
+    bool was_stopped = t->stopped;
+    err e;
+
+    do {
+        t->stopped = false;
+        e = task_park(t, until);
+        /* even if what woke us was not the stop: it may have come between
+         * the waking and our turn */
+        was_stopped |= t->stopped;
+    } while (e == ERR_STOPPED);
+    t->stopped = was_stopped;
+    return e;
+}
+
 void task_wake(struct task *t, err reason)
 {
     if (!t->parked)
