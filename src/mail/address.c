@@ -134,6 +134,13 @@ str address_external(const struct address *x, struct arena *a)
     return buf_str(&b);
 }
 
+str address_shown(str internal, struct arena *a)
+{
+    struct address x;
+
+    return address_of(internal, a, &x) ? internal : address_external(&x, a);
+}
+
 static bool never_split(str local, bool dash, bool owner_request_special)
 {
     if (str_ieq(local, S("mailer-daemon")) ||
@@ -175,9 +182,9 @@ static err spec_word(struct spec *sp, str in, const struct lexeme *x)
 {
     if (x->open || (sp->spaced && !sp->joined))
         return ERR_SYNTAX;
-    if (x->kind == LEX_LITERAL &&
+    if (x->kind == LEX_LITERAL && (sp->flags & ADDRESS_STRICT) &&
         (sp->at == STR_NONE || sp->at + 1 != sp->text.n))
-        return ERR_SYNTAX; /* only as a domain */
+        return ERR_SYNTAX; /* only as a domain, or in a route: u%[x]@y */
     if ((sp->flags & ADDRESS_STRICT) && x->kind == LEX_ATOM &&
         memchr(in.p + x->from, '\\', x->to - x->from))
         return ERR_SYNTAX;

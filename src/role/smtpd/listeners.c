@@ -168,6 +168,8 @@ static err open_listener(struct task *t, struct smtpd *d, struct edition *e,
     l->conf = own;
     c = l->conf;
     l->log_name = log_name(&e->memory, c, l->service);
+    l->cleanup_name = arena_fmt(&e->memory, "%.*s/cleanup",
+        STR(conf_str(d->role->conf, P_syslog_name))).p;
     l->wrapped = conf_bool(c, P_smtpd_tls_wrappermode);
     l->banner = conf_str(c, P_smtpd_banner);
     l->auth_header = conf_bool(c, P_smtpd_sasl_authenticated_header);
@@ -175,6 +177,7 @@ static err open_listener(struct task *t, struct smtpd *d, struct edition *e,
     l->demands_cert = mandatory_tls(c)
                       && conf_bool(c, P_smtpd_tls_req_ccert);
     l->tls_loglevel = tls_loglevel(c);
+    l->single_from = conf_bool(c, P_smtpd_sasl_single_from);
     l->add_missing = conf_bool(c, P_always_add_missing_headers);
     l->drop_headers = conf_items(c, P_message_drop_headers);
     l->header_max = (size_t)conf_int(c, P_header_size_limit);
