@@ -451,7 +451,8 @@ def running():
             inst.start()
             judge(False, "start refuses", "it started")
         except RuntimeError as e:
-            judge("cannot be used" in str(e), "start refuses", str(e))
+            judge("smtpd_milters" in str(e) and "main.cf, line" in str(e),
+                  "start refuses", str(e))
     finally:
         inst.stop()
     inst = Instance()

@@ -174,7 +174,7 @@ static err accept_run(struct task *t, void *arg)
         if (rt_room(t, GUEST_FDS))
             e = sock_accept(t, en->listener->sock, NEVER, &s, &peer);
         else
-            e = why(t, ERR_LIMIT, "the limit of open files");
+            e = why(t, ERR_LIMIT, "the limit of open files or of tasks");
         if (e == ERR_STOPPED)
             return e;
         if (!e) {
@@ -184,7 +184,7 @@ static err accept_run(struct task *t, void *arg)
             continue;
         }
         if (!failing)
-            say(t, role_error, task_why(t));
+            say(t, door_full, task_why(t));
         failing = true; /* descriptors ran out: some guests will end */
         TRY(task_sleep(t, after_ms(t, ACCEPT_PAUSE_MS)));
     }
