@@ -41,7 +41,8 @@ static size_t closing(str text, char mark)
 static bool take_options(struct pattern_parse *p, str *text, int *options)
 {
     *options = p->engine->options;
-    while (text->n && !is_space(text->p[0])) {
+    while (text->n && !is_space(text->p[0])
+           && !(p->engine->pairs && text->p[0] == '!')) {
         int bit = p->engine->option(text->p[0]);
         if (bit == 0) {
             note(p, "unknown regexp option \"%c\": skipping this rule",
@@ -96,19 +97,25 @@ static bool too_deep(str pattern)
     return false;
 }
 
+static bool compile(struct pattern_parse *p, const struct parsed *parsed,
+                    void **pattern, int *n_groups)
+{
+    if (too_deep(parsed->pattern)) {
+        note(p, "parentheses nest too deep: skipping this rule");
+        return false;
+    }
+    return p->engine->compile(p->arena, parsed->pattern, parsed->options,
+                              p->notes, p->rules->where, p->line, pattern,
+                              n_groups);
+}
+
 /* Compiles and adds the rule. */
 static void add(struct pattern_parse *p, const struct parsed *parsed,
                 struct rule *rule)
 {
     int n_groups;
 
-    if (too_deep(parsed->pattern)) {
-        note(p, "parentheses nest too deep: skipping this rule");
-        return;
-    }
-    if (!p->engine->compile(p->arena, parsed->pattern, parsed->options,
-                            p->notes, p->rules->where, p->line,
-                            &rule->pattern, &n_groups))
+    if (!compile(p, parsed, &rule->pattern, &n_groups))
         return;
     if (rule->answer.group_max > n_groups) {
         note(p, "out of range replacement index \"%d\": skipping this rule",
@@ -149,12 +156,28 @@ static void parse_endif(struct pattern_parse *p, str text)
               (struct rule){ .kind = RULE_ENDIF, .line = p->line });
 }
 
+/* "!/second/options" right behind a pattern: what must not match as well.
+ * Its groups are not for the answer. */
+static bool take_second(struct pattern_parse *p, str *text, struct rule *rule)
+{
+    struct parsed parsed;
+    int n_groups;
+
+    if (!p->engine->pairs || !str_starts(*text, S("!")))
+        return true;
+    if (!take_pattern(p, text, &parsed)
+        || !compile(p, &parsed, &rule->second, &n_groups))
+        return false;
+    rule->second_negated = parsed.negated;
+    return true;
+}
+
 static void parse_answer(struct pattern_parse *p, str text)
 {
     struct rule rule = { .kind = RULE_ANSWER };
     struct parsed parsed;
 
-    if (!take_pattern(p, &text, &parsed))
+    if (!take_pattern(p, &text, &parsed) || !take_second(p, &text, &rule))
         return;
     text = str_trim(text);
     if (str_empty(text))
@@ -209,26 +232,51 @@ void pattern_parse(const struct engine *e, struct arena *a, str text,
     rules_end(out, notes);
 }
 
+/* A key that is put to rules. */
+struct trial {
+    const struct engine *engine;
+    const struct rules *rules;
+    str key;
+    struct arena *arena;
+    struct table_notes *notes;
+    str groups[100];
+};
+
+static bool matches(struct trial *x, const struct rule *rule, void *pattern,
+                    int n_groups, bool negated)
+{
+    const char *trouble = NULL;
+    int matched = x->engine->match(pattern, x->key, x->arena, x->groups,
+                                   n_groups, &trouble);
+
+    if (matched < 0)
+        table_note(x->notes, "%.*s, line %d: %s", STR(x->rules->where),
+                   rule->line, trouble);
+    return matched >= 0 && (matched > 0) != negated;
+}
+
+static bool holds(struct trial *x, const struct rule *rule)
+{
+    return matches(x, rule, rule->pattern, rule->answer.group_max,
+                   rule->negated)
+           && (!rule->second
+               || matches(x, rule, rule->second, 0, rule->second_negated));
+}
+
 err pattern_find(const struct engine *e, const struct rules *r, str key,
                  struct arena *a, str *value, struct table_notes *notes)
 {
-    str groups[100];
+    struct trial x = { .engine = e, .rules = r, .arena = a, .notes = notes };
     bool held = true;
 
-    key = arena_str(a, key); /* regexec() likes a NUL behind it */
+    x.key = arena_str(a, key); /* regexec() likes a NUL behind it */
     for (size_t i = 0; i < r->list.n; i = rules_step(r, i, held)) {
         const struct rule *rule = &r->list.p[i];
-        const char *trouble = NULL;
         if (rule->kind == RULE_ENDIF)
             continue;
-        int matched = e->match(rule->pattern, key, a, groups,
-                               rule->answer.group_max, &trouble);
-        if (matched < 0)
-            table_note(notes, "%.*s, line %d: %s", STR(r->where), rule->line,
-                       trouble);
-        held = matched >= 0 && (matched > 0) != rule->negated;
+        held = holds(&x, rule);
         if (held && rule->kind == RULE_ANSWER)
-            return answer_expand(&rule->answer, groups,
+            return answer_expand(&rule->answer, x.groups,
                                  rule->answer.group_max, a, value);
     }
     return ERR_ABSENT;

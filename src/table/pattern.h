@@ -13,6 +13,7 @@ struct engine {
     str type;
     const char *unclosed;  /* what happens to a rule with no closing mark */
     int options;           /* those that are on by themselves */
+    bool pairs;            /* "/pattern/!/second/ answer" */
     /* The option bit of a letter after the pattern; 0: unknown. */
     int (*option)(char letter);
     /* Compiles into the arena.  *n_groups: groups in it.  False with a

@@ -74,6 +74,7 @@ static const struct engine posix = {
     .type = S_INIT("regexp"),
     .unclosed = "skipping",
     .options = OPTION_CASE | OPTION_EXTENDED,
+    .pairs = true,
     .option = option,
     .compile = compile,
     .match = match,

@@ -31,6 +31,8 @@ struct rule {
     size_t end;          /* RULE_IF; while open: the one around it + 1 */
     struct answer answer;
     void *pattern;       /* of the engine, or a struct netblock */
+    void *second;        /* of the engine: it must hold too; or NULL */
+    bool second_negated;
 };
 
 struct rules {

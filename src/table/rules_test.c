@@ -127,6 +127,14 @@ TEST(table_regexp)
     check_int(n, 2);
     check_ask(regexp, regexp_find, "|a/b| slash", "xa/by", "slash");
     check_ask(regexp, regexp_find, "/^b$/m multi", "a\nb\nc", "multi");
+    check_ask(regexp, regexp_find, "/^(a)/!/z(z)/ $1", "ab", "a");
+    check_ask(regexp, regexp_find, "/^(a)/!/z(z)/ $1", "abZZ", "-");
+    check_ask(regexp, regexp_find, "/^a/i!/z/i x", "az", "-");
+    check_ask(regexp, regexp_find, "/^a/i!/z/i x", "aZ", "x");
+    check_ask(regexp, regexp_find, "!/^a/!/z/ x", "b", "x");
+    check_ask(regexp, regexp_find, "/^a/!!|z| x", "abz", "x");
+    check_ask(regexp, regexp_find, "/^a/ ! /z/ x", "a", "! /z/ x");
+    check_ask(regexp, regexp_find, "if /a/!/b/\n/./ in\nendif", "ab", "in");
     arena_reset(&a);
 }
 

@@ -427,8 +427,24 @@ def case_patterns():
           "/c**/ c\n/*d/ v\n/[z-a]/ v\n//  empty\n/x/ q\n")
     for key in ("a", "c", "x"):
         same("-q", key, "regexp:re")
+    case_pairs()
     write("all", "/(.*)/ <$1>\n")
     same("-q", "-", "regexp:all", stdin="a\n\nb c \n")
+
+
+def case_pairs():
+    """Rules of two patterns, which regexp tables alone have; pcre's refusals
+    of them are compared as well."""
+    write("pairs", "/^a/!/b$/ first\n/^c/i!/d$/i second\n"
+          "/(q)(h)/!/x(y)/ got $1 $2\n/(q)(i)/!/x(y)/ got $3\n"
+          "/(q)(j)/!/x(y)/m got $2\n/qk/ ! /l/ v\n/qr/!!/s/ w\n"
+          "/qt/! /u/ w\n/qv/!/w/!/x/ w\n/qy/!#z# hash\n/qz/!\n/qA/!/B\n"
+          "/qb/!/(/ v\n/qd/!/e/q v\nif /^m/!/n$/\n/m/ in\nendif\n"
+          "!/^e/!/^[^q]/ third $1\n!/^e/!/^[^q]/ third\n!/qC/!/q/ neg\n")
+    for key in ("a ab abc c cd Cd q qh qhxy qi qj qkl qk qr qrs qt qtu qv qvw "
+                "qvwx qvx qyz qy qz qa qab qc exx qb qd qde mn mp m").split():
+        same("-q", key, "regexp:pairs")
+    same("-q", "qk", "pcre:pairs")
 
 
 CIDR = """1.2.3.4 a
