@@ -175,9 +175,9 @@ static err spec_word(struct spec *sp, str in, const struct lexeme *x)
 {
     if (x->open || (sp->spaced && !sp->joined))
         return ERR_SYNTAX;
-    if (x->kind == LEX_LITERAL &&
+    if (x->kind == LEX_LITERAL && (sp->flags & ADDRESS_STRICT) &&
         (sp->at == STR_NONE || sp->at + 1 != sp->text.n))
-        return ERR_SYNTAX; /* only as a domain */
+        return ERR_SYNTAX; /* only as a domain, or in a route: u%[x]@y */
     if ((sp->flags & ADDRESS_STRICT) && x->kind == LEX_ATOM &&
         memchr(in.p + x->from, '\\', x->to - x->from))
         return ERR_SYNTAX;

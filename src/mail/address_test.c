@@ -54,7 +54,7 @@ TEST(mail_address_path_refused)
         "<a b@dom>", "<a@b c>", "<u@[1.2.3.4>", "<\"u@d>", "<u,v@d>",
         "<u@d;e>", "<u@\"d e\">", "<u@[a b]>", "<u@[a]b>", "<u\x01@d>",
         "<u@d\x7f>", "<\"a@b\">", "<u\xff@d>", "<:u@d>", "<@a:>x",
-        "<[a]@b>", "<u@a[b]>",
+        "<u@a[b]>", "<u@[a][b]>",
     };
 
     arena_init(&arena, 0);
@@ -62,6 +62,10 @@ TEST(mail_address_path_refused)
         check_str(path(bad[i], 0), S("!"));
         check_str(path(bad[i], ADDRESS_STRICT), S("!"));
     }
+    check_str(path("<u%[192.0.2.1]@d>", 0), S("u%[192.0.2.1]@d|"));
+    check_str(path("<u%[192.0.2.1]@d>", ADDRESS_STRICT), S("!"));
+    check_str(path("<[a]@b>", 0), S("[a]@b|"));
+    check_str(path("<[a]@b>", ADDRESS_STRICT), S("!"));
     check_str(path("<\xc3\xa9@d>", 0), S("\xc3\xa9@d|"));
     check_str(path("<\xc3\xa9@d>", ADDRESS_ASCII), S("!"));
     arena_reset(&arena);

@@ -128,11 +128,8 @@ enum outcome judge_unlisted(struct task *t, struct judge *j, bool is_sender)
 
     if (judge_resolve(t, j, is_sender, &x))
         return judge_table_error(t, j, shown);
-    if (x->destination.class == CLASS_LOCAL
-        && str_ieq(x->standard.local, S("postmaster")))
-        return OUT_DUNNO; /* RFC 5321 section 4.5.1 */
-    if (recipient_check(t, j->p->route, is_sender, shown, &x->standard,
-                           &x->destination, j->a, &r))
+    if (recipient_check(t, j->p->route, is_sender, shown, &x->destination,
+                        j->a, &r))
         return judge_table_error(t, j, shown);
     return r.code ? judge_refuse(t, j, r) : OUT_DUNNO;
 }

@@ -58,7 +58,8 @@ static err follow(struct task *t, struct growing *g, size_t i,
                   struct reply *fault)
 {
     const struct route *r = g->r;
-    bool propagate = r->propagate & PROPAGATE_VIRTUAL;
+    int how = MAP_SHOWN_FIRST
+              | (r->propagate & PROPAGATE_VIRTUAL ? MAP_PROPAGATE : 0);
 
     for (size_t depth = 0;; depth++) {
         struct address x = g->list.list.p[i];
@@ -70,7 +71,7 @@ static err follow(struct task *t, struct growing *g, size_t i,
             refuse(t, fault, "map nesting", &x);
             return OK;
         }
-        e = rewrite_map(t, r, &r->virtual_alias, propagate, &x, g->a, &found);
+        e = rewrite_map(t, r, &r->virtual_alias, how, &x, g->a, &found);
         if (e == ERR_ABSENT)
             return OK;
         TRY(e);
@@ -154,7 +155,7 @@ static err add_mapped_bcc(struct task *t, struct expansion *x,
 
     if ((x->flags & (EXPAND_NO_BCC | EXPAND_NO_MAPPINGS)) || !maps_any(m))
         return OK;
-    e = rewrite_map(t, x->route, m, false, of, x->a, &found);
+    e = rewrite_map(t, x->route, m, 0, of, x->a, &found);
     if (e == ERR_ABSENT)
         return OK;
     TRY(e);

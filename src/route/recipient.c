@@ -56,11 +56,12 @@ static err mapped(struct task *t, const struct route *r, bool is_sender,
                   const struct address *x, struct arena *a)
 {
     const struct maps *maps[] = {
-        is_sender ? &r->sender_canonical : &r->recipient_canonical,
-        &r->canonical, &r->virtual_alias,
+        &r->recipient_canonical, &r->canonical, &r->virtual_alias,
+        &r->sender_canonical, /* of senders alone */
     };
+    size_t n = sizeof(maps) / sizeof(*maps) - (is_sender ? 0 : 1);
 
-    for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++) {
+    for (size_t i = 0; i < n; i++) {
         err e = known(t, r, maps[i], x, a);
         if (e != ERR_ABSENT)
             return e;
@@ -76,6 +77,14 @@ static str dsn_of_sender(str dsn)
         str_ends(dsn, S(".1.6")))
         return S("5.1.7");
     return str_ends(dsn, S(".1.2")) ? S("5.1.8") : dsn;
+}
+
+/* Names that every system has; qmgr takes their mail. */
+static bool is_reserved(const struct route *r, str local)
+{
+    return str_ieq(local, r->double_bounce)
+           || str_ieq(local, S("postmaster"))
+           || str_ieq(local, S("mailer-daemon"));
 }
 
 /* The verdict: the DSN code begins as the reply code does. */
@@ -110,10 +119,10 @@ static bool refuse_by_transport(const struct route *r, bool is_sender,
 }
 
 err recipient_check(struct task *t, const struct route *r, bool is_sender,
-                    str shown, const struct address *x,
-                    const struct destination *d, struct arena *a,
-                    struct reply *verdict)
+                    str shown, const struct destination *d,
+                    struct arena *a, struct reply *verdict)
 {
+    const struct address *x = &d->recipient;
     struct listing l;
     str text;
     err e;
@@ -127,7 +136,7 @@ err recipient_check(struct task *t, const struct route *r, bool is_sender,
     if (refuse_by_transport(r, is_sender, shown, d, a, verdict))
         return OK;
     if (!listing_of(r, d, &l) ||
-        (d->class == CLASS_LOCAL && str_ieq(x->local, r->double_bounce)))
+        (d->class == CLASS_LOCAL && is_reserved(r, x->local)))
         return OK;
     e = known(t, r, l.maps, x, a);
     if (e != ERR_ABSENT)

@@ -284,6 +284,30 @@ static err by_relocation(struct task *t, struct question *q,
     return OK;
 }
 
+/* Who is meant, routes of ours undone, and whether that is an address. */
+static err read_address(struct task *t, struct question *q,
+                        struct address *x, bool *bad)
+{
+    const struct route *r = q->r;
+
+    if (address_is_null(x) && address_of(r->empty_recipient, q->a, x))
+        return why(t, ERR_SYNTAX, "bad empty_address_recipient: %.*s",
+                   STR(r->empty_recipient));
+    *bad = false;
+    TRY(unwrap_all(t, q, x, bad));
+    *bad = *bad || is_bad(q, x);
+    return OK;
+}
+
+err resolve_syntax(struct task *t, const struct route *r,
+                   const struct address *in, struct arena *a, bool *bad)
+{
+    struct question q = { r, a, NULL };
+    struct address x = *in;
+
+    return read_address(t, &q, &x, bad);
+}
+
 err resolve(struct task *t, const struct route *r,
             const struct address *sender, const struct address *in,
             struct arena *a, struct destination *out)
@@ -292,11 +316,7 @@ err resolve(struct task *t, const struct route *r,
     struct destination d = { .recipient = *in };
     struct address x = *in;
 
-    if (address_is_null(in) && address_of(r->empty_recipient, a, &x))
-        return why(t, ERR_SYNTAX, "bad empty_address_recipient: %.*s",
-                   STR(r->empty_recipient));
-    TRY(unwrap_all(t, &q, &x, &d.bad));
-    d.bad = d.bad || is_bad(&q, &x);
+    TRY(read_address(t, &q, &x, &d.bad));
     d.recipient = x;
     d.class = CLASS_DEFAULT;
     if (d.bad) {

@@ -33,6 +33,11 @@ err resolve(struct task *t, const struct route *r,
             const struct address *sender, const struct address *x,
             struct arena *a, struct destination *out);
 
+/* Whether resolve() would call x, in standard form, bad; asks no more than
+ * what of ours is inside it. */
+err resolve_syntax(struct task *t, const struct route *r,
+                   const struct address *x, struct arena *a, bool *bad);
+
 /* "transport:nexthop" into its parts, either may be empty. */
 void resolve_split(str text, str *transport, str *nexthop);
 

@@ -136,7 +136,7 @@ static str checked(struct task *t, const struct route *r, bool is_sender,
     struct reply v;
 
     if (resolve(t, r, NULL, &x, &arena, &d) ||
-        recipient_check(t, r, is_sender, x.text, &x, &d, &arena, &v))
+        recipient_check(t, r, is_sender, x.text, &d, &arena, &v))
         return str_from(task_why(t));
     if (!v.code)
         return S("");
@@ -177,6 +177,13 @@ TASK_TEST(route_recipient)
                 "User unknown in relay recipient table"));
     check_str(checked(t, r, false, "any@far.org"), S(""));
     check_str(checked(t, r, false, "double-bounce@local.org"), S(""));
+    check_str(checked(t, r, false, "MAILER-DAEMON@local.org"), S(""));
+    check_str(checked(t, r, false, "postmaster@local.org"), S(""));
+    check_str(checked(t, r, false, "joe%local.org@local.org"), S(""));
+    check_str(checked(t, r, false, "m@vm.org@local.org"), S(""));
+    check_str(checked(t, r, false, "vm.org!n@local.org"),
+              S("450 4.1.1 <vm.org!n@local.org>: Recipient address rejected: "
+                "User unknown in virtual mailbox table"));
     arena_reset(&arena);
 }
 

@@ -18,23 +18,25 @@ static struct address address_or(str text, const struct address *x,
     return address_of(text, a, &y) ? *x : y;
 }
 
-/* "site!user" becomes "user@site", "user%domain" "user@domain". */
-static struct address turn(const struct route *r, const struct address *x,
-                           struct arena *a)
+/* "site!user" becomes "user@site", "user%domain" "user@domain".  False: one
+ * of the two is missing, and it is an address of nobody. */
+static bool turn(const struct route *r, struct address *x, struct arena *a)
 {
     size_t bang = str_chr(x->local, '!');
     size_t percent = str_rchr(x->local, '%');
+    str user, site;
 
-    if (r->swap_bangpath && bang != STR_NONE && bang > 0)
-        return address_or(arena_fmt(a, "%.*s@%.*s",
-                                    STR(str_skip(x->local, bang + 1)),
-                                    STR(str_head(x->local, bang))), x, a);
-    if (r->percent_hack && percent != STR_NONE && percent > 0)
-        return address_or(arena_fmt(a, "%.*s@%.*s",
-                                    STR(str_head(x->local, percent)),
-                                    STR(str_skip(x->local, percent + 1))),
-                          x, a);
-    return *x;
+    if (r->swap_bangpath && bang != STR_NONE) {
+        user = str_skip(x->local, bang + 1);
+        site = str_head(x->local, bang);
+    } else if (r->percent_hack && percent != STR_NONE) {
+        user = str_head(x->local, percent);
+        site = str_skip(x->local, percent + 1);
+    } else {
+        return true;
+    }
+    *x = address_or(arena_fmt(a, "%.*s@%.*s", STR(user), STR(site)), x, a);
+    return x->domain.n > 0;
 }
 
 static struct address append(const struct address *x, char by, str domain,
@@ -55,8 +57,8 @@ struct address rewrite_standard(const struct route *r,
 
     if (context == REWRITE_NONE || address_is_null(&x))
         return x;
-    if (x.domain.n == 0)
-        x = turn(r, &x, a);
+    if (x.domain.n == 0 && !turn(r, &x, a))
+        return x; /* completed, it would look like one of ours */
     if (x.domain.n == 0)
         return r->at_myorigin && origin.n ? append(&x, '@', origin, a) : x;
     if (x.domain.p[0] != '[' && str_chr(x.domain, '.') == STR_NONE) {
@@ -121,10 +123,11 @@ static err add_result(struct task *t, struct result *x,
 }
 
 err rewrite_map(struct task *t, const struct route *r, const struct maps *m,
-                bool propagate, const struct address *x, struct arena *a,
+                int how, const struct address *x, struct arena *a,
                 struct addresses *out)
 {
-    int flags = MAPS_FULL | MAPS_AT_DOMAIN;
+    int flags = MAPS_FULL | MAPS_AT_DOMAIN
+                | (how & MAP_SHOWN_FIRST ? MAPS_SHOWN_FIRST : 0);
     struct result result = { .r = r, .m = m, .key = x, .a = a };
     struct members members = { 0 };
     str value, extension = S("");
@@ -146,7 +149,7 @@ err rewrite_map(struct task *t, const struct route *r, const struct maps *m,
         value = arena_cat(a, address_quote(user.local, a), value);
     }
     members_read(value, a, &members);
-    if (propagate)
+    if (how & MAP_PROPAGATE)
         result.extension = extension;
     for (size_t i = 0; i < members.list.n; i++)
         TRY(add_result(t, &result, &members.list.p[i]));
@@ -160,12 +163,12 @@ err rewrite_map(struct task *t, const struct route *r, const struct maps *m,
 
 /* Maps one address to one address until it stays as it is. */
 static err map_one(struct task *t, const struct route *r,
-                   const struct maps *m, bool propagate, struct arena *a,
+                   const struct maps *m, int how, struct arena *a,
                    struct address *inout)
 {
     for (int i = 0; i < CANONICAL_NESTING_MAX; i++) {
         struct addresses found;
-        err e = rewrite_map(t, r, m, propagate, inout, a, &found);
+        err e = rewrite_map(t, r, m, how, inout, a, &found);
         if (e == ERR_ABSENT)
             return OK;
         TRY(e);
@@ -218,7 +221,8 @@ err rewrite_canonical(struct task *t, const struct route *r,
                       enum address_place place, const struct address *in,
                       struct arena *a, struct address *out)
 {
-    bool propagate = r->propagate & PROPAGATE_CANONICAL;
+    int how = MAP_SHOWN_FIRST
+              | (r->propagate & PROPAGATE_CANONICAL ? MAP_PROPAGATE : 0);
     struct address x = *in;
 
     if (address_is_null(&x)) {
@@ -227,12 +231,12 @@ err rewrite_canonical(struct task *t, const struct route *r,
     }
     if (is_in(place, r->sender_canonical_places) &&
         is_in(place, PLACE_ENVELOPE_SENDER | PLACE_HEADER_SENDER))
-        TRY(map_one(t, r, &r->sender_canonical, propagate, a, &x));
+        TRY(map_one(t, r, &r->sender_canonical, how, a, &x));
     if (is_in(place, r->recipient_canonical_places) &&
         is_in(place, PLACE_ENVELOPE_RECIPIENT | PLACE_HEADER_RECIPIENT))
-        TRY(map_one(t, r, &r->recipient_canonical, propagate, a, &x));
+        TRY(map_one(t, r, &r->recipient_canonical, how, a, &x));
     if (is_in(place, r->canonical_places))
-        TRY(map_one(t, r, &r->canonical, propagate, a, &x));
+        TRY(map_one(t, r, &r->canonical, how, a, &x));
     if (is_in(place, r->masquerade_places))
         x = rewrite_masquerade(r, &x, a);
     *out = x;
@@ -243,10 +247,10 @@ err rewrite_generic(struct task *t, const struct route *r,
                     const struct maps *generic, const struct address *x,
                     struct arena *a, struct address *out)
 {
-    bool propagate = r->propagate & PROPAGATE_GENERIC;
+    int how = r->propagate & PROPAGATE_GENERIC ? MAP_PROPAGATE : 0;
     struct address y = *x;
 
-    TRY(map_one(t, r, generic, propagate, a, &y));
+    TRY(map_one(t, r, generic, how, a, &y));
     *out = y;
     return OK;
 }

@@ -25,12 +25,17 @@ struct addresses {
     vec_of(struct address) list;
 };
 
+enum map_how {
+    MAP_PROPAGATE = 1,   /* an unmatched extension is copied */
+    MAP_SHOWN_FIRST = 2, /* MAPS_SHOWN_FIRST: canonical(5), virtual(5) */
+};
+
 /* Looks an address up in tables in the order of canonical(5) and virtual(5)
  * and gives the result's addresses in standard form; "@domain" keeps the
- * user; an unmatched extension is copied if so wanted.  ERR_ABSENT: not in
+ * user.  ERR_ABSENT: not in
  * the tables; anything else: they failed, and why() says how. */
 err rewrite_map(struct task *t, const struct route *r, const struct maps *m,
-                bool propagate, const struct address *x, struct arena *a,
+                int how, const struct address *x, struct arena *a,
                 struct addresses *out);
 
 /* canonical(5) tables and masquerading for an address in standard form, as

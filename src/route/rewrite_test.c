@@ -38,6 +38,10 @@ TASK_TEST(route_standard_form)
     check_str(standard(r, REWRITE_LOCAL, "user%a.b"), S("user@a.b"));
     check_str(standard(r, REWRITE_LOCAL, "user%a.b%c.d"), S("user%a.b@c.d"));
     check_str(standard(r, REWRITE_LOCAL, "user%a@b.c"), S("user%a@b.c"));
+    check_str(standard(r, REWRITE_LOCAL, "user%"), S("user%"));
+    check_str(standard(r, REWRITE_LOCAL, "%site"), S("%site"));
+    check_str(standard(r, REWRITE_LOCAL, "!user"), S("!user"));
+    check_str(standard(r, REWRITE_LOCAL, "site!"), S("site!"));
     check_str(standard(r, REWRITE_REMOTE, "user"), S("user@domain.invalid"));
     check_str(standard(r, REWRITE_REMOTE, "u@h"), S("u@h.domain.invalid"));
     check_str(standard(r, REWRITE_NONE, "u@h."), S("u@h."));

@@ -3,6 +3,7 @@
  * Lists of tables, and the orders in which addresses, domains and networks
  * are looked up in them.
  */
+#include "mail/address.h"
 #include "table/kind.h"
 #include "table/lines.h"
 
@@ -86,6 +87,7 @@ struct search {
     str address, local, bare, domain, extension;
     bool has_domain;
     int flags;
+    enum { FORM_BOTH, FORM_SHOWN, FORM_KEPT } form;
 };
 
 static void search_init(struct search *s, str delimiters)
@@ -105,19 +107,34 @@ static void search_init(struct search *s, str delimiters)
     }
 }
 
+/* local + suffix: as it is shown to people, then as it is kept; most local
+ * parts look the same both ways. */
+static err with_form(struct task *t, const struct search *s, str local,
+                     str suffix, bool partial, str *value)
+{
+    struct arena *a = s->arena;
+    bool differs = local.n > 0 && address_needs_quotes(local);
+    err e = ERR_ABSENT;
+
+    if (differs && s->form != FORM_KEPT)
+        e = ask(t, s->maps, arena_cat(a, address_quote(local, a), suffix),
+                partial, a, value);
+    if (e != ERR_ABSENT || (differs && s->form == FORM_SHOWN))
+        return e;
+    return ask(t, s->maps, arena_cat(a, local, suffix), partial, a, value);
+}
+
 /* LOCAL + suffix, first as it is, then without its extension. */
 static err with_local(struct task *t, const struct search *s, str suffix,
                       bool partial, str *value, bool *stripped)
 {
-    struct arena *a = s->arena;
-    err e = ask(t, s->maps, arena_cat(a, s->local, suffix), partial, a,
-                value);
+    err e = with_form(t, s, s->local, suffix, partial, value);
 
     *stripped = false;
     if (e != ERR_ABSENT || str_empty(s->extension))
         return e;
     *stripped = true;
-    return ask(t, s->maps, arena_cat(a, s->bare, suffix), true, a, value);
+    return with_form(t, s, s->bare, suffix, true, value);
 }
 
 err maps_find_domain(struct task *t, const struct maps *m, str domain,
@@ -163,27 +180,44 @@ static err find_domain_keys(struct task *t, const struct search *s,
     return e;
 }
 
+/* The keys that the flags name, in their order. */
+static err walk(struct task *t, const struct search *s, str *value,
+                bool *stripped)
+{
+    str suffix = str_skip(s->address, s->local.n);
+    err e = ERR_ABSENT;
+
+    *stripped = false;
+    if (s->flags & MAPS_FULL)
+        e = with_local(t, s, suffix, false, value, stripped);
+    if (e == ERR_ABSENT && s->has_domain && (s->flags & MAPS_USER))
+        e = with_local(t, s, S(""), true, value, stripped);
+    if (e == ERR_ABSENT && s->has_domain) {
+        *stripped = false;
+        e = find_domain_keys(t, s, value);
+    }
+    if (e == ERR_ABSENT && (s->flags & MAPS_USER_AT))
+        e = with_local(t, s, S("@"), true, value, stripped);
+    return e;
+}
+
 err maps_find_address(struct task *t, const struct maps *m, str address,
                       str delimiters, int flags, struct arena *a, str *value,
                       str *extension)
 {
     struct search s = { .maps = m, .arena = a, .address = address,
                         .flags = flags };
-    bool stripped = false;
-    err e = ERR_ABSENT;
+    bool stripped;
+    err e;
 
     search_init(&s, delimiters);
-    if (flags & MAPS_FULL)
-        e = with_local(t, &s, str_skip(address, s.local.n), false, value,
-                       &stripped);
-    if (e == ERR_ABSENT && s.has_domain && (flags & MAPS_USER))
-        e = with_local(t, &s, S(""), true, value, &stripped);
-    if (e == ERR_ABSENT && s.has_domain) {
-        stripped = false;
-        e = find_domain_keys(t, &s, value);
+    if ((flags & MAPS_SHOWN_FIRST) && address_needs_quotes(s.local))
+        s.form = FORM_SHOWN;
+    e = walk(t, &s, value, &stripped);
+    if (e == ERR_ABSENT && s.form == FORM_SHOWN) {
+        s.form = FORM_KEPT;
+        e = walk(t, &s, value, &stripped);
     }
-    if (e == ERR_ABSENT && (flags & MAPS_USER_AT))
-        e = with_local(t, &s, S("@"), true, value, &stripped);
     if (e == OK && extension)
         *extension = stripped ? arena_str(a, s.extension) : (str){ 0 };
     return e;

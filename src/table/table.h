@@ -153,8 +153,9 @@ static inline bool maps_any(const struct maps *m)
 /* Mail address look-up in the order of the manual pages (canonical(5),
  * virtual(5), access(5) ...): user+ext@domain, user@domain, user+ext, user,
  * @domain, domain, parents, user@ as flags allow.  Pattern tables see the
- * whole address only.  The address is in internal form.  A NULL *extension
- * out is fine; else it gets the extension that was not part of the matching
+ * whole address only.  The address is in internal form; a local part that is
+ * shown in quotes is asked for both ways, "a b"@d before a b@d, at each step
+ * or (MAPS_SHOWN_FIRST) in a walk for each.  A NULL *extension out is fine; else it gets the extension that was not part of the matching
  * key (with its delimiter).
  *
  * MAPS_USER asks for bare users whatever the domain: set it when the domain
@@ -167,6 +168,7 @@ enum maps_address_flags {
     MAPS_PARENT_DOMAINS = 16, /* parents as "domain" */
     MAPS_DOT_PARENTS = 32,    /* parents as ".domain" */
     MAPS_USER_AT = 64,        /* user@ */
+    MAPS_SHOWN_FIRST = 128,   /* all keys as shown, then all as kept */
 };
 err maps_find_address(struct task *t, const struct maps *m, str address,
                       str delimiters, int flags, struct arena *a, str *value,

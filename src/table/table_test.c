@@ -371,6 +371,17 @@ TASK_TEST(table_maps_address)
                "+x");
     check_find("inline:{postmaster=1}", "postmaster+x@d", canonical, "1",
                "+x");
+    check_find("inline:{{\"a b\"@d=1}, {c,d@d=2}}", "a b@d", canonical, "1",
+               "");
+    check_find("inline:{{\"a b\"@d=1}, {c,d@d=2}}", "c,d+x@d", canonical, "2",
+               "+x");
+    check_find("inline:{{c,d=1}, {\"c,d\"=2}}", "c,d@d", canonical, "2", "");
+    check_find("inline:{{c,d+x@d=1}, {\"c,d\"=2}, {@d=3}}", "c,d+x@d",
+               canonical, "1", "");
+    check_find("inline:{{c,d+x@d=1}, {\"c,d\"=2}, {@d=3}}", "c,d+x@d",
+               canonical | MAPS_SHOWN_FIRST, "2", "+x");
+    check_find("inline:{{c,d@d=1}, {@e=3}}", "c,d+x@d",
+               canonical | MAPS_SHOWN_FIRST, "1", "+x");
     check_find("fail:x inline:{u=1}", "u@d", canonical, "-", "?");
     bench_close(t, &b);
 }

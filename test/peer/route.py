@@ -2,7 +2,11 @@
 # SPDX-License-Identifier: ISC
 """Rewriting and resolving, asked of us and of Postfix' trivial-rewrite.
 
-usage: route.py PEER_ROOT PROBE
+usage: route.py PEER_ROOT PROBE [SEED]
+
+Beside the cases written out here, addresses are generated from local parts
+and domains of every kind, and the tables of each kind hold some of the keys
+that may be asked for them, quoted and not; the seed chooses which.
 
 PEER_ROOT is where Debian's postfix package is unpacked, PROBE is
 route_probe.c linked with the library.  Needs root, since Postfix' master
@@ -10,6 +14,8 @@ does; everything happens in a scratch directory.  Exits 77 when the peer
 cannot be run.  The last line is "N passed, N failed".
 """
 import os
+import random
+import re
 import shutil
 import socket
 import subprocess
@@ -34,6 +40,7 @@ setgid_group = tty
 maillog_file = {dir}/log
 maillog_file_prefixes = /tmp
 import_environment = MAIL_CONFIG LD_LIBRARY_PATH
+in_flow_delay = 0
 myhostname = mx.example.com
 mydomain = example.com
 myorigin = example.com
@@ -155,6 +162,107 @@ CLASSES = {256: "local", 512: "alias", 1024: "mailbox", 2048: "relay",
            4096: "default"}
 
 
+# Local parts as people write them; the second of each pair is what they mean.
+LOCALS = [(x, x) for x in """u u+x U+X a%b a%far.org far.org!u far.org!u+x g..h
+.i j. %u !u u% u! -u +x a!b%c u%h.org%k.org owner-u u-request postmaster
+postmaster+x MAILER-DAEMON double-bounce a%gen-virtual.org a%local.org+x
+a%[1.2.3.4] [1.2.3.4]!a u/v u=w {u} u|v 'u'""".split()] + [
+    ('"a b"', "a b"), ('"a b+x"', "a b+x"), ('"c,d"', "c,d"),
+    ('"e@f.org"', "e@f.org"), ('"e@f.org+x"', "e@f.org+x"),
+    ('"e+x@f.org"', "e+x@f.org"), ('"q\\"r"', 'q"r'),
+    ('"b\\\\s"', "b\\s"), ('"u"', "u"), ('"u+x"', "u+x"),
+    ('"a%b.org"', "a%b.org"), ('"b.org!a"', "b.org!a"), ('"a b%f.org"',
+    "a b%f.org"), ('"+x"', "+x"), ('"-u"', "-u"), ('"(c)"', "(c)"),
+    ('"a@b@c.org"', "a@b@c.org"), ("a\\ b", "a b"),
+    ('"<u>"', "<u>"), ('"a:b"', "a:b"), ('" a"', " a"), ('"a "', "a "),
+]
+# A table of each kind, and the domain whose addresses it knows.
+TABLES = {
+    "canonical_maps": ("gen-canonical.org", "c%d@canonical.out"),
+    "recipient_canonical_maps": ("gen-rcpt.org", "r%d@rcpt.out"),
+    "sender_canonical_maps": ("gen-sender.org", "s%d@sender.out"),
+    "virtual_alias_maps": ("gen-virtual.org", "v%d@virtual.out"),
+    "recipient_bcc_maps": ("gen-rbcc.org", "b%d@bcc.out"),
+    "sender_bcc_maps": ("gen-sbcc.org", "b%d@bcc.out"),
+    "transport_maps": ("gen-transport.org", "t%d:host"),
+    "relocated_maps": ("gen-relocated.org", "place%d"),
+    "local_recipient_maps": ("local.org", "x%d"),
+    "relay_recipient_maps": ("relay.org", "x%d"),
+    "virtual_mailbox_maps": ("vm.org", "x%d"),
+    "sender_dependent_default_transport_maps": ("gen-sdt.org", "d%d:host"),
+    "sender_dependent_relayhost_maps": ("gen-sdr.org", "[h%d]"),
+}
+DOMAINS = ["", "local.org", "va.org", "far.org", "[127.0.0.1]",
+           "[192.0.2.1]", "localhost", "far.org."]
+
+
+# We refuse what the peer takes for an address without a user, and do not say
+# that one with no site is of ours.
+HALVES = ("%u", "u!", "!u", "u%")
+# cleanup(8) asks for addresses as they are shown alone; we ask for them as
+# they are kept as well, which route_canonical of the unit tests covers.
+SHOWN_ALONE = ("canonical_maps", "recipient_canonical_maps",
+               "sender_canonical_maps", "virtual_alias_maps")
+
+
+def quoted(local):
+    """As it is shown."""
+    if re.fullmatch(r"[!#$%&'*+/=?^_`{|}~\w-]+(\.[!#$%&'*+/=?^_`{|}~\w-]+)*",
+                    local):
+        return local
+    return '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'
+
+
+def generated_tables(rng):
+    """{parameter: entries} with some of the keys for each local part."""
+    out = {}
+    for name, (domain, value) in TABLES.items():
+        keys = {}
+        for _, meant in LOCALS:
+            for form in (quoted(meant), meant):
+                if name in SHOWN_ALONE and form != quoted(meant):
+                    continue
+                bare = form.replace("+x", "")
+                for key in (f"{form}@{domain}", f"{bare}@{domain}"):
+                    if rng.random() < 0.3:
+                        keys[key.lower()] = None
+                if name.startswith(("local_rec", "recipient_can", "virtual_a")) \
+                        and rng.random() < 0.15:
+                    keys[form.lower()] = None
+        # inline: trims its keys, and has no way to write these marks
+        out[name] = ", ".join(
+            "{%s=%s}" % (k, value % i) for i, k in enumerate(keys)
+            if k.count('"') % 2 == 0 and (" " not in k or '"' in k)
+            and not set(k) & set("={}\\"))
+    return out
+
+
+def generated_cases(rng):
+    cases = []
+    for written, meant in LOCALS:
+        for name, (domain, _) in TABLES.items():
+            address = f"{written}@{domain}"
+            if name.startswith("sender") or name == "canonical_maps":
+                cases.append(("expand", address, "u@z.org"))
+            else:
+                cases.append(("expand", "f@z.org", address))
+            if "dependent" in name:
+                cases.append(("resolve", f"{meant}@{domain}", "u@far.org"))
+            cases.append(("resolve", "f@z.org", f"{meant}@{domain}"))
+            cases.append(("check", rng.choice(("rcpt", "mail")), address))
+        for domain in DOMAINS:
+            if not domain and set(meant) & set("@[") or \
+                    not domain and written != meant and set(meant) & set("%!"):
+                continue    # only routes inside tell what a user part is
+            at = "@" if domain else ""
+            cases += [("expand", "f@z.org", written + at + domain),
+                      ("resolve", "f@z.org", meant + at + domain),
+                      ("check", "rcpt", written + at + domain),
+                      ("check", "mail", written + at + domain),
+                      ("rewrite", "local", written + at + domain)]
+    return [c for c in cases if c[2].split("@")[0] not in HALVES]
+
+
 def ask(path, fields):
     """One request of Postfix' null-separated attribute protocol."""
     def read():
@@ -182,6 +290,8 @@ def peer_resolve(path, sender, address):
     flags = int(got["flags"])
     if flags & 4:
         return "bad"
+    if flags & 8:
+        return "failed"
     name = [v for k, v in CLASSES.items() if flags & k][0]
     return "%s %s:%s %s%s" % (name, got["transport"], got["nexthop"],
                               got["recipient"],
@@ -233,11 +343,11 @@ def peer_expand(root, place, port, sender, recipient):
     for line in postcat(root, place, queue_id):
         name, _, value = line.partition(": ")
         if name == "sender":
-            out = value.strip() + ":"
+            out = value + ":"
         elif name == "original_recipient":
-            original = value.strip()
+            original = value
         elif name == "recipient":
-            out += " %s>%s" % (original, value.strip())
+            out += " %s>%s" % (original, value)
     return out
 
 
@@ -271,7 +381,19 @@ def peer_check(port, what, address):
         return "" if answer[0] == "2" else answer.strip()
 
 
-def start(root, place, port, strict):
+def main_cf(root, place, tables):
+    text = MAIN_CF.format(dir=place, root=root)
+    for name, entries in tables.items():
+        begin = f"\n{name} = inline:{{ "
+        if begin not in text:
+            text += begin + "}\n"
+        text = text.replace(begin, begin + entries
+                            + (", " if text.partition(begin)[2][0] == "{"
+                               else " "), 1)
+    return text
+
+
+def start(root, place, port, strict, tables):
     for name in ("etc", "data", "spool"):
         os.makedirs(os.path.join(place, name))
     shutil.chown(os.path.join(place, "data"), "daemon")
@@ -281,7 +403,7 @@ def start(root, place, port, strict):
         if name != "pid":
             shutil.chown(os.path.join(place, "spool", name), "daemon")
     with open(os.path.join(place, "etc", "main.cf"), "w") as f:
-        f.write(MAIN_CF.format(dir=place, root=root))
+        f.write(main_cf(root, place, tables))
     with open(os.path.join(place, "etc", "master.cf"), "w") as f:
         f.write(MASTER_CF.format(port=port, strict=strict))
     env = dict(os.environ, MAIL_CONFIG=os.path.join(place, "etc"),
@@ -297,14 +419,14 @@ def normal(line):
     return " ".join(line.split()).replace(" ,", ",").replace("; ", ";")
 
 
-def compare(root, place, port, strict, probe):
+def compare(root, place, port, strict, probe, generated):
     path = os.path.join(place, "spool/private/rewrite")
     cases = [("rewrite", c, a) for c in ("local", "remote") for a in REWRITE]
     cases += [("resolve", "f@z.org", a) for a in RESOLVE]
     cases += [("resolve", s, a) for s, a in BY_SENDER]
     cases += [("expand", s, a) for s, a in EXPAND]
     cases += [("header", s, a) for s, a in HEADERS]
-    cases += [("check", s, a) for s, a in CHECK]
+    cases += [("check", s, a) for s, a in CHECK] + generated
     ours = subprocess.run(
         [probe, os.path.join(place, "etc", "main.cf")], text=True,
         input="".join("\t".join(c) + "\n" for c in cases),
@@ -335,6 +457,8 @@ def compare(root, place, port, strict, probe):
 
 def main():
     root, probe = sys.argv[1:3]
+    rng = random.Random(int(sys.argv[3]) if sys.argv[3:] else 20261201)
+    tables, generated = generated_tables(rng), generated_cases(rng)
     if os.getuid() != 0 or not os.path.exists(
             os.path.join(root, "usr/lib/postfix/sbin/master")):
         print("the peer cannot be run here")
@@ -344,17 +468,17 @@ def main():
         with socket.create_server(("127.0.0.1", 0)) as one, \
                 socket.create_server(("127.0.0.1", 0)) as two:
             port, strict = one.getsockname()[1], two.getsockname()[1]
-        master = start(root, place, port, strict)
+        master = start(root, place, port, strict, tables)
         try:
             for _ in range(100):
                 if os.path.exists(os.path.join(place,
                                                "spool/private/rewrite")):
                     break
                 time.sleep(0.1)
-            return compare(root, place, port, strict, probe)
-        except OSError:
+            return compare(root, place, port, strict, probe, generated)
+        except (OSError, LookupError, TypeError):
             with open(os.path.join(place, "log")) as log:
-                sys.stderr.write(log.read()[-2000:])
+                sys.stderr.write(log.read()[-200000:])
             raise
         finally:
             master.terminate()

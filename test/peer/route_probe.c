@@ -56,6 +56,17 @@ static void do_resolve(struct task *t, const struct route *r, str from,
                        d.routed ? " routed" : "", d.bad ? " bad" : ""));
 }
 
+/* What smtpd would not have let in. */
+static bool is_bad(struct task *t, const struct route *r,
+                   const struct address *x, struct arena *a)
+{
+    struct address y = rewrite_standard(r, REWRITE_LOCAL, x, a);
+    struct destination d;
+
+    return !address_is_null(x) &&
+           (resolve(t, r, NULL, &y, a, &d) || d.bad);
+}
+
 /* "sender: original>recipient ..." or the refusal. */
 static void do_expand(struct task *t, const struct route *r, str from,
                       str to, struct arena *a)
@@ -70,6 +81,7 @@ static void do_expand(struct task *t, const struct route *r, str from,
     expand_begin(&x, r, a, 0, &e);
     if (address_parse(from, a, 0, &sender) ||
         address_parse(to, a, 0, &rc.address) ||
+        is_bad(t, r, &sender, a) || is_bad(t, r, &rc.address, a) ||
         expand_sender(t, &x, &sender, &fault) || fault.code ||
         expand_recipient(t, &x, &rc, &fault) ||
         (!fault.code && expand_end(t, &x, &fault)) || fault.code) {
@@ -102,6 +114,7 @@ static void do_header(struct task *t, const struct route *r, str name,
 static void do_check(struct task *t, const struct route *r, str what,
                      str text, struct arena *a)
 {
+    bool is_sender = str_eq(what, S("mail"));
     struct address shown, x;
     struct destination d;
     struct reply v = { 0 };
@@ -112,9 +125,10 @@ static void do_check(struct task *t, const struct route *r, str what,
     }
     x = rewrite_standard(r, REWRITE_LOCAL, &shown, a);
     if (resolve(t, r, NULL, &x, a, &d) ||
-        recipient_check(t, r, str_eq(what, S("mail")), shown.text, &x, &d, a,
-                        &v))
+        recipient_check(t, r, is_sender, shown.text, &d, a, &v))
         v = reply_fmt(a, 451, "4.3.0", "%s", task_why(t));
+    else if (d.bad && is_sender)
+        v = reply_fmt(a, 501, "5.1.7", "Bad sender address syntax");
     else if (d.bad)
         v = reply_fmt(a, 501, "5.1.3", "Bad recipient address syntax");
     say_line(v.code ? arena_fmt(a, "%d %s %.*s", v.code, v.dsn, STR(v.text))
@@ -134,8 +148,12 @@ static err run(struct task *t, void *arg)
     arena_init(&a, 0);
     arena_init(&line_a, 0);
     TRY(file_load(t, NULL, str_from(arg), &a, 1 << 20, &src.main_cf));
-    if (conf_read(&a, &src, &findings, &c))
+    if (conf_read(&a, &src, &findings, &c)) {
+        for (size_t i = 0; i < findings.list.n; i++)
+            fprintf(stderr, "%.*s\n",
+                    STR(conf_finding_text(&a, &findings.list.p[i])));
         return ERR_SYNTAX;
+    }
     if (route_open(t, &a, c, tables_new(&a, c, table_opener_files()), &r)) {
         fprintf(stderr, "%s\n", task_why(t));
         return ERR_SYNTAX;

@@ -165,6 +165,17 @@ static void add_to_part(struct map *parts, struct queue *q, struct message *m,
     p->index[p->n++] = index;
 }
 
+/* From here on the recipient is who the resolver says it is. */
+static void take_resolved(struct message *m, uint32_t index,
+                          const struct where *w)
+{
+    struct address *x = &m->envelope.recipients.p[index].address;
+
+    if (!str_eq(x->text, w->recipient.text)
+        && address_of(w->recipient.text, &m->memory, x))
+        must_not_reach(); /* it is an address already */
+}
+
 /* A notice to us that came back: it ends here (bounce(8)). */
 static bool is_our_notice(const struct queue *q, const struct recipient *r,
                           const struct where *w)
@@ -194,6 +205,8 @@ static err plan_one(struct task *t, struct queue *q, struct message *m,
     tr = e ? NULL : transport_find(q, w.transport);
     if (tr && tr->gone)
         tr = NULL;
+    if (!e)
+        take_resolved(m, index, &w);
     if (e)
         give_up(t, q, m, index, "4.3.0", str_from(task_why(t)));
     else if (is_our_notice(q, &m->envelope.recipients.p[index], &w))

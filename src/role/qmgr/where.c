@@ -40,6 +40,7 @@ err where_to(struct task *t, struct queue *q, const struct message *m,
     struct destination d;
     err e;
 
+    out->recipient = r->address;
     if (!str_empty(r->transport) || !str_empty(m->envelope.filter)) {
         by_override(str_empty(r->transport) ? m->envelope.filter
                                             : r->transport, m, index, out);
@@ -51,6 +52,8 @@ err where_to(struct task *t, struct queue *q, const struct message *m,
     if (!e) {
         out->transport = arena_str(a, d.transport);
         out->nexthop = arena_str(a, d.nexthop);
+        if (!d.bad)
+            out->recipient = d.recipient;
     }
     edition_leave(ed);
     return e;

@@ -13,6 +13,7 @@ err places_open(struct task *t, struct queue *q, struct edition *e,
 
 struct where {
     str transport, nexthop;
+    struct address recipient; /* as it was resolved: routes of ours undone */
 };
 
 /* In a.  An error is temporary: a table or the directory failed. */

@@ -9,6 +9,8 @@
 
 #include "role/events.h"
 #include "role/tls.h"
+#include "route/resolve.h"
+#include "route/rewrite.h"
 
 void visit_facts(struct visit *v, struct policy_facts *f)
 {
@@ -233,6 +235,23 @@ static void keep_mail(struct visit *v, const struct smtp_mail *m)
     v->mail.params.auth = arena_str(a, m->params.auth);
 }
 
+/* What was an address as it was written may be none once the routes in it
+ * are undone: a%@here.  Tables that fail are asked again, and answer then. */
+static bool is_nobody(struct task *t, struct visit *v,
+                      const struct address *x, str shown)
+{
+    const struct route *r = v->l->route;
+    struct arena *a = &v->s.scratch;
+    struct address y = rewrite_standard(r, REWRITE_LOCAL, x, a);
+    bool bad;
+
+    if (v->l->pickup || address_is_null(x)
+        || resolve_syntax(t, r, &y, a, &bad) || !bad)
+        return false;
+    on_note(t, &v->s, SMTP_NOTE_ADDRESS, shown);
+    return true;
+}
+
 static struct reply on_mail(struct task *t, struct smtp_session *s,
                             const struct smtp_mail *m)
 {
@@ -246,6 +265,8 @@ static struct reply on_mail(struct task *t, struct smtp_session *s,
         && ended_is(v->d->role->ended, v->sasl_user, v->sasl_at))
         return REPLY(421, "4.7.0", "Error: the account was changed, "
                      "authenticate again");
+    if (is_nobody(t, v, &m->sender, m->text))
+        return REPLY(501, "5.1.7", "Bad sender address syntax");
     keep_mail(v, m);
     visit_facts(v, &f);
     f.has_sender = true;
@@ -300,6 +321,8 @@ static struct reply on_rcpt(struct task *t, struct smtp_session *s,
     struct policy_facts f;
     struct reply r, full;
 
+    if (is_nobody(t, v, &m->address, m->text))
+        return REPLY(501, "5.1.3", "Bad recipient address syntax");
     visit_facts(v, &f);
     f.has_recipient = true;
     f.recipient = m->address;
@@ -393,6 +416,8 @@ static struct reply on_vrfy(struct task *t, struct smtp_session *s, str text)
         on_note(t, s, SMTP_NOTE_ADDRESS, text);
         return REPLY(501, "5.1.3", "Bad recipient address syntax");
     }
+    if (is_nobody(t, v, &m.address, text))
+        return REPLY(501, "5.1.3", "Bad recipient address syntax");
     visit_facts(v, &f);
     f.has_recipient = true;
     f.recipient = m.address;

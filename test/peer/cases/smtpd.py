@@ -763,3 +763,53 @@ group("log_permits_some", [mail("ok@s.org", "joe@local.org"),
       smtpd_sender_restrictions="check_sender_access "
                                 "inline:{ {ok@s.org=OK} }",
       smtpd_recipient_restrictions="permit_auth_destination")
+
+# Local parts that are shown in quotes, in tables that know either form, and
+# routes inside addresses, looked up as they resolve.
+FORMS = ["u", "u+x", "[x]", '"a b"', '"a b+x"', '"c,d"', '"c,d+x"', '"e@f.org"',
+         '"e@f.org+x"', "g..h", ".i", "j.", '"q\\"r"', '"u"', "a%b", "b!a",
+         "a%far.org", "k%local.org", "local.org!k", '"k@local.org"', "u%", "!u",
+         "a%[1.2.3.4]", "postmaster", "MAILER-DAEMON", "double-bounce",
+         "owner-u", "mailer-daemon+x", "'u'"]
+
+
+def access(domain):
+    return "inline:{ %s }" % ", ".join(
+        "{%s = REJECT key %d}" % (k, i) for i, k in enumerate(
+            [f"u@{domain}", f'"a b"@{domain}', f'"c,d"@{domain}',
+             f"c,d+x@{domain}", f"e@f.org@{domain}", f'"e@f.org+x"@{domain}',
+             f'"g..h"@{domain}', f".i@{domain}", '"j."@', "a%b@",
+             f"b!a@{domain}", "k@local.org", "k@", "a@far.org", "'u'@"]))
+
+
+def forms(domain):
+    return [mail(f"{x}@{domain}", "joe@local.org") for x in FORMS] + [
+        mail("s@far.org", f"{x}@{domain}") for x in FORMS]
+
+
+group("forms", forms("far.org") + forms("local.org") + [
+    mail(x, x) for x in FORMS if not set(x) & set('@["')],
+      smtpd_sender_restrictions="check_sender_access " + access("far.org"),
+      smtpd_recipient_restrictions="check_recipient_access "
+      + access("far.org") + ", permit")
+group("forms-listed", forms("local.org") + forms("vm.org") + forms("relay.org"),
+      smtpd_reject_unlisted_sender="yes",
+      smtpd_relay_restrictions="reject_unlisted_recipient, "
+      "permit_mynetworks, permit_sasl_authenticated, "
+      "check_recipient_access static:OK, reject",
+      local_recipient_maps="inline:{ {\"a b\"=x}, {c,d=x}, {k=x}, {g..h=x}, "
+      "{\"j.\"=x} }",
+      recipient_canonical_maps="inline:{ {u@vm.org=x@y.z}, "
+      "{\"c,d\"@vm.org=x} }",
+      sender_canonical_maps="inline:{ {u@relay.org=x@y.z} }",
+      canonical_maps="inline:{ {b!a@relay.org=x@y.z} }")
+LOGGED = HELO + ["AUTH PLAIN AGpvZQBzZWNyZXQ="]
+group("forms-login", [
+    LOGGED + [f"MAIL FROM:<{x}@far.org>", "RCPT TO:<joe@local.org>"]
+    for x in FORMS],
+      smtpd_sasl_auth_enable="yes",
+      smtpd_sender_restrictions="reject_sender_login_mismatch",
+      smtpd_sender_login_maps="inline:{ {u@far.org=joe}, "
+      "{\"a b\"@far.org=joe}, {c,d@far.org=joe}, {e@f.org@far.org=joe}, "
+      "{\"e@f.org+x\"@far.org=ann}, {a%b@far.org=joe}, "
+      "{k@local.org=joe} }")
