@@ -134,6 +134,13 @@ str address_external(const struct address *x, struct arena *a)
     return buf_str(&b);
 }
 
+str address_shown(str internal, struct arena *a)
+{
+    struct address x;
+
+    return address_of(internal, a, &x) ? internal : address_external(&x, a);
+}
+
 static bool never_split(str local, bool dash, bool owner_request_special)
 {
     if (str_ieq(local, S("mailer-daemon")) ||

@@ -65,6 +65,10 @@ err address_join(str local, str domain, struct arena *a,
 /* The external form, quoted where it must be. */
 str address_external(const struct address *x, struct arena *a);
 
+/* The external form of an internal one that was kept as text; what is no
+ * address stays as it is. */
+str address_shown(str internal, struct arena *a);
+
 /* A local part as it stands in an external form; whether it needs quotes. */
 str address_quote(str local, struct arena *a);
 bool address_needs_quotes(str local);

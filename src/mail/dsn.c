@@ -175,7 +175,8 @@ static void put_reason(const struct dsn_recipient *d, struct arena *a,
     buf_init(&b, a, FIELD_MAX);
     buf_fmt(&b, "<%.*s>", STR(address));
     if (rc->original.n && !str_ieq(rc->original, rc->address.text))
-        buf_fmt(&b, " (expanded from <%.*s>)", STR(rc->original));
+        buf_fmt(&b, " (expanded from <%.*s>)",
+                STR(address_shown(rc->original, a)));
     buf_add(&b, S(": "));
     buf_add(&b, str_head(d->reason, REASON_MAX));
     buf_add(to, S("\r\n"));
@@ -223,7 +224,7 @@ static void put_recipient(const struct dsn_report *r,
     else if (d->recipient->original.n)
         header_fmt(to, S("Original-Recipient"), "%s; %.*s",
                    address_type(d->recipient->original),
-                   STR(d->recipient->original));
+                   STR(address_shown(d->recipient->original, a)));
     header_put(to, S("Action"), dsn_action_name(d->action));
     header_put(to, S("Status"), d->status);
     if (d->remote_mta.n)

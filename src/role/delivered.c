@@ -72,7 +72,7 @@ void delivery_say(struct task *t, const char *log_name,
     buf_byte(&delays, '/');
     put_delay(&delays, now - connected);
     if (!str_empty(r->original) && !str_ieq(r->original, r->address.text))
-        buf_fmt(&orig, " orig_to=<%.*s>,", STR(r->original));
+        buf_fmt(&orig, " orig_to=<%.*s>,", STR(address_shown(r->original, &a)));
     if (line->n_used > 1)
         buf_fmt(&use, " conn_use=%u,", line->n_used);
     memcpy(dsn, x->dsn, sizeof(dsn));

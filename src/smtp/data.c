@@ -65,6 +65,7 @@ static void finish(struct task *t, struct smtp_session *s)
                                    "Error: message file too big")
                            : s->site->end(t, s, i));
     s->n_junk = 0;
+    s->after_message = true;
     smtp_transaction_end(t, s);
 }
 

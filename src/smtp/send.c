@@ -63,8 +63,11 @@ static void put_orcpt(struct buf *b, const struct recipient *r)
         buf_add(b, S(" ORCPT="));
         orcpt_encode(b, r->orcpt);
     } else if (!str_empty(r->original) && str_is_ascii(r->original)) {
+        struct arena a;
+        arena_init(&a, 0);
         buf_add(b, S(" ORCPT=rfc822;"));
-        xtext_encode(b, r->original);
+        xtext_encode(b, address_shown(r->original, &a));
+        arena_reset(&a);
     }
 }
 

@@ -240,6 +240,7 @@ static err loop(struct task *t, struct smtp_session *s)
     while (!s->over) {
         arena_reset(&s->scratch);
         TRY(command_line(t, s, &line));
+        s->after_message = false;
         TRY(handle(t, s, line));
         s->where = s->verb < N_VERBS ? smtp_verb_name(s->verb) : "UNKNOWN";
         if (arena_over(s->memory)) {

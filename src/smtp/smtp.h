@@ -154,6 +154,7 @@ struct smtp_session {
     uint32_t n_errors, n_junk;
     uint16_t n_good[N_VERBS + 1], n_all[N_VERBS + 1];
     enum smtp_verb verb;    /* the last command; N_VERBS: unknown or none */
+    bool after_message;     /* the command before was a whole message */
     const char *where;      /* "CONNECT", "MAIL", "DATA (12 bytes)" ... */
 };
 

@@ -155,7 +155,8 @@ static inline bool maps_any(const struct maps *m)
  * @domain, domain, parents, user@ as flags allow.  Pattern tables see the
  * whole address only.  The address is in internal form; a local part that is
  * shown in quotes is asked for both ways, "a b"@d before a b@d, at each step
- * or (MAPS_SHOWN_FIRST) in a walk for each.  A NULL *extension out is fine; else it gets the extension that was not part of the matching
+ * or (MAPS_SHOWN_FIRST) in a walk for each.  A NULL *extension
+ * out is fine; else it gets the extension that was not part of the matching
  * key (with its delimiter).
  *
  * MAPS_USER asks for bare users whatever the domain: set it when the domain

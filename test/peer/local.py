@@ -310,6 +310,18 @@ CASES = [
     ("postmaster", "local", "postmaster", {}),
     ("mailer", "local", "MAILER-DAEMON", {}),
     ("double", "local", "double-bounce", {}),
+    # routes inside addresses of ours, and what is quoted in the log
+    ("route-here", "local", "vxann%example.com", {}),
+    ("route-bang", "local", "example.com!vxann", {}),
+    ("route-quoted", "local", "\"vxann@example.com\"@example.com", {}),
+    ("route-alias", "local", "unknown%example.com", {}),
+    ("route-away", "local", "u%far.example", {}),
+    ("route-away-quoted", "local", "\"a b@far.example\"@example.com", {}),
+    ("quoted-away", "local", "\"a b\"@far.example", {}),
+    ("quoted-plain", "local", "\"vxann\"@example.com", {}),
+    ("quoted-unknown", "local", "\"no such\"@example.com", {}),
+    ("quoted-at", "local", "\"e@f\"@far.example", {}),
+    ("quoted-dots", "local", "a..b@far.example", {}),
     ("loop", "local", "vxann", {"headers": "Delivered-To: VXANN@example.com"
                                 "\r\n"}),
     ("loop-owned", "local", "owned", {"headers": "Delivered-To: "

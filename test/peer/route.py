@@ -153,7 +153,8 @@ joe@example.com bob@example.com r@relay.org q@relay.org z@sub.relay.org
 z@sub2.relay.org m@vm.org m+x@vm.org n@vm.org u@va.org list@local.org
 u@d.org double-bounce@local.org far@far.org left@local.org moved@local.org
 u%far.org@local.org bob%local.org@local.org bob@[127.0.0.1] u@a..b u@no.org
-u@retry.org u@gone.org left+x@far.org postmaster joe@tlocal.org 1@a.org v1@a.org""".split()]
+u@retry.org u@gone.org left+x@far.org postmaster joe@tlocal.org 1@a.org
+v1@a.org""".split()]
 CHECK += [("mail", a) for a in """joe@local.org bob@local.org u@va.org n@vm.org
 q@relay.org s@a.org far@far.org u@retry.org u@gone.org moved@local.org
 u@no.org""".split()]

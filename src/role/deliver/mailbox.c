@@ -62,7 +62,8 @@ str mailbox_head(struct task *t, struct run *r, const char *which,
             buf_fmt(&b, "Return-Path: <%.*s>\n",
                     STR(mailbox_sender(r, m->sender, m->null_path)));
         else if (*which == 'O' && !str_empty(m->original))
-            buf_fmt(&b, "X-Original-To: %.*s\n", STR(m->original));
+            buf_fmt(&b, "X-Original-To: %.*s\n",
+                    STR(address_shown(m->original, &r->memory)));
         else if (*which == 'D')
             buf_fmt(&b, "Delivered-To: %.*s\n",
                     STR(address_external(m->delivered_to, &r->memory)));

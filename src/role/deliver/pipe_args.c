@@ -245,7 +245,7 @@ static str original_text(const struct expanding *x)
     struct address addr;
 
     if (str_empty(x->to->original)
-        || address_parse(x->to->original, x->a, 0, &addr))
+        || address_of(x->to->original, x->a, &addr))
         return x->to->original;
     return address_text(x, &addr);
 }

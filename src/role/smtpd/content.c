@@ -160,10 +160,13 @@ static void put_message_id(struct task *t, struct visit *v, struct buf *b)
                          STR(queue_id_str(&c->id)), STR(v->s.o.hostname));
 
     header_put(b, c->resent ? S("Resent-Message-Id") : S("Message-Id"), made);
-    if (c->resent)
-        say(t, cleanup_resent_id, STR(queue_id_str(&c->id)), STR(made));
-    else
+    if (!c->resent) {
         c->message_id = made;
+        return;
+    }
+    log_name_set(t, v->l->cleanup_name);
+    say(t, cleanup_resent_id, STR(queue_id_str(&c->id)), STR(made));
+    log_name_set(t, v->l->log_name);
 }
 
 static void put_from(struct visit *v, struct buf *b)
@@ -389,7 +392,11 @@ static struct reply finish(struct task *t, struct visit *v)
 
 struct reply content_end(struct task *t, struct visit *v)
 {
-    struct reply r = finish(t, v);
+    struct reply r;
+
+    log_name_set(t, v->l->cleanup_name);
+    r = finish(t, v);
+    log_name_set(t, v->l->log_name);
 
     /* the text must outlive the content's memory */
     r.text = arena_str(&v->s.scratch, r.text);

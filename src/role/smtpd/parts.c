@@ -98,9 +98,13 @@ static struct reply end_one(struct task *t, struct visit *v,
 static void introduce(struct task *t, const struct visit *v,
                       const struct content_part *p)
 {
+    const char *before = log_name_get(t);
+
+    log_name_set(t, v->l->log_name);
     if (v->l->pickup)
         say(t, pickup_mail, STR(queue_id_str(&p->id)), v->uid,
             STR(v->mail.sender.text));
+    log_name_set(t, before);
     say(t, cleanup_message_id, STR(queue_id_str(&p->id)),
         STR(v->c.message_id));
 }

@@ -65,6 +65,8 @@ struct listener_settings {
     const struct service *service;
     uint32_t index;
     const char *log_name;       /* "postfix/submission/smtpd" */
+    const char *cleanup_name;   /* "postfix/cleanup": what is said of a
+                                   message' content */
     bool pickup;                /* local submission over a UNIX socket */
     bool wrapped;               /* TLS before the greeting */
     struct smtp_options options;

@@ -104,6 +104,8 @@ static void say_end(struct task *t, struct visit *v, err how)
 {
     if (v->l->pickup)
         return;
+    if (v->s.after_message)
+        how = OK; /* some clients never say QUIT: nothing was lost */
     if (how == ERR_LATE)
         say(t, smtpd_late, v->s.where, STR(v->name), STR(v->address));
     else if (how && how != ERR_STOPPED)
