@@ -612,6 +612,41 @@ def without_nis():
 
 
 @test
+def one_author_of_those_who_log_in():
+    """smtpd_sasl_single_from: who else sends is not asked."""
+    h = Host(HOST_0, aliases="a: nobody\n",
+             users="python:{PLAIN}secret::::::\n")
+    name = base64.b64encode(b"python\0python\0secret").decode()
+    login = "AUTH PLAIN " + name
+    refusal = "550 5.7.1 Message has more than one From field"
+
+    def said(*head, first=login):
+        return h.talk("EHLO x", first, "MAIL FROM:<a@b.example>",
+                      "RCPT TO:<a@qupeiyin.net>", "DATA",
+                      "\r\n".join(head) + "\r\n\r\nFrom: body\r\n.",
+                      "QUIT")[6]
+
+    try:
+        h.run("newaliases")
+        h.start()
+        for head in (["From: a@b.example", "from:x@y.example"],
+                     ["From: a@b.example", "To: b@c", "FROM : x@y.example"],
+                     ["From: a@b.example", "From:", "From: a@b.example"]):
+            got = said(*head)
+            want(got == refusal, (head, got))
+            want(said(*head, first="NOOP").startswith("250"), head)
+        h.wait_log(r"[0-9A-F]: reject: END-OF-MESSAGE from \S+: 550 5.7.1 ")
+        for head in (["From: a@b.example, x@y.example"], ["To: b@c"],
+                     ["From: a@b.example", "Resent-From: x@y.example"]):
+            want(said(*head).startswith("250"), head)
+        h.add("smtpd_sasl_single_from = no\n")
+        h.reload()
+        want(said("From: a@b.c", "From: d@e.f").startswith("250"), "no")
+    finally:
+        h.close()
+
+
+@test
 def headers_of_others():
     """What cleanup(8) does to the header of a message."""
     h = Host(HOST_1, aliases="")

@@ -10,9 +10,9 @@
 #include "mail/reply.h"
 #include "route/resolve.h"
 
-/* Looks for the address, as it was resolved, in the tables of its class; those that the error and
- * retry transports wait for are refused too.  verdict->code is 0 if it exists
- * or nobody knows, else this is the refusal, such as
+/* Looks for the address, as it was resolved, in the tables of its class; those
+ * that the error and retry transports wait for are refused too.
+ * verdict->code is 0 if it exists or nobody knows, else this is the refusal, such as
  *     550 5.1.1 <x@y>: Recipient address rejected: User unknown in local
  *     recipient table
  * shown is the address as the client wrote it.  Table failures are errs. */

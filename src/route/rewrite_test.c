@@ -146,6 +146,47 @@ TASK_TEST(route_header)
     arena_reset(&arena);
 }
 
+/* The longest line. */
+static size_t longest(str text)
+{
+    size_t most = 0;
+    str line;
+
+    while (str_cut(&text, '\n', &line))
+        most = line.n > most ? line.n : most;
+    return most;
+}
+
+TASK_TEST(route_header_fold)
+{
+    struct tables *ts;
+    struct route *r;
+    struct buf b;
+
+    arena_init(&arena, 0);
+    r = fixture_route(t, &arena, "myorigin = example.com\n", &ts);
+    check_str(header(t, r, REWRITE_LOCAL,
+                     "To: \"A, B\" <ann>,(c, d)\"E, F\" <g@a-long-name."
+                     "somewhere.example>,h@an-even-longer-name.example, "
+                     "i\r\n"),
+              S("To: \"A, B\" <ann@example.com>,"
+                "(c, d)\"E, F\" <g@a-long-name.somewhere.example>,\r\n"
+                " h@an-even-longer-name.example, i@example.com\r\n"));
+    check_str(header(t, r, REWRITE_LOCAL,
+                     "To: one@a-name-that-is-long.example,\r\n\ttwo@"
+                     "a-name-that-is-long.example, three\r\n"),
+              S("To: one@a-name-that-is-long.example,\r\n\ttwo@"
+                "a-name-that-is-long.example, three@example.com\r\n"));
+    buf_init(&b, &arena, 1 << 20);
+    buf_add(&b, S("To: a"));
+    for (int i = 0; i < 2000; i++)
+        buf_fmt(&b, ",n%d", i);
+    buf_add(&b, S("\r\n"));
+    check(longest(header(t, r, REWRITE_LOCAL,
+                         arena_cstr(&arena, buf_str(&b)))) <= 80);
+    arena_reset(&arena);
+}
+
 /* The recipients that one address becomes, with spaces between. */
 static str expanded(struct task *t, const struct route *r, const char *in,
                     int flags)

@@ -73,11 +73,24 @@ static struct reply dressed(struct task *t, struct smtp_session *s,
     return r.code >= 400 && s->site->footer ? s->site->footer(t, s, r) : r;
 }
 
+/* Replies are ASCII unless the client was offered more (RFC 5321 4.2). */
+static str in_ascii(struct arena *a, str text)
+{
+    struct buf b;
+
+    buf_init(&b, a, text.n);
+    for (size_t i = 0; i < text.n; i++)
+        buf_byte(&b, (unsigned char)text.p[i] < 128 ? text.p[i] : ' ');
+    return buf_str(&b);
+}
+
 void smtp_say(struct task *t, struct smtp_session *s, struct reply r)
 {
     if (r.code == 0)
         return; /* what there was to say has been said */
     r = dressed(t, s, r);
+    if (!s->o.offer_utf8 && !str_is_ascii(r.text))
+        r.text = in_ascii(&s->scratch, r.text);
     if (s->n_all[s->verb] < UINT16_MAX)
         s->n_all[s->verb]++;
     if (r.code < 400 && s->n_good[s->verb] < UINT16_MAX)

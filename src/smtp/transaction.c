@@ -31,13 +31,16 @@ static bool path_after(str rest, str word, struct scan *out)
 
 static int path_flags(const struct smtp_session *s)
 {
-    return (s->o.strict_paths ? ADDRESS_STRICT : 0)
-           | (s->o.offer_utf8 ? 0 : ADDRESS_ASCII);
+    return s->o.strict_paths ? ADDRESS_STRICT : 0;
 }
 
-/* A domain that can be one: a host name, or an address in brackets. */
-static bool domain_good(const struct address *x)
+/* A domain that can be one: a host name, or an address in brackets.  Where
+ * SMTPUTF8 is not offered local parts are what they always were, any bytes
+ * that their own system understands, but names of domains are ASCII. */
+static bool domain_good(const struct smtp_session *s, const struct address *x)
 {
+    if (!s->o.offer_utf8 && !str_is_ascii(x->domain))
+        return false;
     if (str_starts(x->domain, S("[")))
         return host_literal(x->domain, NULL);
     return str_empty(x->domain) || host_valid(x->domain, true)
@@ -60,7 +63,7 @@ static bool read_path(struct task *t, struct smtp_session *s,
     size_t end = str_any(whole, S(" "));
 
     if (!address_path(sc, &s->scratch, path_flags(s), out)
-        && (s->o.any_address || (domain_good(out) && user_good(s, out)))) {
+        && (s->o.any_address || (domain_good(s, out) && user_good(s, out)))) {
         *text = str_trim(str_head(str_skip(sc->in, from), sc->at - from));
         return true;
     }

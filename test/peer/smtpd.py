@@ -321,6 +321,8 @@ NOT_ALIKE = re.compile(r"hostname \S+ does not resolve|dict_|"
 
 def acts(text):
     found = []
+    # the peer shows each such byte as "?" or " " where SMTPUTF8 is off
+    text = re.sub(r"[^\x00-\x7f]", "  ", text).replace("??", "  ")
     for line in text.split("\n"):
         m = ACTS.search(line)
         if m and m.group(4):

@@ -85,6 +85,8 @@ static void note_field(struct visit *v, const struct header_field *f,
     c->seen |= UINT64_C(1) << f->id;
     if (f->id == HEADER_RECEIVED)
         c->hops++;
+    if (f->id == HEADER_FROM)
+        c->n_from++;
     if (f->id == HEADER_MESSAGE_ID && str_empty(c->message_id))
         c->message_id = arena_str(
             &c->memory,
@@ -356,6 +358,19 @@ static struct reply hand_over(struct task *t, struct visit *v,
     return r.code ? r : queued(v);
 }
 
+/* Who shows which author, and who is checked or signed for, may differ when a
+ * message has several: what a user who logged in sends has one. */
+static bool has_many_authors(struct task *t, const struct visit *v)
+{
+    if (v->c.n_from < 2 || !v->s.authenticated || !v->l->single_from)
+        return false;
+    log_name_set(t, v->l->log_name);
+    say(t, smtpd_many_authors, STR(queue_id_str(&v->c.id)), STR(v->s.peer),
+        STR(v->mail.sender.text), v->s.esmtp ? "ESMTP" : "SMTP",
+        STR(v->s.helo));
+    return true;
+}
+
 static struct reply finish(struct task *t, struct visit *v)
 {
     struct content *c = &v->c;
@@ -364,10 +379,12 @@ static struct reply finish(struct task *t, struct visit *v)
 
     if (header_rest(t, v))
         return REPLY(451, "4.3.0", "Error: queue file write error");
-    if (c->hops > v->l->hops_max && v->bounce.n == 0) {
+    if (c->hops + 1 >= v->l->hops_max && v->bounce.n == 0) { /* + our own */
         say(t, cleanup_hops, STR(queue_id_str(&c->id)));
         return REPLY(554, "5.4.0", "Error: too many hops");
     }
+    if (has_many_authors(t, v))
+        return REPLY(550, "5.7.1", "Message has more than one From field");
     if (c->message_id.n || has(c, HEADER_MESSAGE_ID))
         say(t, cleanup_message_id, STR(queue_id_str(&c->id)),
             STR(c->message_id));

@@ -177,6 +177,7 @@ static err open_listener(struct task *t, struct smtpd *d, struct edition *e,
     l->demands_cert = mandatory_tls(c)
                       && conf_bool(c, P_smtpd_tls_req_ccert);
     l->tls_loglevel = tls_loglevel(c);
+    l->single_from = conf_bool(c, P_smtpd_sasl_single_from);
     l->add_missing = conf_bool(c, P_always_add_missing_headers);
     l->drop_headers = conf_items(c, P_message_drop_headers);
     l->header_max = (size_t)conf_int(c, P_header_size_limit);

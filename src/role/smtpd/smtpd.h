@@ -80,6 +80,7 @@ struct listener_settings {
     struct match_list *flush_domains; /* fast_flush_domains */
     str banner;
     bool hide_names, auth_header, tls_header, add_missing;
+    bool single_from;           /* smtpd_sasl_single_from */
     size_t header_max, hops_max;
     struct conf_items drop_headers;
     int sasl_flags, sasl_flags_tls; /* in clear, with TLS */
@@ -132,6 +133,7 @@ struct content {
     uint64_t seen;              /* fields by enum header_id */
     bool local;                 /* headers are rewritten as of local mail */
     uint32_t hops;
+    uint32_t n_from;            /* From fields */
     bool eightbit, utf8_header;
     str message_id;
     uint64_t size;

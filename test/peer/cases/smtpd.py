@@ -813,3 +813,32 @@ group("forms-login", [
       "{\"a b\"@far.org=joe}, {c,d@far.org=joe}, {e@f.org@far.org=joe}, "
       "{\"e@f.org+x\"@far.org=ann}, {a%b@far.org=joe}, "
       "{k@local.org=joe} }")
+
+
+def hops(n):
+    return data(b"Received: from x by y; z\r\n" * n + b"\r\nx\r\n")
+
+
+group("hops", [mail("s@far.org", "joe@local.org", end=hops(n) + ["QUIT"])
+               for n in (0, 1, 47, 48, 49, 50, 51, 52, 60)])
+EIGHT = ["\u00fc@far.org", "u@\u00fc.org", "\u00fc@local.org", "u\u00fc",
+         '"\u00fc x"@far.org']
+RAW = [b"<\xff@far.org>", b"<u@\xe4.org>", b"<\xc3@far.org>"]
+group("eight-off", [mail(x, "joe@local.org", end=data() + ["QUIT"])
+                    for x in EIGHT]
+      + [mail("s@far.org", x, end=data() + ["QUIT"]) for x in EIGHT]
+      + [HELO + [b"MAIL FROM:" + x + b"\r\n"] for x in RAW]
+      + [HELO + ["MAIL FROM:<s@far.org>", b"RCPT TO:" + x + b"\r\n"]
+         for x in RAW]
+      + [HELO + ["MAIL FROM:<\u00fc@far.org> SMTPUTF8", "VRFY \u00fc"],
+         ["HELO \u00fc.example", "MAIL FROM:<s@far.org>",
+          "RCPT TO:<joe@local.org>"]],
+      smtputf8_enable="no")
+# What is a domain in other scripts depends on how the peer was built.
+group("eight-on", [mail(x, "joe@local.org", end=data() + ["QUIT"])
+                   for x in EIGHT if "@\u00fc" not in x]
+      + [mail("s@far.org", x, end=data() + ["QUIT"])
+         for x in EIGHT if "@\u00fc" not in x]
+      + [HELO + [b"MAIL FROM:" + x + b"\r\n"] for x in RAW]
+      + [HELO + ["MAIL FROM:<s@far.org>", b"RCPT TO:" + x + b"\r\n"]
+         for x in RAW])
