@@ -12,7 +12,8 @@
 
 /* Looks for the address, as it was resolved, in the tables of its class; those
  * that the error and retry transports wait for are refused too.
- * verdict->code is 0 if it exists or nobody knows, else this is the refusal, such as
+ * verdict->code is 0 if it exists or nobody knows, else this is the refusal,
+ * such as
  *     550 5.1.1 <x@y>: Recipient address rejected: User unknown in local
  *     recipient table
  * shown is the address as the client wrote it.  Table failures are errs. */
