@@ -169,7 +169,7 @@ static err open_listener(struct task *t, struct smtpd *d, struct edition *e,
     c = l->conf;
     l->log_name = log_name(&e->memory, c, l->service);
     l->cleanup_name = arena_fmt(&e->memory, "%.*s/cleanup",
-        STR(conf_str(d->role->conf, P_syslog_name))).p;
+        STR(conf_str(e->conf, P_syslog_name))).p;
     l->wrapped = conf_bool(c, P_smtpd_tls_wrappermode);
     l->banner = conf_str(c, P_smtpd_banner);
     l->auth_header = conf_bool(c, P_smtpd_sasl_authenticated_header);
