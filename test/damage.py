@@ -117,8 +117,11 @@ class Held:
                        check=True, timeout=60)
 
     def came(self):
+        """Reports quote the subjects of others: a mail's own stands in the
+        first part of its text, and only there."""
         return {int(m.group(1)) for t in list(self.server.texts)
-                for m in [re.search(rb"Subject: mail-(\d+)-", t)] if m}
+                for head in [t.partition(b"\r\n\r\n")[0]]
+                for m in [re.search(rb"Subject: mail-(\d+)-", head)] if m}
 
     def tool(self, *argv):
         return subprocess.run([VEREDUS, argv[0], *argv[1:]],
