@@ -6,6 +6,7 @@
 
 #include "test/unit/check.h"
 
+#include <stdatomic.h>
 #include <unistd.h>
 
 static err add_one(struct task *t, void *arg)
@@ -68,6 +69,49 @@ TASK_TEST(rt_offload)
 
     offload(t, double_it, &n);
     check_int(n, 42);
+}
+
+struct slow {
+    atomic_bool done;
+    err after;
+};
+
+static void be_done(void *arg)
+{
+    struct slow *s = arg;
+
+    atomic_store(&s->done, true);
+}
+
+static err offload_and_sleep(struct task *t, void *arg)
+{
+    struct slow *s = arg;
+
+    offload(t, be_done, s);
+    s->after = task_sleep(t, after_s(t, 5));
+    return OK;
+}
+
+/* A stop that comes when the work is done, and who waits for it has been woken
+ * and not had its turn yet, counts for the next wait. */
+TASK_TEST(rt_offload_stopped_at_its_end)
+{
+    /* a turn has some rounds, and only then the helpers are heard */
+    for (int yields = 0; yields < 20; yields++) {
+        struct task_group g;
+        struct slow s = { .after = OK };
+
+        group_open(t, &g);
+        group_go(&g, "slow", offload_and_sleep, &s);
+        check_ok(task_yield(t));
+        while (!atomic_load(&s.done))
+            usleep(100);
+        usleep(20000); /* the helper has told of it; nobody has looked */
+        for (int i = 0; i < yields; i++)
+            check_ok(task_yield(t));
+        group_close(t, &g);
+        check_int(s.after, ERR_STOPPED);
+    }
 }
 
 static err spin(struct task *t, void *arg)

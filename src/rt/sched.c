@@ -205,6 +205,18 @@ err task_park(struct task *t, when until)
     return t->wake;
 }
 
+err task_park_through(struct task *t, when until)
+{
+    bool was_stopped = t->stopped;
+    err e;
+
+    t->stopped = false;
+    e = task_park(t, until);
+    /* a stop may also have come between another's waking and our turn */
+    t->stopped |= was_stopped;
+    return e;
+}
+
 void task_wake(struct task *t, err reason)
 {
     if (!t->parked)

@@ -443,11 +443,12 @@ static err make_room(struct task *t, struct spool *sp, struct log *lg,
 {
     struct segment *oldest = log_oldest_live(lg);
     bool grow = may_grow(t, sp, lg);
+    err e;
 
     *done = false;
     if (worth_copying(lg, oldest, grow)) {
         uint32_t before = oldest->live;
-        err e = segment_clear(t, sp, lg, oldest);
+        e = segment_clear(t, sp, lg, oldest);
         if (e && e != ERR_LIMIT && e != ERR_CORRUPT)
             return e;
         *done = oldest->live < before;
@@ -460,7 +461,10 @@ static err make_room(struct task *t, struct spool *sp, struct log *lg,
     }
     if (!grow)
         return OK;
-    if (segment_make(t, lg)) {
+    e = segment_make(t, lg);
+    if (e == ERR_STOPPED)
+        return e;
+    if (e) {
         say(t, spool_no_segment, task_why(t));
         sp->full_why = "no new segment can be made";
         return OK;

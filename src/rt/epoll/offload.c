@@ -93,7 +93,6 @@ void real_offload(struct task *t, void (*fn)(void *), void *arg)
 {
     struct helpers *h = real_of(t->world)->helpers;
     struct job j = { .fn = fn, .arg = arg, .task = t };
-    bool was_stopped = t->stopped;
 
     pthread_mutex_lock(&h->lock);
     list_add_last(&h->waiting, &j.link);
@@ -109,13 +108,8 @@ void real_offload(struct task *t, void (*fn)(void *), void *arg)
     }
     pthread_mutex_unlock(&h->lock);
     /* the job lies on this stack: cancelled or not, wait for its end */
-    t->stopped = false;
     while (!j.done)
-        if (task_park(t, NEVER) == ERR_STOPPED) {
-            was_stopped = true;
-            t->stopped = false;
-        }
-    t->stopped = was_stopped;
+        err_ignore(task_park_through(t, NEVER));
 }
 
 void helpers_poll(struct real_world *rw)

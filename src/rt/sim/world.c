@@ -164,14 +164,8 @@ static void sim_random(struct world *w, void *p, size_t n)
 
 void sim_pause(struct task *t, when until)
 {
-    bool was_stopped = t->stopped;
-
-    t->stopped = false;
-    while (task_park(t, until) == ERR_STOPPED) {
-        was_stopped = true;
-        t->stopped = false;
-    }
-    t->stopped = was_stopped;
+    while (task_park_through(t, until) == ERR_STOPPED)
+        ;
 }
 
 /* The work is done at once; that it took a while is seen by the others. */
