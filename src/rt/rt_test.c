@@ -96,7 +96,8 @@ static err offload_and_sleep(struct task *t, void *arg)
  * and not had its turn yet, counts for the next wait. */
 TASK_TEST(rt_offload_stopped_at_its_end)
 {
-    for (int yields = 0; yields < 4; yields++) {
+    /* a turn has some rounds, and only then the helpers are heard */
+    for (int yields = 0; yields < 20; yields++) {
         struct task_group g;
         struct slow s = { .after = OK };
 

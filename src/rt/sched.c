@@ -210,14 +210,10 @@ err task_park_through(struct task *t, when until)
     bool was_stopped = t->stopped;
     err e;
 
-    do {
-        t->stopped = false;
-        e = task_park(t, until);
-        /* even if what woke us was not the stop: it may have come between
-         * the waking and our turn */
-        was_stopped |= t->stopped;
-    } while (e == ERR_STOPPED);
-    t->stopped = was_stopped;
+    t->stopped = false;
+    e = task_park(t, until);
+    /* a stop may also have come between another's waking and our turn */
+    t->stopped |= was_stopped;
     return e;
 }
 

@@ -158,8 +158,9 @@ err world_loop(struct world *w, const char *log_name,
 /* Parks the running task until task_wake or the deadline. */
 err task_park(struct task *t, when until);
 
-/* The same for what must be waited for, cancelled or not: a stop does not end
- * the wait, and is there afterwards. */
+/* The same for what must be waited for, cancelled or not: parks in spite of an
+ * earlier stop and forgets none.  A stop ends it with ERR_STOPPED; the caller
+ * looks whether what it waits for has come, else parks again. */
 err task_park_through(struct task *t, when until);
 
 /* Makes a parked task ready; harmless if it is not parked. */

@@ -164,7 +164,8 @@ static void sim_random(struct world *w, void *p, size_t n)
 
 void sim_pause(struct task *t, when until)
 {
-    err_ignore(task_park_through(t, until));
+    while (task_park_through(t, until) == ERR_STOPPED)
+        ;
 }
 
 /* The work is done at once; that it took a while is seen by the others. */
