@@ -32,7 +32,7 @@ TOP = tempfile.mkdtemp(prefix="postconf-")
 # Parameters that only Veredus has.
 OWN_PARAMETERS = re.compile(
     r"^(auth|mailstore|imapd|pop3d|lmtpd|managesieved|lookup)_"
-    r"|^sendmail_compatibility_directory\b")
+    r"|^(sendmail_compatibility_directory|smtpd_sasl_single_from)\b")
 
 # What differs by design in our messages: (pattern, what Postfix says, why).
 OUR_MESSAGES = [
